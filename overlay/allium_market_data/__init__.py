@@ -1,0 +1,1 @@
+"""Perpetual open interest from Allium's Market Data API: exact decimals, any window, complete or an error."""
