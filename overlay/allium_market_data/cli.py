@@ -1,0 +1,142 @@
+"""The command ``allium-md``: words in, a call of the library, words out. No logic of its own.
+
+Exit status 0 done, 1 failed, 2 wrong usage, 130 interrupted. A failure is one message on standard error. What a command
+needs is imported when it runs, so that ``--help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .errors import AlliumError, UsageError
+
+app = typer.Typer(
+    name="allium-md",
+    help="Perpetual open interest from Allium's Market Data API: exact, any window, complete or an error. Unofficial.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Every failure as one message and an exit status."""
+    try:
+        yield
+    except UsageError as error:
+        _end(2, f"{error}")
+    except AlliumError as error:
+        _end(1, f"{error}")
+    except KeyboardInterrupt:
+        _end(130, "interrupted; nothing half-written stays")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has had enough
+        raise SystemExit(1) from None
+    except OSError as error:
+        _end(1, f"cannot write {error.filename or 'standard output'}: {error.strerror or error}")
+
+
+def _end(status: int, message: str) -> None:
+    from .refusal import clean
+
+    print(f"allium-md: {clean(message)}", file=sys.stderr)
+    raise SystemExit(status) from None
+
+
+Interval = Annotated[str, typer.Option("--interval", "-i", help="Width of a bucket: 1m, 5m, 15m, 1h, 4h or 1d.")]
+Start = Annotated[str, typer.Option(help="First instant, ISO 8601; without an offset it is UTC.")]
+End = Annotated[str, typer.Option(help="The instant to end before, ISO 8601.")]
+
+
+@app.command("open-interest")
+@_failures()
+def open_interest(
+    market: Annotated[list[str], typer.Argument(help="One or more markets, like hl:perp:BTC-USDC.")],
+    interval: Interval,
+    start: Start,
+    end: End,
+    base_url: Annotated[str | None, typer.Option(help="Server to ask.", envvar="ALLIUM_BASE_URL")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write, whole or not at all.")] = None,
+    format: Annotated[  # noqa: A002 - the option's name
+        str | None, typer.Option("--format", "-f", help="csv, jsonl, parquet, arrow or table.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds that one request may take.")] = 30.0,
+    concurrency: Annotated[int, typer.Option(help="Requests under way at a time, at most.")] = 8,
+    rate: Annotated[float | None, typer.Option(help="Requests a second, at most.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Fetch every row of one or more markets. The API key comes from ALLIUM_API_KEY.
+
+    Without --output: a table on a terminal, CSV in a pipe. With it, the format follows the file's ending.
+    """
+    from . import console
+    from .client import MarketData
+
+    chosen = console.choose_format(format, output)
+    with MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, max_rate=rate) as client:
+        plan = client.plan(interval=interval, start=start, end=end)  # type: ignore[arg-type]
+        with console.progress(len(plan) * len(market)) as advance:
+            pages = (
+                page
+                for one in dict.fromkeys(market)
+                for page in advance(
+                    client.iter_open_interest(one, interval=plan.interval, start=start, end=end, by="page")
+                )
+            )
+            console.deliver(pages, plan, client.describe(plan), chosen, output, overwrite)
+
+
+@app.command()
+@_failures()
+def plan(interval: Interval, start: Start, end: End) -> None:
+    """Tell which requests a fetch takes, without sending any."""
+    from . import console
+    from .client import MarketData
+
+    with MarketData("unused") as client:
+        console.show_plan(client.plan(interval=interval, start=start, end=end))  # type: ignore[arg-type]
+
+
+@app.command()
+@_failures()
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    data: Annotated[list[Path] | None, typer.Option(help="CSV or Parquet of raw samples; may be repeated.")] = None,
+    api_key: Annotated[str, typer.Option(help="The key that it accepts.")] = "sandbox-key",
+    reading: Annotated[list[str] | None, typer.Option(help="Answer an open question so; may be repeated.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic samples.")] = 20260501,
+) -> None:
+    """Serve the endpoint of the specification on this machine, over real and synthetic samples."""
+    from .sandbox.errors import SandboxError
+
+    try:
+        from .sandbox.server import main as serve
+
+        serve(port, host, data or [], api_key, reading or [], seed)
+    except ImportError as error:
+        raise AlliumError(f"the sandbox is an extra: pip install 'allium-market-data[sandbox]' ({error})") from None
+    except SandboxError as error:
+        raise AlliumError(str(error)) from None
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
+    if version:
+        from .version import VERSION
+
+        typer.echo(f"allium-md {VERSION}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """The entry point of ``allium-md``."""
+    app()

@@ -1,0 +1,351 @@
+"""What a user calls: ``MarketData``, and ``AsyncMarketData`` for asyncio programs. Both are the same client.
+
+The asynchronous client is the client. The synchronous one hands each call to it, on an event loop in a thread of its own,
+so it works in scripts, in threads, after a fork, and inside a running loop such as a notebook's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+from .decode import Answer, Question, decode
+from .errors import FetchError, UsageError
+from .fetch import Fetch
+from .frames import metadata
+from .intervals import Interval
+from .portal import Portal
+from .provenance import Provenance
+from .resource import OPEN_INTEREST, Resource
+from .retry import RetryPolicy
+from .rows import Columns, OpenInterest, concat
+from .series import OpenInterestSeries
+from .settings import Settings, settings
+from .times import Instant, instant
+from .version import VERSION
+from .windows import Plan, Window, plan
+
+if TYPE_CHECKING:
+    import httpx
+
+    from .transport import Transport
+
+By = Literal["row", "page"]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _market(market_id: object) -> str:
+    """A market id that can stand in a path. Which markets there are, only the server knows."""
+    if not isinstance(market_id, str):
+        raise UsageError(
+            f"a market must be text like hl:perp:BTC-USDC, not {type(market_id).__name__}: {market_id!r:.80}"
+        )
+    if not market_id or not market_id.isprintable() or any(map(str.isspace, market_id)) or market_id in (".", ".."):
+        raise UsageError(f"{market_id!r:.80} is no market: write it like hl:perp:BTC-USDC")
+    return market_id
+
+
+def _plan(resource: Resource, interval: Interval, start: Instant, end: Instant) -> Plan:
+    return plan(resource, interval, instant(start, "start"), instant(end, "end"))
+
+
+@dataclass
+class _Run:
+    """One fetch of one market: its rows as they come, and what is known of it afterwards."""
+
+    resource: Resource
+    market_id: str
+    plan: Plan
+    transport: Transport
+    settings: Settings
+    clock: Callable[[], datetime]
+    requests: int = 0
+
+    def __post_init__(self) -> None:
+        self.started = self.clock()
+        self.fetch = Fetch(self.plan, self._ask, self.settings.max_concurrency)
+
+    async def _ask(self, window: Window) -> Answer:
+        from .transport import request
+
+        question = Question(self.resource, self.market_id, self.plan.interval, window, self.clock())
+        try:
+            return await self.transport.ask(
+                request(self.resource, self.market_id, self.plan.interval, window),
+                lambda body: decode(body, question),
+                self._count,
+            )
+        except FetchError as error:
+            error.locate(self.market_id, window)
+            raise
+
+    def _count(self) -> None:
+        self.requests += 1
+
+    def series(self, columns: Columns, start: datetime, end: datetime) -> OpenInterestSeries:
+        """The rows with where they came from."""
+        from .transport import specification
+
+        provenance = Provenance(
+            base_url=self.settings.base_url,
+            specification=specification(),
+            client_version=VERSION,
+            windows=self.plan,
+            requests=self.requests,
+            started=self.started,
+            finished=self.clock(),
+        )
+        return OpenInterestSeries(
+            market_id=self.market_id,
+            interval=self.plan.interval,
+            start=start,
+            end=end,
+            columns=columns,
+            provenance=provenance,
+            unknown_fields=dict(self.fetch.unknown),
+        )
+
+    async def whole(self) -> OpenInterestSeries:
+        """Every row of the plan, once all are there."""
+        pages = [page async for page in self.fetch.pages()]
+        return self.series(concat(pages, len(self.resource.values)), self.plan.start, self.plan.end)
+
+    async def pages(self) -> AsyncIterator[OpenInterestSeries]:
+        """The rows page by page. The spans of the pages join, so that no gap falls between two of them."""
+        start, last = self.plan.start, None
+        async with aclosing(self.fetch.pages()) as pages:
+            async for page in pages:
+                if last is not None:
+                    end = last.ts[-1] + self.plan.bucket
+                    yield self.series(last, start, end)
+                    start = end
+                last = page
+        if last is not None:
+            yield self.series(last, start, self.plan.end)
+
+
+class AsyncMarketData:
+    """A client of the Market Data API for asyncio.
+
+    ``api_key`` and ``base_url`` default to the environment's ``ALLIUM_API_KEY`` and ``ALLIUM_BASE_URL``, and the URL then to
+    the specification's server. ``timeout`` bounds one request, in seconds, from asking to the last byte. At most
+    ``max_concurrency`` requests are under way at a time, and at most ``max_rate`` a second are sent, retries included. Plain
+    ``http`` is for this machine only, unless ``allow_insecure``.
+
+    Use it with ``async with``, or call ``aclose()``. One instance belongs to one event loop.
+    """
+
+    _http: httpx.AsyncBaseTransport | None = None
+    _clock: Callable[[], datetime] = staticmethod(_now)
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        timeout: float = 30.0,
+        max_concurrency: int = 8,
+        max_rate: float | None = None,
+        retry: RetryPolicy | None = None,
+        allow_insecure: bool = False,
+    ) -> None:
+        self._settings = settings(api_key, base_url, timeout, max_concurrency, max_rate, retry, allow_insecure)
+        self._transport: Transport | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._settings.base_url!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection. A closed client may be used again; it connects anew."""
+        if self._transport is not None:
+            transport, self._transport = self._transport, None
+            await transport.aclose()
+
+    def plan(self, *, interval: Interval, start: Instant, end: Instant) -> Plan:
+        """The requests that a fetch takes when no answer is short, without asking anything: sized, in order, lazy."""
+        return _plan(OPEN_INTEREST, interval, start, end)
+
+    @overload
+    async def open_interest(
+        self, market_id: str, *, interval: Interval, start: Instant, end: Instant
+    ) -> OpenInterestSeries: ...
+    @overload
+    async def open_interest(
+        self, market_id: Sequence[str], *, interval: Interval, start: Instant, end: Instant
+    ) -> dict[str, OpenInterestSeries]: ...
+    async def open_interest(
+        self, market_id: str | Sequence[str], *, interval: Interval, start: Instant, end: Instant
+    ) -> OpenInterestSeries | dict[str, OpenInterestSeries]:
+        """Every row of the market with start <= ts < end, once, ascending, each the value of its whole bucket.
+
+        Several markets give a mapping from market to series. ``start`` and ``end`` are datetimes (naive means UTC) or ISO
+        8601 text. Source: ``GET /api/v1/markets/{market_id}/perps/open_interest``.
+
+        Raises ``UsageError`` for a wrong call, before anything is asked, and ``FetchError`` for a fetch that is not whole.
+        """
+        wanted = _plan(OPEN_INTEREST, interval, start, end)
+        if isinstance(market_id, str):
+            return await self._run(_market(market_id), wanted).whole()
+        return await self._several([_market(one) for one in market_id], wanted)
+
+    @overload
+    def iter_open_interest(
+        self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: Literal["row"] = "row"
+    ) -> AsyncIterator[OpenInterest]: ...
+    @overload
+    def iter_open_interest(
+        self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: Literal["page"]
+    ) -> AsyncIterator[OpenInterestSeries]: ...
+    def iter_open_interest(
+        self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: By = "row"
+    ) -> AsyncIterator[OpenInterest] | AsyncIterator[OpenInterestSeries]:
+        """The rows of ``open_interest`` in order as they come, in bounded memory: row by row, or in pages of up to 5,000.
+
+        What was handed on is complete as far as it goes; a failure is raised where the rows end.
+        """
+        if by not in ("row", "page"):
+            raise UsageError(f"by must be 'row' or 'page', not {by!r:.80}")
+        run = self._run(_market(market_id), _plan(OPEN_INTEREST, interval, start, end))
+        return run.pages() if by == "page" else _rows(run.pages())
+
+    def _run(self, market_id: str, wanted: Plan) -> _Run:
+        if self._transport is None:
+            from .transport import Transport
+
+            self._transport = Transport(self._settings, self._http)
+        return _Run(OPEN_INTEREST, market_id, wanted, self._transport, self._settings, self._clock)
+
+    async def _several(self, market_ids: list[str], wanted: Plan) -> dict[str, OpenInterestSeries]:
+        """A few markets at a time, so that their unused rows stay few; the first failure ends all."""
+        room = asyncio.Semaphore(self._settings.max_concurrency)
+
+        async def one(market_id: str) -> OpenInterestSeries:
+            async with room:
+                return await self._run(market_id, wanted).whole()
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = {market_id: group.create_task(one(market_id)) for market_id in market_ids}
+        except BaseExceptionGroup as failures:
+            failure = failures.exceptions[0]
+        else:
+            return {market_id: task.result() for market_id, task in tasks.items()}
+        raise failure
+
+
+async def _rows(pages: AsyncIterator[OpenInterestSeries]) -> AsyncIterator[OpenInterest]:
+    async with aclosing(pages) as opened:  # type: ignore[type-var]
+        async for page in opened:
+            for row in page:
+                yield row
+
+
+class MarketData:
+    """A client of the Market Data API. Its arguments and methods are those of ``AsyncMarketData``, without ``await``.
+
+    Use it with ``with``, or call ``close()``. It may be used from several threads at once.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        timeout: float = 30.0,
+        max_concurrency: int = 8,
+        max_rate: float | None = None,
+        retry: RetryPolicy | None = None,
+        allow_insecure: bool = False,
+    ) -> None:
+        def make() -> AsyncMarketData:
+            return AsyncMarketData(
+                api_key,
+                base_url,
+                timeout=timeout,
+                max_concurrency=max_concurrency,
+                max_rate=max_rate,
+                retry=retry,
+                allow_insecure=allow_insecure,
+            )
+
+        self._base_url = make()._settings.base_url  # a wrong argument is told at once
+        self._portal = Portal(make, AsyncMarketData.aclose)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._base_url!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection and end the thread. A closed client may be used again; it connects anew."""
+        self._portal.close()
+
+    def plan(self, *, interval: Interval, start: Instant, end: Instant) -> Plan:
+        """See ``AsyncMarketData.plan``."""
+        return _plan(OPEN_INTEREST, interval, start, end)
+
+    def describe(self, wanted: Plan) -> dict[str, str]:
+        """What a file of a plan's rows says about where they came from: source, specification, versions, span."""
+        from .transport import specification
+
+        return metadata(
+            interval=wanted.interval,
+            start=wanted.start,
+            end=wanted.end,
+            base_url=self._base_url,
+            specification=specification(),
+            client_version=VERSION,
+        )
+
+    @overload
+    def open_interest(
+        self, market_id: str, *, interval: Interval, start: Instant, end: Instant
+    ) -> OpenInterestSeries: ...
+    @overload
+    def open_interest(
+        self, market_id: Sequence[str], *, interval: Interval, start: Instant, end: Instant
+    ) -> dict[str, OpenInterestSeries]: ...
+    def open_interest(self, market_id: Any, *, interval: Interval, start: Instant, end: Instant) -> Any:
+        """See ``AsyncMarketData.open_interest``."""
+        return self._portal.call(
+            lambda client: client.open_interest(market_id, interval=interval, start=start, end=end)
+        )
+
+    @overload
+    def iter_open_interest(
+        self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: Literal["row"] = "row"
+    ) -> Iterator[OpenInterest]: ...
+    @overload
+    def iter_open_interest(
+        self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: Literal["page"]
+    ) -> Iterator[OpenInterestSeries]: ...
+    def iter_open_interest(
+        self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: By = "row"
+    ) -> Iterator[OpenInterest] | Iterator[OpenInterestSeries]:
+        """See ``AsyncMarketData.iter_open_interest``."""
+        if by not in ("row", "page"):
+            raise UsageError(f"by must be 'row' or 'page', not {by!r:.80}")
+        wanted, market = _plan(OPEN_INTEREST, interval, start, end), _market(market_id)
+        pages = self._portal.iterate(
+            lambda client: client.iter_open_interest(
+                market, interval=interval, start=wanted.start, end=wanted.end, by="page"
+            )
+        )
+        return pages if by == "page" else (row for page in pages for row in page)

@@ -1,0 +1,177 @@
+"""Everything that this package raises on purpose, as one tree::
+
+    AlliumError
+    ├── UsageError (also ValueError)   the call is wrong; nothing was asked
+    ├── OutputError                    a file or a frame could not be made; nothing half-written stays
+    │   └── PrecisionError             a decimal does not fit the type asked for; nothing was rounded
+    └── FetchError                     something was asked, and the answer cannot be used
+        ├── ResponseError              the server answered with an error status
+        │   ├── RefusedError           any 4xx: the server understood and said no
+        │   │   ├── AuthenticationError    401
+        │   │   ├── PermissionDeniedError  403
+        │   │   ├── NotFoundError          404
+        │   │   └── RateLimitedError       429, after the retries
+        │   ├── ServerError            any 5xx, after the retries
+        │   └── UnexpectedStatusError  anything else that is not 200, such as a redirect
+        ├── TransportError             no whole answer came back, after the retries
+        │   ├── RequestTimeoutError    too slow
+        │   └── ConnectionFailedError  refused, reset, cut off, no such host
+        ├── ContractError              an answer that the specification does not allow
+        └── IncompleteError            rows are missing and the server does not hand them out
+
+A ``FetchError`` knows where it happened: ``market_id``, ``window``, and, where there was an answer, ``status``, ``headers``
+and ``body`` (its first bytes). The API key is in none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .windows import Window
+
+BODY_KEPT = 2_000
+"""How many bytes of an answer's body an error keeps."""
+
+
+class AlliumError(Exception):
+    """The root of the tree."""
+
+
+class UsageError(AlliumError, ValueError):
+    """The call is wrong: an unknown interval, a start that is not before its end, an unreadable time, an empty market."""
+
+
+class OutputError(AlliumError):
+    """A file or a frame could not be made. What was there before is unharmed, and nothing half-written stays."""
+
+
+class PrecisionError(OutputError):
+    """A decimal does not fit the type that was asked for. Nothing was rounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known about a failed request: which market and window, and what came back.
+
+    ``body`` holds at most the first 2,000 bytes, ``headers`` those of the answer. Both are cleaned of the API key.
+    """
+
+    market_id: str | None = None
+    window: Window | None = None
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class FetchError(AlliumError):
+    """A fetch failed; ``message`` says what happened, the attributes say where."""
+
+    def __init__(self, message: str, evidence: Evidence | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.evidence = evidence or Evidence()
+
+    @property
+    def market_id(self) -> str | None:
+        """The market that was asked for."""
+        return self.evidence.market_id
+
+    @property
+    def window(self) -> Window | None:
+        """The window that was asked for."""
+        return self.evidence.window
+
+    @property
+    def status(self) -> int | None:
+        """The status of the answer, where there was one."""
+        return self.evidence.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the answer, names in lower case."""
+        return self.evidence.headers
+
+    @property
+    def body(self) -> bytes:
+        """The first bytes of the answer's body."""
+        return self.evidence.body
+
+    def locate(self, market_id: str, window: Window) -> FetchError:
+        """Say which market and window this error belongs to, and return it."""
+        self.evidence = replace(self.evidence, market_id=market_id, window=window)
+        return self
+
+    def __reduce__(self) -> tuple[type[FetchError], tuple[str, Evidence]]:
+        """Errors cross process borders whole."""
+        return type(self), (self.message, self.evidence)
+
+    def __str__(self) -> str:
+        if self.market_id is None or self.window is None:
+            return self.message
+        return f"{self.message} [{self.market_id}, {self.window}]"
+
+
+class ResponseError(FetchError):
+    """The server answered with a status that is not 200."""
+
+
+class RefusedError(ResponseError):
+    """A 4xx: the server says no. Asking the same again would not help, so it is not retried (408 and 429 are)."""
+
+
+class AuthenticationError(RefusedError):
+    """401: there is no API key, or it is not accepted."""
+
+
+class PermissionDeniedError(RefusedError):
+    """403: the API key is not allowed to ask this."""
+
+
+class NotFoundError(RefusedError):
+    """404: no such market, or no such endpoint."""
+
+
+class RateLimitedError(RefusedError):
+    """429: too many requests, still after the retries or for longer than a retry may wait."""
+
+
+class ServerError(ResponseError):
+    """A 5xx, still after the retries."""
+
+
+class UnexpectedStatusError(ResponseError):
+    """A status that is neither 200 nor an error, such as a redirect (redirects are not followed)."""
+
+
+class TransportError(FetchError):
+    """No whole answer came back, still after the retries."""
+
+
+class RequestTimeoutError(TransportError):
+    """The server took longer than ``timeout``."""
+
+
+class ConnectionFailedError(TransportError):
+    """The connection was refused, reset, or cut off in the middle of an answer."""
+
+
+class ContractError(FetchError):
+    """An answer that the specification does not allow: ``row`` and ``field`` say which place."""
+
+    def __init__(
+        self, message: str, evidence: Evidence | None = None, row: int | None = None, field: str | None = None
+    ) -> None:
+        super().__init__(message, evidence)
+        self.row = row
+        self.field = field
+
+    def __reduce__(self) -> tuple[type[FetchError], tuple[str, Evidence]]:
+        """Errors cross process borders whole."""
+        return type(self), (self.message, self.evidence, self.row, self.field)  # type: ignore[return-value]
+
+
+class IncompleteError(FetchError):
+    """Rows are known to be missing, and the server does not hand them out."""

@@ -1,0 +1,77 @@
+"""Rows as lines of text: CSV and JSON Lines, with decimals as the server wrote them. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from itertools import chain, repeat
+from typing import Literal, TypeAlias
+
+from .intervals import DAY, MINUTE, WIDTHS, Interval
+from .rows import EPOCH, Columns
+from .runs import runs
+from .times import micros
+
+TextFormat: TypeAlias = Literal["csv", "jsonl"]
+"""The formats that are lines of text."""
+
+
+def header(form: TextFormat, fields: Sequence[str]) -> str:
+    """What stands before the first row: the names of the columns in CSV, nothing in JSON Lines."""
+    return ",".join(("market_id", "ts", *fields)) + "\n" if form == "csv" else ""
+
+
+def lines(
+    market_id: str, columns: Columns, interval: Interval, form: TextFormat, fields: Sequence[str]
+) -> Iterator[str]:
+    """The rows as text of many lines each, every line with its end.
+
+    ``ts`` is written like 2026-05-01T01:00:00+00:00. A market id is data: it is quoted where CSV asks for it, and never changed.
+    """
+    if form == "csv":
+        lead, between, end = _quoted(market_id) + ",", [","] * len(fields), "\n"
+    else:
+        lead = f'{{"market_id":{json.dumps(market_id, ensure_ascii=False)},"ts":"'
+        between, end = [f'","{name}":"' for name in fields], '"}\n'
+    for first, stop, day, clocks in _stamps(columns.ts, interval):
+        cells: list[Sequence[str] | repeat[str]] = [repeat(lead + day), clocks]
+        for separator, column in zip(between, columns.values, strict=True):
+            cells += (repeat(separator), column[first:stop])
+        yield "".join(chain.from_iterable(zip(*cells, repeat(end), strict=False)))
+
+
+def _quoted(value: str) -> str:
+    if value and not any(mark in value for mark in ',"\r\n') and value == value.strip():
+        return value
+    return '"' + value.replace('"', '""') + '"'
+
+
+def _stamps(ts: Sequence[datetime], interval: Interval) -> Iterator[tuple[int, int, str, Sequence[str]]]:
+    """Row ranges [first, stop) within a day, the text of that day, and what follows it for each row.
+
+    Writing a datetime costs more than all the rest of a line, so the times of a day are written once and used again.
+    """
+    clock = _clock(interval)
+    for first, stop in runs(ts, interval):
+        bucket, beside = divmod(micros(ts[first]), WIDTHS[interval])
+        if beside:
+            yield first, stop, "", [stamp.astimezone(UTC).isoformat() for stamp in ts[first:stop]]
+            continue
+        while first < stop:
+            day, start = divmod(bucket, len(clock))
+            count = min(stop - first, len(clock) - start)
+            yield (
+                first,
+                first + count,
+                date.fromordinal(EPOCH.toordinal() + day).isoformat(),
+                clock[start : start + count],
+            )
+            first, bucket = first + count, bucket + count
+
+
+@lru_cache
+def _clock(interval: Interval) -> tuple[str, ...]:
+    minutes = (start // MINUTE for start in range(0, DAY, WIDTHS[interval]))
+    return tuple(f"T{minute // 60:02}:{minute % 60:02}:00+00:00" for minute in minutes)

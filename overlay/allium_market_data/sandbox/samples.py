@@ -1,0 +1,179 @@
+"""Raw samples in DuckDB: what each market's open interest was, at irregular instants.
+
+Amounts are kept as the text in which they were written (``12483.50`` stays ``12483.50``), times as microseconds since
+1970 in UTC. Where one market has several samples at the same instant, the one loaded last counts.
+
+A market is put in order when it is first asked for, into a sorted table in which each sample knows the next one. So the
+last sample of a bucket is told by a comparison within its own row, and an answer is one scan of a short range: no
+grouping, no sorting.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from ..intervals import MINUTE
+from .answer import ItemText, Row, Span
+from .bitmex import bitmex_sources
+from .files import load_files
+from .source import Source
+from .synthetic import DEFAULT_SEED, synthetic_sources
+
+# `next` of the last sample. Every instant that a window can name is smaller.
+_NEVER: Final = 2**63 - 1
+
+# The amounts of an item as they are sent; ready for the last samples of minutes, which are what is mostly asked for.
+_AMOUNTS: Final = """'"oi_base":"' || oi_base || '","oi_quote_usd":"' || oi_quote_usd || '"'"""
+
+# One pass drops repeated instants too: all but the last loaded of them are followed by their own instant.
+_ORDER = """
+CREATE TABLE samples_{number} AS
+SELECT * FROM (
+    SELECT t, lead(t, 1, {never}) OVER (ORDER BY t, rowid) AS next, oi_base, oi_quote_usd FROM raw_{number}
+) WHERE next <> t ORDER BY t;
+CREATE TABLE minutes_{number} AS
+SELECT *, {amounts} AS amounts FROM samples_{number} WHERE t // {minute} <> next // {minute} ORDER BY t;
+DROP TABLE raw_{number};
+"""
+
+# A sample is the last of its bucket when the next one is beyond the bucket, or beyond what may be looked at.
+# Rows come in the order of the sorted table, which DuckDB preserves; to ask for it again would sort again.
+_LAST_PER_BUCKET = """
+SELECT t - t % $width, oi_base, oi_quote_usd FROM {table}
+WHERE t >= $since AND t < $before AND next >= least(t - t % $width + $width, $before)
+{order} LIMIT $limit
+"""
+_ITEMS_TEXT = """
+SELECT string_agg(
+    $head || strftime(make_timestamp(t - t % $width + $shift), '{format}') || '",' || {amounts} || $tail, ','
+) FROM (
+    SELECT * FROM {table}
+    WHERE t >= $since AND t < $before AND next >= least(t - t % $width + $width, $before) LIMIT $limit
+)
+"""
+_LAST_BEFORE = "SELECT oi_base, oi_quote_usd FROM samples_{number} WHERE t < $instant AND next >= $instant"
+
+
+class MarketHistory:
+    """The samples of one market; an `answer.History`. Safe to use from several threads."""
+
+    def __init__(self, connection: Any, number: int) -> None:
+        self._connection = connection
+        self._number = number
+        row = self._rows(f"SELECT min(t), max(t), count(*) FROM samples_{number}")[0]  # noqa: S608 - our own number
+        self.first: Final[int] = row[0]
+        self.last: Final[int] = row[1]
+        self.count: Final[int] = row[2]
+        """How many samples there are, repeated instants counted once."""
+
+    def last_per_bucket(self, width: int, span: Span, limit: int | None = None, latest: bool = False) -> list[Row]:
+        """The last sample in ``span`` of each bucket of ``width`` microseconds that has one, ascending.
+
+        At most ``limit`` of them, the earliest or the ``latest``.
+        """
+        statement = _LAST_PER_BUCKET.format(table=self._table(span), order="ORDER BY t DESC" if latest else "")
+        parameters: dict[str, object] = {
+            "width": width,
+            "since": span.since,
+            "before": span.before,
+            "limit": limit or _NEVER,
+        }
+        rows: list[Row] = self._rows(statement, parameters)
+        return rows[::-1] if latest else rows
+
+    def items_text(self, width: int, span: Span, limit: int, item: ItemText) -> str:
+        """The earliest ``limit`` rows of `last_per_bucket`, each written as ``item`` says, with commas between."""
+        table = self._table(span)
+        form = "%Y-%m-%dT%H:%M:%SZ" if item.zulu else "%Y-%m-%dT%H:%M:%S.%f+00:00"
+        amounts = "amounts" if table.startswith("minutes") else _AMOUNTS
+        parameters: dict[str, object] = {"width": width, "since": span.since, "before": span.before, "limit": limit}
+        parameters |= {"head": item.head, "shift": item.shift, "tail": item.tail}
+        text: str | None = self._rows(_ITEMS_TEXT.format(table=table, format=form, amounts=amounts), parameters)[0][0]
+        return text or ""
+
+    def _table(self, span: Span) -> str:
+        # Every bucket consists of whole minutes: unless the span cuts one at its end, the last samples of minutes do.
+        return f"{'samples' if span.before % MINUTE else 'minutes'}_{self._number}"
+
+    def last_before(self, instant: int) -> tuple[str, str] | None:
+        """The amounts of the last sample before ``instant`` (microseconds), or None."""
+        rows: list[tuple[str, str]] = self._rows(_LAST_BEFORE.format(number=self._number), {"instant": instant})
+        return rows[0] if rows else None
+
+    def _rows(self, statement: str, parameters: dict[str, object] | None = None) -> Any:
+        with closing(self._connection.cursor()) as cursor:
+            return cursor.execute(statement, parameters).fetchall()
+
+
+class Samples:
+    """The markets of a sandbox and their samples.
+
+    `sources` tells which there are. Close it, or use it as a context manager; several applications may share one.
+    """
+
+    def __init__(self, connection: Any, sources: Iterable[Source]) -> None:
+        self._connection = connection
+        self._numbered = {source.market_id: (number, source) for number, source in enumerate(sources)}
+        self._histories: dict[str, MarketHistory] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, data: Sequence[Path] = (), seed: int = DEFAULT_SEED) -> Samples:
+        """The bundled markets and those of the files ``data``, each CSV or Parquet.
+
+        A market that a file names is served from the files alone: real, synthetic and own samples never mix in one
+        series. Among files, the later one wins where both have the same instant. Raises `SandboxError` for a broken
+        file.
+        """
+        # Nothing here needs an extension, and a sandbox must not go and fetch one.
+        # One thread: an answer is too short to be worth dividing, and rows keep their order on their own.
+        config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "threads": "1"}
+        connection = duckdb.connect(":memory:", config=config)
+        try:
+            sources = {source.market_id: source for source in (*bitmex_sources(), *synthetic_sources(seed))}
+            sources |= {source.market_id: source for source in load_files(connection, data)}
+        except BaseException:
+            connection.close()
+            raise
+        return cls(connection, sources.values())
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Every market: its identifier, where its samples come from, whether it is a perpetual."""
+        return tuple(source for _, source in self._numbered.values())
+
+    def source(self, market_id: str) -> Source | None:
+        """The market of that identifier, or None."""
+        return self._numbered[market_id][1] if market_id in self._numbered else None
+
+    def history(self, market_id: str) -> MarketHistory:
+        """The samples of ``market_id``, put in order now if nobody asked before; `KeyError` for an unknown market."""
+        with self._lock:
+            if market_id not in self._histories:
+                number, source = self._numbered[market_id]
+                self._histories[market_id] = self._order(number, source)
+            return self._histories[market_id]
+
+    def _order(self, number: int, source: Source) -> MarketHistory:
+        with closing(self._connection.cursor()) as cursor:
+            columns = "t BIGINT, oi_base VARCHAR, oi_quote_usd VARCHAR"
+            cursor.execute(f"CREATE OR REPLACE TABLE raw_{number} ({columns})")
+            source.fill(cursor, f"raw_{number}")
+            cursor.execute(_ORDER.format(number=number, never=_NEVER, minute=MINUTE, amounts=_AMOUNTS))
+        return MarketHistory(self._connection, number)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+
+    def __enter__(self) -> Samples:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

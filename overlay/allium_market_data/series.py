@@ -1,0 +1,190 @@
+"""The open interest of one market over a span: rows, the gaps between them, frames and files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, overload
+
+from . import files, frames
+from .errors import UsageError
+from .frames import Decimals
+from .intervals import WIDTHS, Interval, ceil
+from .provenance import Provenance
+from .rows import Columns, OpenInterest
+from .runs import runs
+from .times import from_micros, micros, text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Neighbouring buckets that have no row: those with start <= ts < end, aware UTC datetimes on boundaries."""
+
+    start: datetime
+    end: datetime
+    buckets: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class OpenInterestSeries(Sequence[OpenInterest]):
+    """Every row of one market with start <= ts < end, ascending and each once.
+
+    ``columns`` holds the rows as the server wrote them; records are made from it as they are looked at. ``unknown_fields``
+    counts, for each field that the specification does not name, in how many rows or answers it stood.
+    Two series are equal when market, interval, span and records are; where the rows came from does not count.
+    """
+
+    market_id: str
+    interval: Interval
+    start: datetime
+    end: datetime
+    columns: Columns
+    provenance: Provenance
+    unknown_fields: Mapping[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __iter__(self) -> Iterator[OpenInterest]:
+        return self.columns.records(self.market_id)
+
+    @overload
+    def __getitem__(self, index: int) -> OpenInterest: ...
+    @overload
+    def __getitem__(self, index: slice) -> OpenInterestSeries: ...
+    def __getitem__(self, index: int | slice) -> OpenInterest | OpenInterestSeries:
+        """A record, or the series of a range of rows.
+
+        A part that does not begin (end) with this series begins with its first row (ends where the next row begins), so a
+        gap between two parts belongs to the earlier one and none is lost. A step raises ``UsageError``: every n-th row is
+        no series, as the rows left out would look like gaps; ``list(series)[::n]`` gives such records.
+        """
+        if isinstance(index, slice):
+            return self._part(index)
+        position = range(len(self))[index]
+        return next(self.columns[position : position + 1].records(self.market_id))
+
+    def _part(self, part: slice) -> OpenInterestSeries:
+        if part.step not in (None, 1):
+            raise UsageError(f"a series has no every n-th row: use list(series)[{_shown(part)}] for records")
+        first, stop, _ = part.indices(len(self))
+        stop, labels = max(first, stop), self.columns.ts
+        start = self.start if first == 0 else labels[first] if first < len(self) else self.end
+        end = self.end if stop == len(self) else labels[stop]
+        if first == stop and len(self):  # no rows, so no span in which any could be missing
+            end = start
+        return replace(self, start=start, end=end, columns=self.columns[first:stop])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OpenInterestSeries):
+            return NotImplemented
+        mine, theirs = self.columns, other.columns
+        return (
+            (self.market_id, self.interval, self.start, self.end)
+            == (other.market_id, other.interval, other.start, other.end)
+            and (mine.ts, mine.provisional) == (theirs.ts, theirs.provisional)
+            and all(map(_same, mine.values, theirs.values))
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        gaps, missing = self.gaps(), sum(gap.buckets for gap in self.gaps())
+        return (
+            f"<OpenInterestSeries {self.market_id!r} {self.interval} {text(self.start)} to {text(self.end)}: "
+            f"{len(self)} rows, {len(gaps)} gaps ({missing} buckets), {self.columns.provisional.count(True)} provisional>"
+        )
+
+    def gaps(self) -> list[Gap]:
+        """The buckets without a row, as ranges that could not be longer, ascending.
+
+        A bucket that had not begun when the fetch finished is not missing.
+        """
+        width, ts = WIDTHS[self.interval], self.columns.ts
+        bucket = timedelta(microseconds=width)
+        begun = min(ceil(micros(self.end), width), ceil(micros(self.provenance.finished), width))
+        edges = [ceil(micros(self.start), width)]
+        for first, stop in runs(ts, self.interval):
+            edges += (micros(ts[first]), micros(ts[stop - 1] + bucket))
+        edges.append(max(begun, edges[-1]))
+        return [
+            Gap(from_micros(start), from_micros(end), (end - start) // width)
+            for start, end in zip(edges[::2], edges[1::2], strict=True)
+            if start < end
+        ]
+
+    @property
+    def provisional(self) -> tuple[OpenInterest, ...]:
+        """The records whose bucket was not over when it was asked for: their values may still change."""
+        flags = self.columns.provisional
+        return tuple(self[row] for row, flag in enumerate(flags) if flag) if True in flags else ()
+
+    def to_arrow(self, *, decimals: Decimals = "exact") -> pa.Table:
+        """An Arrow table: market_id, ts (microseconds, UTC), oi_base, oi_quote_usd, provisional; provenance as metadata.
+
+        Exact decimals are decimal128(38, 18) where every value of a column fits that, else decimal128(38, s), else
+        decimal256(76, s) with the least scale s that fits. Nothing is rounded: what fits none of them raises
+        ``PrecisionError``. ``decimals="text"`` keeps the text of the server, ``"float"`` gives the nearest floats.
+        """
+        form = frames.Form(decimals=decimals, metadata=self._metadata())
+        return frames.to_table([(self.market_id, self.columns)], self.interval, form)
+
+    def to_polars(self, *, decimals: Decimals = "exact") -> pl.DataFrame:
+        """A polars frame with the columns of ``to_arrow``. Raises ``PrecisionError`` where 38 digits are not enough."""
+        return frames.to_polars(self.to_arrow(decimals=decimals))
+
+    def to_pandas(self, *, decimals: Decimals = "exact") -> pd.DataFrame:
+        """A pandas frame with the columns of ``to_arrow``; exact decimals are of an Arrow dtype, never floats."""
+        return frames.to_pandas(self.to_arrow(decimals=decimals))
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The Arrow PyCapsule interface: whatever reads Arrow can read a series."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def to_csv(self, path: files.Path, *, overwrite: bool = False) -> int:
+        """Write CSV: market_id, ts, oi_base, oi_quote_usd, decimals as the server wrote them. Returns the rows.
+
+        Like all files: it appears whole or not at all, and one that exists is kept unless ``overwrite``; ``OutputError``
+        says what went wrong.
+        """
+        return self._write(path, "csv", overwrite=overwrite)
+
+    def to_jsonl(self, path: files.Path, *, overwrite: bool = False) -> int:
+        """Write JSON Lines, with the columns of ``to_csv``, all as strings. Returns the rows."""
+        return self._write(path, "jsonl", overwrite=overwrite)
+
+    def to_parquet(self, path: files.Path, *, overwrite: bool = False, decimals: Decimals = "exact") -> int:
+        """Write Parquet, with the columns, types and metadata of ``to_arrow``. Returns the rows."""
+        return self._write(path, "parquet", overwrite=overwrite, decimals=decimals)
+
+    def _write(self, path: files.Path, form: files.Format, **options: Any) -> int:
+        pages = [(self.market_id, self.columns)]
+        return files.write(pages, path, form, interval=self.interval, metadata=self._metadata(), **options)
+
+    def _metadata(self) -> dict[str, str]:
+        return frames.metadata(
+            interval=self.interval,
+            start=self.start,
+            end=self.end,
+            base_url=self.provenance.base_url,
+            specification=self.provenance.specification,
+            client_version=self.provenance.client_version,
+        )
+
+
+def _same(mine: list[str], theirs: list[str]) -> bool:
+    """Whether two columns hold the same numbers. Equal text is the quick way; 1.50 and 1.5 are equal too."""
+    return mine == theirs or (
+        len(mine) == len(theirs) and all(a == b or Decimal(a) == Decimal(b) for a, b in zip(mine, theirs, strict=True))
+    )
+
+
+def _shown(part: slice) -> str:
+    return ":".join("" if bound is None else str(bound) for bound in (part.start, part.stop, part.step))

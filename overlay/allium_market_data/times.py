@@ -1,0 +1,64 @@
+"""Instants: what a caller may write for one, and how it stands in a request."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+from .errors import UsageError
+from .rows import EPOCH
+
+Instant: TypeAlias = datetime | str
+"""A datetime (naive means UTC, as the specification says) or ISO 8601 text."""
+
+MICROSECOND = timedelta(microseconds=1)
+_FINER = re.compile(r"[.,]\d{6}0*[1-9]")
+
+
+def instant(value: Instant, name: str) -> datetime:
+    """The instant as an aware UTC datetime; ``name`` is the argument that an error speaks of.
+
+    Raises ``UsageError`` for what is no instant, or is finer than a microsecond.
+    """
+    if isinstance(value, str):
+        moment = _read(value, name)
+    elif isinstance(value, datetime):
+        moment = value
+    else:
+        raise UsageError(f"{name} must be a datetime or ISO 8601 text, not {type(value).__name__}: {value!r:.80}")
+    if getattr(value, "nanosecond", 0):  # a pandas Timestamp is a datetime that knows more than a datetime
+        raise UsageError(f"{name} is finer than a microsecond: {value!r:.80}")
+    if moment.utcoffset() is None:
+        moment = moment.replace(tzinfo=UTC)
+    try:
+        return EPOCH + (moment - EPOCH)
+    except OverflowError:
+        raise UsageError(f"{name} is outside the years 1 to 9999 in UTC: {value!r:.80}") from None
+
+
+def _read(text: str, name: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(
+            f"{name} is no ISO 8601 time: {text!r:.80} (write it like 2026-05-01T00:00:00Z; without an offset it is UTC)"
+        ) from None
+    if _FINER.search(text):
+        raise UsageError(f"{name} is finer than a microsecond: {text!r:.80}")
+    return moment
+
+
+def micros(moment: datetime) -> int:
+    """Whole microseconds since 1970-01-01T00:00:00Z."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def from_micros(count: int) -> datetime:
+    """The aware UTC datetime of so many microseconds since 1970-01-01T00:00:00Z."""
+    return EPOCH + timedelta(microseconds=count)
+
+
+def text(moment: datetime) -> str:
+    """An aware UTC datetime as a request carries it: ISO 8601 with ``Z``."""
+    return moment.replace(tzinfo=None).isoformat() + "Z"

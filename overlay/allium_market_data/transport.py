@@ -1,0 +1,191 @@
+"""HTTP: one question out, one whole answer back, or one error of our tree. The only module that knows HTTP or the wire package.
+
+The API key is handed to the HTTP library one request at a time, and nothing here that has a ``repr`` holds it in clear.
+Errors leave this module without the HTTP library's own exceptions behind them: their frames would show the key's header.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib import resources
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+import stamina
+from aiolimiter import AsyncLimiter
+
+from .errors import (
+    BODY_KEPT,
+    ConnectionFailedError,
+    ContractError,
+    Evidence,
+    FetchError,
+    RequestTimeoutError,
+    UsageError,
+)
+from .refusal import clean, refusal
+from .resource import Resource
+from .retry import RetryPolicy, pause
+from .settings import Settings
+from .times import text
+from .version import VERSION
+from .windows import Window
+
+T = TypeVar("T")
+
+LARGEST_BODY = 64 * 2**20
+"""The most bytes, unpacked, that an answer may have. The largest honest one has about one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question as it goes out."""
+
+    path: str
+    params: dict[str, Any]
+
+
+def request(resource: Resource, market_id: str, interval: str, window: Window) -> Request:
+    """The request for one window, built by the generated package."""
+    module = importlib.import_module(resource.call)
+    models = importlib.import_module("allium_market_data_wire.models")
+    kwargs = module._get_kwargs(
+        market_id,
+        interval=models.Interval(interval),
+        start_timestamp=text(window.start),
+        end_timestamp=text(window.end),
+        limit=resource.limit,
+    )
+    return Request(kwargs["url"], kwargs["params"])
+
+
+@lru_cache
+def specification() -> str:
+    """The SHA-256 of the OpenAPI document that the wire package was generated from."""
+    document = resources.files("allium_market_data_wire").joinpath("openapi.json").read_bytes()
+    return hashlib.sha256(document).hexdigest()
+
+
+class _Key(httpx.Auth):
+    """Puts the key into its header, at the last moment."""
+
+    def __init__(self, key: str) -> None:
+        self._give = lambda: key
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["X-API-KEY"] = self._give()
+        yield request
+
+
+class Transport:
+    """A pool of connections to one server, with its pace, its time limit and its retries."""
+
+    def __init__(self, settings: Settings, http: httpx.AsyncBaseTransport | None = None) -> None:
+        self._settings = settings
+        self._gate = asyncio.Semaphore(settings.max_concurrency)
+        self._pace = AsyncLimiter(1, 1 / settings.max_rate) if settings.max_rate else None
+        self._client = httpx.AsyncClient(
+            base_url=settings.base_url,
+            auth=_Key(settings.key()),
+            timeout=settings.timeout,
+            limits=httpx.Limits(max_connections=settings.max_concurrency),
+            headers={"accept": "application/json", "user-agent": f"allium-market-data/{VERSION}"},
+            follow_redirects=False,
+            trust_env=not settings.is_loopback,  # a proxy cannot reach this machine's own addresses
+            transport=http,
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    async def ask(self, question: Request, read: Callable[[bytes], T], on_attempt: Callable[[], None]) -> T:
+        """Send a request until an answer comes that ``read`` takes, as often as the retry policy allows.
+
+        Raises ``FetchError`` of the kind that the last attempt deserves.
+        """
+        policy = self._settings.retry
+        attempts = stamina.retry_context(
+            on=lambda error: pause(error, policy, datetime.now(UTC)),
+            attempts=policy.attempts,
+            timeout=None,
+            wait_initial=policy.first_pause,
+            wait_max=policy.longest_pause,
+            wait_jitter=policy.jitter,
+        )
+        async for attempt in attempts:
+            with attempt:
+                async with self._turn():
+                    on_attempt()
+                    return await self._once(question, read)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait for a free place and for the pace."""
+        async with self._gate:
+            if self._pace:
+                await self._pace.acquire()
+            yield
+
+    async def _once(self, question: Request, read: Callable[[bytes], T]) -> T:
+        outcome = await self._exchange(question)
+        if isinstance(outcome, FetchError):
+            raise outcome
+        status, headers, body = outcome
+        if status != 200:
+            raise refusal(status, headers, body)
+        try:
+            return read(body)
+        except FetchError as error:
+            error.evidence = Evidence(status=status, headers=headers, body=self._scrub(body[:BODY_KEPT]))
+            raise
+
+    async def _exchange(self, question: Request) -> tuple[int, dict[str, str], bytes] | FetchError:
+        """One request and its whole answer; a failure is returned, so that it is raised outside of this frame."""
+        settings = self._settings
+        try:
+            async with (
+                asyncio.timeout(settings.timeout),
+                self._client.stream("GET", question.path, params=question.params) as answer,
+            ):
+                body = await _body(answer)
+                headers = {name.lower(): self._scrub(value.encode()).decode() for name, value in answer.headers.items()}
+                return answer.status_code, headers, body if answer.status_code == 200 else self._scrub(body)
+        except (TimeoutError, httpx.TimeoutException):
+            return RequestTimeoutError(
+                f"no whole answer from {settings.base_url} within {settings.timeout:g} s (timeout)"
+            )
+        except httpx.DecodingError as error:
+            return ConnectionFailedError(f"the answer's compression is broken: {self._tell(error)}")
+        except httpx.HTTPError as error:
+            return ConnectionFailedError(f"no whole answer from {settings.base_url}: {self._tell(error)}")
+        except ContractError as error:
+            return error
+
+    def _tell(self, error: Exception) -> str:
+        said = self._scrub(str(error).encode("utf-8", "replace")).decode()
+        return clean(f"{type(error).__name__}: {said}" if said else type(error).__name__)[:300]
+
+    def _scrub(self, data: bytes) -> bytes:
+        """The data without the key, should a server send it back."""
+        return data.replace(self._settings.key().encode(), b"***")
+
+
+async def _body(answer: httpx.Response) -> bytes:
+    parts = []
+    size = 0
+    async for part in answer.aiter_bytes():
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise ContractError(f"the answer breaks the contract: it is longer than {LARGEST_BODY // 2**20} MiB")
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,16 @@
+"""The one way in which this part fails."""
+
+from __future__ import annotations
+
+
+class SpecError(Exception):
+    """The specification cannot be read, merged, patched or generated; nothing was changed.
+
+    ``where`` names the page, file or address at fault (two of them for a conflict) and ``reason`` says what is wrong;
+    the message is one line made of both.
+    """
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.where = where
+        self.reason = " ".join(reason.split())
+        super().__init__(f"{where}: {self.reason}")
