@@ -2,19 +2,68 @@
 
 from __future__ import annotations
 
+import os
+
 import nox
 
+nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = True
-nox.options.sessions = []
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+LOCK = "requirements.lock"
+PYTHON = ("overlay", "tests", "noxfile.py")
+WORKERS = ("-n", "2", "--dist", "loadgroup")
 
 
-def _install(session: nox.Session, *groups: str) -> None:
-    """Install the project as it stands, and dependency groups of pyproject.toml."""
+def _install(session: nox.Session, *groups: str, extras: str = "") -> None:
+    """Install the project as it stands and dependency groups of pyproject.toml, in the versions of the lock file."""
     wanted = [item for group in groups for item in nox.project.dependency_groups(PYPROJECT, group)]
-    session.install("--editable", ".", *wanted)
+    session.install("--editable", f".{extras}", *wanted, "--constraint", LOCK)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything that must hold: lint, types, the generated package, and all tests; `-- ARG...` goes to pytest."""
+    _install(session, "dev", extras="[all]")
+    _lint(session)
+    _types(session)
+    session.run("python", "-m", "allium_market_data.upstream", "generate", "--check")
+    session.run("coverage", "erase")
+    cover = () if session.posargs else ("--cov", "--cov-report=", "--cov-fail-under=0")
+    session.run("pytest", *WORKERS, *cover, *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and formatting."""
+    _install(session, "lint")
+    _lint(session)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """The types of the library, its tests and this file, strictly."""
+    _install(session, "dev", extras="[all]")
+    _types(session)
+
+
+def _lint(session: nox.Session) -> None:
+    session.run("ruff", "check", "--quiet", *PYTHON)
+    session.run("ruff", "format", "--check", "--quiet", *PYTHON)
+
+
+def _types(session: nox.Session) -> None:
+    session.run("mypy")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """The whole thing once, without access to Allium: real rows from the sandbox to Parquet and a chart."""
+    _install(session, "demo", extras="[arrow,sandbox]")
+    session.run("python", "-m", "allium_market_data.demo", *session.posargs)
 
 
 @nox.session
@@ -29,3 +78,35 @@ def generate(session: nox.Session) -> None:
     """Make generated/ anew from spec/; `-- --check` only says what differs, and fails if anything does."""
     _install(session, "spec")
     session.run("python", "-m", "allium_market_data.upstream", "generate", *session.posargs)
+
+
+@nox.session(venv_backend="uv")
+def lowest(session: nox.Session) -> None:
+    """The tests with the oldest versions that pyproject.toml allows."""
+    wanted = nox.project.dependency_groups(PYPROJECT, "test")
+    session.install("--resolution", "lowest-direct", "--editable", ".[all]", *wanted)
+    session.run("pytest", *WORKERS, "tests/unit", "tests/property", *session.posargs)
+
+
+@nox.session(venv_backend="uv")
+def wheel(session: nox.Session) -> None:
+    """The built wheel by itself, away from the source: it installs, imports, and answers the command."""
+    session.install("build[uv]")
+    folder = session.create_tmp()
+    session.run("python", "-m", "build", "--installer=uv", "--wheel", "--outdir", folder)
+    built = max((entry for entry in os.scandir(folder) if entry.name.endswith(".whl")), key=lambda e: e.stat().st_mtime)
+    session.install("--reinstall", f"{built.path}[all]", "matplotlib", "--constraint", LOCK)
+    session.chdir(folder)
+    session.run("allium-md", "--version")
+    session.run("python", "-m", "allium_market_data.demo", "--output", "demo")
+
+
+@nox.session(venv_backend="uv")
+def lock(session: nox.Session) -> None:
+    """Write the newest versions that fit together to the lock file."""
+    session.install("uv")
+    session.run(
+        *("uv", "pip", "compile", "--quiet", "--universal", "--python-version=3.11", "--upgrade"),
+        *("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command=nox -s lock"),
+        *("pyproject.toml", "--all-extras", "--group=dev", "--group=demo", f"--output-file={LOCK}"),
+    )

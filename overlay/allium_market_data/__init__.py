@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .retry import RetryPolicy
     from .rows import OpenInterest
     from .series import Gap, OpenInterestSeries
-    from .version import VERSION as __version__
+    from .version import __version__
     from .windows import Plan, Window
 
 _HOME = {

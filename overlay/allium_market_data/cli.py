@@ -65,9 +65,7 @@ def open_interest(
     end: End,
     base_url: Annotated[str | None, typer.Option(help="Server to ask.", envvar="ALLIUM_BASE_URL")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write, whole or not at all.")] = None,
-    format: Annotated[  # noqa: A002 - the option's name
-        str | None, typer.Option("--format", "-f", help="csv, jsonl, parquet, arrow or table.")
-    ] = None,
+    format: Annotated[str | None, typer.Option("--format", "-f", help="csv, jsonl, parquet, arrow or table.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that one request may take.")] = 30.0,
     concurrency: Annotated[int, typer.Option(help="Requests under way at a time, at most.")] = 8,
     rate: Annotated[float | None, typer.Option(help="Requests a second, at most.")] = None,

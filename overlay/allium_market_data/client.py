@@ -7,7 +7,7 @@ so it works in scripts, in threads, after a fork, and inside a running loop such
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -117,7 +117,7 @@ class _Run:
         pages = [page async for page in self.fetch.pages()]
         return self.series(concat(pages, len(self.resource.values)), self.plan.start, self.plan.end)
 
-    async def pages(self) -> AsyncIterator[OpenInterestSeries]:
+    async def pages(self) -> AsyncGenerator[OpenInterestSeries, None]:
         """The rows page by page. The spans of the pages join, so that no gap falls between two of them."""
         start, last = self.plan.start, None
         async with aclosing(self.fetch.pages()) as pages:
@@ -179,7 +179,7 @@ class AsyncMarketData:
         return _plan(OPEN_INTEREST, interval, start, end)
 
     @overload
-    async def open_interest(
+    async def open_interest(  # type: ignore[overload-overlap]  # text is a sequence of texts too, and never meant as one
         self, market_id: str, *, interval: Interval, start: Instant, end: Instant
     ) -> OpenInterestSeries: ...
     @overload
@@ -246,8 +246,8 @@ class AsyncMarketData:
         raise failure
 
 
-async def _rows(pages: AsyncIterator[OpenInterestSeries]) -> AsyncIterator[OpenInterest]:
-    async with aclosing(pages) as opened:  # type: ignore[type-var]
+async def _rows(pages: AsyncGenerator[OpenInterestSeries, None]) -> AsyncGenerator[OpenInterest, None]:
+    async with aclosing(pages) as opened:
         async for page in opened:
             for row in page:
                 yield row
@@ -315,7 +315,7 @@ class MarketData:
         )
 
     @overload
-    def open_interest(
+    def open_interest(  # type: ignore[overload-overlap]  # text is a sequence of texts too, and never meant as one
         self, market_id: str, *, interval: Interval, start: Instant, end: Instant
     ) -> OpenInterestSeries: ...
     @overload

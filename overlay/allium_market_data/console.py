@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from .errors import UsageError
 from .files import FORMATS, Format, write, write_text
@@ -86,7 +86,7 @@ def deliver(
             write_text(columns, sys.stdout, form, interval=plan.interval)
             sys.stdout.flush()
         return
-    rows = write(columns, output, cast("Format", form), interval=plan.interval, metadata=metadata, overwrite=overwrite)
+    rows = write(columns, output, form, interval=plan.interval, metadata=metadata, overwrite=overwrite)
     print(f"{output}: {rows:,} rows", file=sys.stderr)
 
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from .decode import Answer
 from .errors import IncompleteError
 from .rows import Columns
 from .windows import Plan, Window
 
-Ask = Callable[[Window], Awaitable[Answer]]
+Ask = Callable[[Window], Coroutine[Any, Any, Answer]]
 """Asks one window and gives its checked answer, or raises."""
 
 
@@ -56,7 +57,7 @@ class Fetch:
     most: int = 0
     """The most rows that any answer had so far: a fixed cap on rows cannot be lower."""
 
-    async def pages(self) -> AsyncIterator[Columns]:
+    async def pages(self) -> AsyncGenerator[Columns, None]:
         """The rows, ascending and each once, in pages of at most one answer."""
         ledger = Ledger(self.plan.first_bucket, self.plan.bucket)
         async with aclosing(in_order(self.plan, self._ask, self.ahead)) as answers:
@@ -76,7 +77,7 @@ class Fetch:
         self.most = max(self.most, len(answer.rows))
         return answer
 
-    async def _again(self, start: datetime, end: datetime) -> AsyncIterator[Columns]:
+    async def _again(self, start: datetime, end: datetime) -> AsyncGenerator[Columns, None]:
         """A second look at the buckets with start <= ts < end, and another as long as looking brings something new."""
         if start >= end:
             return
@@ -107,7 +108,7 @@ class Fetch:
                 )
 
 
-async def in_order(windows: Iterable[Window], ask: Ask, ahead: int) -> AsyncIterator[tuple[Window, Answer]]:
+async def in_order(windows: Iterable[Window], ask: Ask, ahead: int) -> AsyncGenerator[tuple[Window, Answer], None]:
     """Each window with its answer, in order, while up to ``ahead`` of them are under way or wait.
 
     The first failure, of whichever window, ends the others and is raised at once.
@@ -117,7 +118,7 @@ async def in_order(windows: Iterable[Window], ask: Ask, ahead: int) -> AsyncIter
     try:
         while True:
             while len(waiting) < ahead and (window := next(left, None)) is not None:
-                waiting.append((window, asyncio.ensure_future(ask(window))))  # type: ignore[arg-type]
+                waiting.append((window, asyncio.create_task(ask(window))))
             if not waiting:
                 return
             await _first(waiting)

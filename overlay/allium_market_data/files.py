@@ -33,8 +33,8 @@ class Sink(ABC):
     """A file to which pages of rows are written, as a context manager.
 
     When its block ends the file stands in its place, whole. When an error, or Ctrl-C, leaves the block, nothing of it
-    stays, and a file that stood there before is unharmed. ``rows`` counts the rows so far. ``OutputError`` says what went
-    wrong with which path; other errors inside of the block pass as they are.
+    stays, and a file that stood there before is unharmed. ``rows`` counts the rows so far. ``OutputError`` says what
+    went wrong with which path; other errors inside of the block pass as they are.
     """
 
     def __init__(self, path: Path, interval: Interval, fields: Sequence[str], *, overwrite: bool) -> None:
@@ -144,7 +144,7 @@ class ArrowSink(Sink):
     def _flush(self) -> None:
         if not self._waiting:
             return
-        plain = need("pyarrow", "arrow").concat_tables(self._waiting)
+        plain = need("pyarrow", "arrow").concat_tables(self._waiting).combine_chunks()
         self._waiting = []
         form = self._form.fitting(plain)
         widened = form.schema != self._form.schema
@@ -154,14 +154,14 @@ class ArrowSink(Sink):
         self._append(form.shape(plain))
 
     def _append(self, table: pa.Table) -> None:
-        self._out.write_table(table.combine_chunks(), BATCH)
+        self._out.write_table(table, BATCH)
         self._batches += -(-len(table) // BATCH)
 
     def _open(self) -> None:
         schema = self._form.schema
         if self._kind == "parquet":
             self._out = need("pyarrow.parquet", "arrow").ParquetWriter(
-                self._partial.stream, schema, compression="zstd", write_statistics=True
+                self._partial.stream, schema, use_dictionary=["market_id"], column_encoding={"ts": "DELTA_BINARY_PACKED"}
             )
         else:
             self._out = need("pyarrow", "arrow").ipc.new_file(self._partial.stream, schema)
@@ -190,7 +190,7 @@ class ArrowSink(Sink):
 
     def _abandon(self) -> None:
         if self._out is not None:
-            with suppress(Exception):  # noqa: BLE001 - closing writes once more, which fails again on a full disk
+            with suppress(Exception):  # closing writes once more, and fails again on a full disk
                 self._out.close()
             self._out.is_open = False
         super()._abandon()

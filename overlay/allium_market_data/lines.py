@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import datetime
 from functools import lru_cache
 from itertools import chain, repeat
 from typing import Literal, TypeAlias
 
 from .intervals import DAY, MINUTE, WIDTHS, Interval
-from .rows import EPOCH, Columns
+from .rows import Columns
 from .runs import runs
-from .times import micros
+from .times import MICROSECOND, micros
 
 TextFormat: TypeAlias = Literal["csv", "jsonl"]
 """The formats that are lines of text."""
@@ -28,7 +29,7 @@ def lines(
 ) -> Iterator[str]:
     """The rows as text of many lines each, every line with its end.
 
-    ``ts`` is written like 2026-05-01T01:00:00+00:00. A market id is data: it is quoted where CSV asks for it, and never changed.
+    ``ts`` is written like 2026-05-01T01:00:00+00:00. A market id is data: quoted where CSV asks for it, never changed.
     """
     if form == "csv":
         lead, between, end = _quoted(market_id) + ",", [","] * len(fields), "\n"
@@ -49,26 +50,22 @@ def _quoted(value: str) -> str:
 
 
 def _stamps(ts: Sequence[datetime], interval: Interval) -> Iterator[tuple[int, int, str, Sequence[str]]]:
-    """Row ranges [first, stop) within a day, the text of that day, and what follows it for each row.
+    """Row ranges [first, stop) of one day each, the text of that day, and what follows it for each row.
 
     Writing a datetime costs more than all the rest of a line, so the times of a day are written once and used again.
     """
-    clock = _clock(interval)
-    for first, stop in runs(ts, interval):
-        bucket, beside = divmod(micros(ts[first]), WIDTHS[interval])
-        if beside:
-            yield first, stop, "", [stamp.astimezone(UTC).isoformat() for stamp in ts[first:stop]]
-            continue
-        while first < stop:
-            day, start = divmod(bucket, len(clock))
-            count = min(stop - first, len(clock) - start)
-            yield (
-                first,
-                first + count,
-                date.fromordinal(EPOCH.toordinal() + day).isoformat(),
-                clock[start : start + count],
-            )
-            first, bucket = first + count, bucket + count
+    clock, minutes = _clock(interval), WIDTHS[interval] // MINUTE
+    first = 0
+    while first < len(ts):
+        midnight = ts[first].replace(hour=0, minute=0)
+        stop = bisect_left(ts, micros(midnight) + DAY, first, min(len(ts), first + len(clock)), key=micros)
+        start = (ts[first] - midnight) // MICROSECOND // WIDTHS[interval]
+        if next(runs(ts[first:stop], interval)) == (0, stop - first):
+            times: Sequence[str] = clock[start : start + stop - first]
+        else:
+            times = [clock[(stamp.hour * 60 + stamp.minute) // minutes] for stamp in ts[first:stop]]
+        yield first, stop, midnight.date().isoformat(), times
+        first = stop
 
 
 @lru_cache

@@ -1,7 +1,7 @@
 """A file that appears whole or not at all.
 
-It is written under another name in the folder where it will stand, brought to the disk, and only then put in its place in
-one step. Until that step, what stood there before is untouched.
+It is written under another name in the folder where it will stand, brought to the disk, and only then put in its place
+in one step. Until that step, what stood there before is untouched.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .errors import OutputError
 
 
 class PartialFile:
-    """A file on its way to ``target``: write to ``stream``, then ``publish`` it, and in any case ``discard`` what is left."""
+    """A file on its way to ``target``: write to ``stream``, ``publish`` it, and always ``discard`` what is left."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -29,7 +29,7 @@ class PartialFile:
             raise
 
     def publish(self, *, overwrite: bool) -> None:
-        """Put the file in its place, whole. Raises ``OutputError`` when another stands there and may not be overwritten."""
+        """Put the file in its place. Raises ``OutputError`` when another stands there and may not be overwritten."""
         self.stream.flush()
         os.fsync(self.stream.fileno())
         self.stream.close()
@@ -40,7 +40,7 @@ class PartialFile:
         _sync_folder(self.target.parent)
 
     def discard(self) -> None:
-        """Close the file, and remove it unless it was published. Says nothing when that fails: there was an error before."""
+        """Close the file, and remove it unless it was published. Never raises: there may be an error under way."""
         with suppress(OSError):
             self.stream.close()
         with suppress(OSError):
@@ -48,7 +48,7 @@ class PartialFile:
 
 
 def _place_anew(path: Path, target: Path) -> None:
-    """Rename without overwriting. A hard link is the one step that can both place a whole file and refuse to replace one."""
+    """Rename without overwriting. A hard link is the one step that places a whole file and never replaces one."""
     try:
         try:
             target.hardlink_to(path)
@@ -83,7 +83,7 @@ def exists(path: Path) -> OutputError:
 
 
 def place(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
-    """Where a file of this name will stand, symbolic links followed. Raises ``OutputError`` where it could not stand."""
+    """Where a file of this name will stand, symbolic links followed. Raises ``OutputError`` where none can stand."""
     target = Path(path)
     with reported(target):
         try:

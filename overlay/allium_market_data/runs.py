@@ -1,7 +1,7 @@
 """Runs of buckets that follow one another without a gap. Pure.
 
-Rows ascend, are unique and stand on boundaries of their interval (see ``Columns``). So when the labels of two rows lie as
-many buckets apart as the rows themselves, every row between them is known without looking at it: work over a gapless
+Rows ascend, are unique and stand on boundaries of their interval (see ``Columns``). So when the labels of two rows lie
+as many buckets apart as the rows themselves, every row between them is known without looking at it: what is done to a
 series costs a step for each gap, not one for each row.
 """
 
@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import compress, islice, repeat
+from operator import ne, sub
 
 from .intervals import WIDTHS, Interval
+
+FEW = 64
+"""Rows between which looking at each costs less than halving further."""
 
 
 def runs(ts: Sequence[datetime], interval: Interval) -> Iterator[tuple[int, int]]:
     """The longest index ranges [first, stop) of rows without a gap inside, in order; together they are all the rows."""
-    bucket = timedelta(microseconds=WIDTHS[interval])
     first = 0
-    for stop in _breaks(ts, bucket):
+    for stop in _breaks(ts, timedelta(microseconds=WIDTHS[interval])):
         yield first, stop
         first = stop
     if len(ts) > first:
@@ -25,14 +29,16 @@ def runs(ts: Sequence[datetime], interval: Interval) -> Iterator[tuple[int, int]
 
 
 def _breaks(ts: Sequence[datetime], bucket: timedelta) -> Iterator[int]:
-    """The indices of the rows that have a gap before them, ascending, found by halving."""
+    """The indices of the rows that have a gap before them, ascending."""
     unseen = [(0, len(ts) - 1)]
     while unseen:
         low, high = unseen.pop()
         if high <= low or ts[high] - ts[low] == (high - low) * bucket:
             continue
-        if high - low == 1:
-            yield high
+        if high - low <= FEW:
+            part = ts[low : high + 1]
+            steps = map(sub, islice(part, 1, None), part)
+            yield from compress(range(low + 1, high + 1), map(ne, steps, repeat(bucket)))
             continue
         middle = (low + high) // 2
         unseen += ((middle, high), (low, middle))

@@ -36,9 +36,10 @@ class Gap:
 class OpenInterestSeries(Sequence[OpenInterest]):
     """Every row of one market with start <= ts < end, ascending and each once.
 
-    ``columns`` holds the rows as the server wrote them; records are made from it as they are looked at. ``unknown_fields``
-    counts, for each field that the specification does not name, in how many rows or answers it stood.
+    ``columns`` holds the rows as the server wrote them; records are made from it as they are looked at.
+    ``unknown_fields`` tells for each field that the specification does not name in how many rows or answers it stood.
     Two series are equal when market, interval, span and records are; where the rows came from does not count.
+    Raises ``UsageError`` for columns that are not of one length, or whose ends do not fit the span or the interval.
     """
 
     market_id: str
@@ -48,6 +49,19 @@ class OpenInterestSeries(Sequence[OpenInterest]):
     columns: Columns
     provenance: Provenance
     unknown_fields: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        ts, width = self.columns.ts, WIDTHS[self.interval]
+        if {len(self.columns.provisional), *map(len, self.columns.values)} != {len(ts)}:
+            raise UsageError("the columns of a series must be of one length")
+        if ts and not self.start <= ts[0] <= ts[-1] < self.end:
+            raise UsageError(f"rows of {text(ts[0])} to {text(ts[-1])} are not within {self._span}")
+        if any(micros(label) % width for label in (*ts[:1], *ts[-1:])):
+            raise UsageError(f"{text(ts[0])} or {text(ts[-1])} is no boundary of {self.interval}")
+
+    @property
+    def _span(self) -> str:
+        return f"{text(self.start)} to {text(self.end)}"
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -62,9 +76,9 @@ class OpenInterestSeries(Sequence[OpenInterest]):
     def __getitem__(self, index: int | slice) -> OpenInterest | OpenInterestSeries:
         """A record, or the series of a range of rows.
 
-        A part that does not begin (end) with this series begins with its first row (ends where the next row begins), so a
-        gap between two parts belongs to the earlier one and none is lost. A step raises ``UsageError``: every n-th row is
-        no series, as the rows left out would look like gaps; ``list(series)[::n]`` gives such records.
+        A part that does not begin (end) with this series begins with its first row (ends where the next row begins),
+        so a gap between two parts belongs to the earlier one and none is lost. A step raises ``UsageError``: every n-th
+        row is no series, as the rows left out would look like gaps; ``list(series)[::n]`` gives such records.
         """
         if isinstance(index, slice):
             return self._part(index)
@@ -96,10 +110,11 @@ class OpenInterestSeries(Sequence[OpenInterest]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        gaps, missing = self.gaps(), sum(gap.buckets for gap in self.gaps())
+        gaps, provisional = self.gaps(), self.columns.provisional.count(True)
+        missing = sum(gap.buckets for gap in gaps)
         return (
-            f"<OpenInterestSeries {self.market_id!r} {self.interval} {text(self.start)} to {text(self.end)}: "
-            f"{len(self)} rows, {len(gaps)} gaps ({missing} buckets), {self.columns.provisional.count(True)} provisional>"
+            f"<OpenInterestSeries {self.market_id!r} {self.interval} {self._span}: {len(self)} rows, "
+            f"{len(gaps)} gaps of {missing} buckets, {provisional} provisional>"
         )
 
     def gaps(self) -> list[Gap]:
@@ -109,16 +124,13 @@ class OpenInterestSeries(Sequence[OpenInterest]):
         """
         width, ts = WIDTHS[self.interval], self.columns.ts
         bucket = timedelta(microseconds=width)
-        begun = min(ceil(micros(self.end), width), ceil(micros(self.provenance.finished), width))
-        edges = [ceil(micros(self.start), width)]
+        begun = ceil(micros(min(self.end, self.provenance.finished)), width)
+        edges = [from_micros(ceil(micros(self.start), width))]
         for first, stop in runs(ts, self.interval):
-            edges += (micros(ts[first]), micros(ts[stop - 1] + bucket))
-        edges.append(max(begun, edges[-1]))
-        return [
-            Gap(from_micros(start), from_micros(end), (end - start) // width)
-            for start, end in zip(edges[::2], edges[1::2], strict=True)
-            if start < end
-        ]
+            edges += (ts[first], ts[stop - 1] + bucket)
+        edges.append(from_micros(max(begun, micros(edges[-1]))))
+        spans = zip(edges[::2], edges[1::2], strict=True)
+        return [Gap(start, end, (end - start) // bucket) for start, end in spans if start < end]
 
     @property
     def provisional(self) -> tuple[OpenInterest, ...]:
@@ -127,7 +139,7 @@ class OpenInterestSeries(Sequence[OpenInterest]):
         return tuple(self[row] for row, flag in enumerate(flags) if flag) if True in flags else ()
 
     def to_arrow(self, *, decimals: Decimals = "exact") -> pa.Table:
-        """An Arrow table: market_id, ts (microseconds, UTC), oi_base, oi_quote_usd, provisional; provenance as metadata.
+        """An Arrow table: market_id, ts (microseconds, UTC), oi_base, oi_quote_usd, provisional; with provenance.
 
         Exact decimals are decimal128(38, 18) where every value of a column fits that, else decimal128(38, s), else
         decimal256(76, s) with the least scale s that fits. Nothing is rounded: what fits none of them raises
@@ -151,7 +163,7 @@ class OpenInterestSeries(Sequence[OpenInterest]):
     def to_csv(self, path: files.Path, *, overwrite: bool = False) -> int:
         """Write CSV: market_id, ts, oi_base, oi_quote_usd, decimals as the server wrote them. Returns the rows.
 
-        Like all files: it appears whole or not at all, and one that exists is kept unless ``overwrite``; ``OutputError``
+        As all files: it appears whole or not at all, and one that exists is kept unless ``overwrite``; ``OutputError``
         says what went wrong.
         """
         return self._write(path, "csv", overwrite=overwrite)

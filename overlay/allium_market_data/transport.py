@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 import stamina
@@ -29,11 +28,10 @@ from .errors import (
     Evidence,
     FetchError,
     RequestTimeoutError,
-    UsageError,
 )
 from .refusal import clean, refusal
 from .resource import Resource
-from .retry import RetryPolicy, pause
+from .retry import pause
 from .settings import Settings
 from .times import text
 from .version import VERSION
@@ -78,7 +76,7 @@ class _Key(httpx.Auth):
     """Puts the key into its header, at the last moment."""
 
     def __init__(self, key: str) -> None:
-        self._give = lambda: key
+        self._give: Callable[[], str] = lambda: key
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         request.headers["X-API-KEY"] = self._give()

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from allium_market_data.decode import Answer, Question, decode
@@ -19,7 +18,7 @@ from allium_market_data.resource import OPEN_INTEREST, Resource
 from allium_market_data.rows import concat
 from allium_market_data.sandbox.answer import Row, render, select
 from allium_market_data.sandbox.query import Query
-from allium_market_data.sandbox.readings import Reading, reading_named
+from allium_market_data.sandbox.readings import Reading
 from allium_market_data.times import from_micros, micros
 from allium_market_data.windows import Plan, Window, plan
 from strategies import AROUND, ListHistory, any_readings, histories, readings

@@ -33,11 +33,11 @@ _AMOUNTS: Final = """'"oi_base":"' || oi_base || '","oi_quote_usd":"' || oi_quot
 
 # One pass drops repeated instants too: all but the last loaded of them are followed by their own instant.
 _ORDER = """
-CREATE TABLE samples_{number} AS
+CREATE OR REPLACE TABLE samples_{number} AS
 SELECT * FROM (
     SELECT t, lead(t, 1, {never}) OVER (ORDER BY t, rowid) AS next, oi_base, oi_quote_usd FROM raw_{number}
 ) WHERE next <> t ORDER BY t;
-CREATE TABLE minutes_{number} AS
+CREATE OR REPLACE TABLE minutes_{number} AS
 SELECT *, {amounts} AS amounts FROM samples_{number} WHERE t // {minute} <> next // {minute} ORDER BY t;
 DROP TABLE raw_{number};
 """
@@ -82,7 +82,7 @@ class MarketHistory:
             "width": width,
             "since": span.since,
             "before": span.before,
-            "limit": limit or _NEVER,
+            "limit": _NEVER if limit is None else limit,
         }
         rows: list[Row] = self._rows(statement, parameters)
         return rows[::-1] if latest else rows
@@ -111,10 +111,18 @@ class MarketHistory:
             return cursor.execute(statement, parameters).fetchall()
 
 
+def connect() -> Any:
+    """An empty database in memory, set up for samples."""
+    # Nothing here needs an extension, and a sandbox must not go and fetch one. One thread, since an answer is too short
+    # to be worth dividing, and since rows then keep the order of their table on their own.
+    config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "threads": "1"}
+    return duckdb.connect(":memory:", config=config)
+
+
 class Samples:
     """The markets of a sandbox and their samples.
 
-    `sources` tells which there are. Close it, or use it as a context manager; several applications may share one.
+    Made from a database (`connect`) and the sources to serve, or by `open` from what is bundled. Close it, or use it as a context manager; several applications may share one.
     """
 
     def __init__(self, connection: Any, sources: Iterable[Source]) -> None:
@@ -131,10 +139,7 @@ class Samples:
         series. Among files, the later one wins where both have the same instant. Raises `SandboxError` for a broken
         file.
         """
-        # Nothing here needs an extension, and a sandbox must not go and fetch one.
-        # One thread: an answer is too short to be worth dividing, and rows keep their order on their own.
-        config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "threads": "1"}
-        connection = duckdb.connect(":memory:", config=config)
+        connection = connect()
         try:
             sources = {source.market_id: source for source in (*bitmex_sources(), *synthetic_sources(seed))}
             sources |= {source.market_id: source for source in load_files(connection, data)}

@@ -23,9 +23,7 @@ LOOPBACK: Final = "127.0.0.1"
 _START_SECONDS: Final = 10.0
 
 
-def main(  # noqa: PLR0917 - one for each option of the command
-    port: int, host: str, data: list[Path], api_key: str, readings: list[str], seed: int
-) -> None:
+def main(port: int, host: str, data: list[Path], api_key: str, readings: list[str], seed: int) -> None:
     """Serve a sandbox until it is interrupted, after saying on standard output where it is and what it holds.
 
     ``port`` 0 takes a free one. Raises `SandboxError` for a broken file, an unknown or contradictory reading, an

@@ -18,7 +18,7 @@ _BATCH: Final = 50_000
 
 @dataclass(frozen=True)
 class Source:
-    """One market: ``fill(connection, table)`` inserts its samples as (t, oi_base, oi_quote_usd), in order of loading."""
+    """One market: ``fill(connection, table)`` inserts its samples as (t, oi_base, oi_quote_usd), in loading order."""
 
     market_id: str
     kind: Kind

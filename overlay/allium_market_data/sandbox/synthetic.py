@@ -110,9 +110,8 @@ def synthetic_sources(seed: int) -> list[Source]:
 def _fill(seed: int, recipe: Recipe, connection: Any, table: str) -> None:
     slots = (END - START) // recipe.step + 1
     keys = _stream(seed, recipe.market_id, "keys")
-    gaps = [
-        minute for start, end in gaps_of(seed, recipe.market_id) for minute in range(start // MINUTE, end // MINUTE)
-    ]
+    ranges = gaps_of(seed, recipe.market_id)
+    gaps = [minute for start, end in ranges for minute in range(start // MINUTE, end // MINUTE)]
     walk = {"start": START, "end": END, "slots": slots, "key_x": next(keys), "key_y": next(keys), "minute": MINUTE}
     recipes = {"step": recipe.step, "base": recipe.base, "price": recipe.price}
     connection.execute(_SAMPLES.format(table=table, gaps=gaps, **walk, **recipes))
