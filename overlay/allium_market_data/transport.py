@@ -7,8 +7,8 @@ Errors leave this module without the HTTP library's own exceptions behind them: 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import importlib
+import json
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ from .resource import Resource
 from .retry import pause
 from .settings import Settings
 from .times import text
+from .upstream.canonical import digest
 from .version import VERSION
 from .windows import Window
 
@@ -67,9 +68,9 @@ def request(resource: Resource, market_id: str, interval: str, window: Window) -
 
 @lru_cache
 def specification() -> str:
-    """The SHA-256 of the OpenAPI document that the wire package was generated from."""
+    """The hash of the OpenAPI document that the wire package was generated from, as in ``spec/lock.toml`` (patched)."""
     document = resources.files("allium_market_data_wire").joinpath("openapi.json").read_bytes()
-    return hashlib.sha256(document).hexdigest()
+    return digest(json.loads(document))
 
 
 class _Key(httpx.Auth):
