@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TextIO, TypeAlias, get_args
@@ -125,7 +125,6 @@ class ArrowSink(Sink):
         super().__init__(path, interval, form.fields, overwrite=overwrite)
         self._kind, self._form = kind, form
         self._waiting: list[pa.Table] = []
-        self._batches = 0
         self._out: Any = None
 
     def _start(self) -> None:
@@ -133,7 +132,8 @@ class ArrowSink(Sink):
         self._open()
 
     def _write(self, market_id: str, columns: Columns) -> None:
-        self._waiting.append(plain_table(market_id, columns, self._interval, self._fields))
+        if columns:
+            self._waiting.append(plain_table(market_id, columns, self._interval, self._fields))
         if sum(map(len, self._waiting)) >= BATCH:
             self._flush()
 
@@ -151,17 +151,16 @@ class ArrowSink(Sink):
         self._form = form
         if widened:
             self._rewrite()
-        self._append(form.shape(plain))
-
-    def _append(self, table: pa.Table) -> None:
-        self._out.write_table(table, BATCH)
-        self._batches += -(-len(table) // BATCH)
+        self._out.write_table(form.shape(plain), BATCH)
 
     def _open(self) -> None:
         schema = self._form.schema
         if self._kind == "parquet":
             self._out = need("pyarrow.parquet", "arrow").ParquetWriter(
-                self._partial.stream, schema, use_dictionary=["market_id"], column_encoding={"ts": "DELTA_BINARY_PACKED"}
+                self._partial.stream,
+                schema,
+                use_dictionary=["market_id"],
+                column_encoding={"ts": "DELTA_BINARY_PACKED"},
             )
         else:
             self._out = need("pyarrow", "arrow").ipc.new_file(self._partial.stream, schema)
@@ -170,23 +169,25 @@ class ArrowSink(Sink):
         """Copy what is written into a new file of the present form."""
         self._out.close()
         self._partial.stream.flush()
-        old, batches = self._partial, self._batches
+        old = self._partial
         try:
-            self._partial, self._batches = PartialFile(self._target), 0
+            self._partial = PartialFile(self._target)
             self._open()
             with need("pyarrow", "arrow").OSFile(str(old.path)) as source:
-                read = self._reader(source)
-                for batch in range(batches):
-                    self._append(read(batch).cast(self._form.schema))
+                for table in self._read(source):
+                    self._out.write_table(table.cast(self._form.schema), BATCH)
         finally:
             old.discard()
 
-    def _reader(self, source: Any) -> Any:
-        pa = need("pyarrow", "arrow")
+    def _read(self, source: Any) -> Iterator[pa.Table]:
+        """The batches of a file, one at a time."""
         if self._kind == "parquet":
-            return need("pyarrow.parquet", "arrow").ParquetFile(source, pre_buffer=False).read_row_group
-        file = pa.ipc.open_file(source)
-        return lambda batch: pa.Table.from_batches([file.get_batch(batch)])
+            parquet = need("pyarrow.parquet", "arrow").ParquetFile(source, pre_buffer=False)
+            yield from map(parquet.read_row_group, range(parquet.num_row_groups))
+        else:
+            pa = need("pyarrow", "arrow")
+            arrow = pa.ipc.open_file(source)
+            yield from (pa.Table.from_batches([arrow.get_batch(i)]) for i in range(arrow.num_record_batches))
 
     def _abandon(self) -> None:
         if self._out is not None:

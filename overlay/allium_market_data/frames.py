@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, get_args
 from urllib.parse import urlsplit
 
-from .errors import OutputError, PrecisionError
+from .errors import OutputError, PrecisionError, UsageError
 from .intervals import WIDTHS, Interval
 from .resource import OPEN_INTEREST
 from .rows import Columns
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Decimals: TypeAlias = Literal["exact", "text", "float"]
 """How a frame keeps decimals: exactly, as Arrow decimals; as the text that the server wrote; or as floats."""
 
-BATCH: Final = 1 << 17
+BATCH: Final = 1 << 16
 """Rows of a batch or of a Parquet row group."""
 
 CHUNK: Final = 1 << 20
@@ -65,6 +65,10 @@ class Form:
     decimals: Decimals = "exact"
     metadata: Mapping[str, str] = field(default_factory=dict)
     rooms: tuple[Room, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.decimals not in get_args(Decimals):
+            raise UsageError(f"unknown decimals {self.decimals!r:.80}: use one of {', '.join(get_args(Decimals))}")
 
     def fitting(self, plain: pa.Table) -> Form:
         """This form with room for the rows of ``plain`` too. Raises ``PrecisionError`` when no type has that room."""

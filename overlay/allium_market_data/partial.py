@@ -93,7 +93,7 @@ def place(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
             if not target.parent.is_dir():
                 raise OutputError(f"cannot write {target}: there is no folder {target.parent}") from None
             return target
-        except RuntimeError as error:  # a symbolic link to itself, before Python 3.13
+        except (RuntimeError, ValueError) as error:  # a symbolic link to itself (before Python 3.13), or no path at all
             raise OutputError(f"cannot write {target}: {error}") from error
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "no ordinary file"

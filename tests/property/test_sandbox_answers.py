@@ -79,23 +79,23 @@ def expected(samples: list[Sample], query: Query, reading: Reading) -> list[Row]
     return kept[::-1] if reading.order == "descending" else kept
 
 
-@settings(max_examples=150, deadline=None)
-@given(questions(), st.lists(readings, min_size=1, max_size=6))
+@settings(max_examples=60, deadline=None)
+@given(questions(), st.lists(readings, min_size=1, max_size=4))
 def test_rows_are_those_of_the_definitions(question: tuple[list[Sample], Query], several: list[Reading]) -> None:
     samples, query = question
     history = history_of(samples)
-        for reading in (Reading(), *several):
-            assert select(query, reading, history) == expected(samples, query, reading)
+    for reading in (Reading(), *several):
+        assert select(query, reading, history) == expected(samples, query, reading)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(questions(), readings)
 def test_the_answer_says_those_rows(question: tuple[list[Sample], Query], reading: Reading) -> None:
     samples, query = question
     history = history_of(samples)
-        body = respond(MARKET, query, reading, history)
-        # The store writes most answers itself: byte for byte what the general way writes.
-        assert body == render(MARKET, select(query, reading, history), query.width, reading)
+    body = respond(MARKET, query, reading, history)
+    # The store writes most answers itself: byte for byte what the general way writes.
+    assert body == render(MARKET, select(query, reading, history), query.width, reading)
     items = json.loads(body)["items"]
     shift = query.width if reading.label == "end" else 0
     rows = expected(samples, query, reading)
@@ -107,7 +107,7 @@ def test_the_answer_says_those_rows(question: tuple[list[Sample], Query], readin
             assert (item["oi_base"], item["oi_quote_usd"]) == (base, quote)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(questions())
 def test_two_halves_give_the_whole(question: tuple[list[Sample], Query]) -> None:
     samples, query = question
@@ -116,9 +116,9 @@ def test_two_halves_give_the_whole(question: tuple[list[Sample], Query]) -> None
     if middle == query.start:
         return
     history = history_of(samples)
-        halves = (replace(query, end=middle), replace(query, start=middle))
-        whole = select(query, Reading(), history)
-        assert [row for half in halves for row in select(half, Reading(), history)] == whole
+    halves = (replace(query, end=middle), replace(query, start=middle))
+    whole = select(query, Reading(), history)
+    assert [row for half in halves for row in select(half, Reading(), history)] == whole
 
 
 @settings(max_examples=60, deadline=None)
@@ -128,8 +128,8 @@ def test_a_smaller_limit_keeps_one_end_of_the_larger_answer(
 ) -> None:
     samples, query = question
     history = history_of(samples)
-        everything = sorted(select(replace(query, limit=5000), reading, history))
-        few = sorted(select(query, reading, history))
+    everything = sorted(select(replace(query, limit=5000), reading, history))
+    few = sorted(select(query, reading, history))
     assert few == (everything[-query.limit :] if reading.keep == "latest" else everything[: query.limit])
 
 

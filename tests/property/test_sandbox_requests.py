@@ -87,8 +87,7 @@ def test_a_query_string_is_a_valid_question_or_refused(query: bytes) -> None:
     try:
         question = parse_query(query)
     except Refusal as refusal:
-        assert refusal.status == 422
-        assert refusal.detail
+        assert refusal.status == 422  # noqa: PT017 - either outcome is right, nothing else is
     else:
         assert question.start < question.end <= question.start + MAX_WINDOW
         assert 1 <= question.limit <= 5000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from fastapi import FastAPI, Request, Response
@@ -73,7 +74,7 @@ def create_app(
     samples: Samples,
     reading: Reading | None = None,
     api_key: str = DEFAULT_API_KEY,
-    endpoint: type[Endpoint] = Endpoint,
+    endpoint: Callable[[Samples, Reading, str], Endpoint] = Endpoint,
 ) -> FastAPI:
     """The application over ``samples``; ``app.state.requests`` is the log of its requests.
 
@@ -97,6 +98,7 @@ def create_app(
             request.scope["query_string"],
             None if key is None else key.encode("latin-1"),
             headers.get("accept-encoding", ""),
+            request.scope.get("raw_path") or b"",
         )
         return _response(serve(call))
 

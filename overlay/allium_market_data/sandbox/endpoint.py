@@ -25,6 +25,8 @@ class Call:
     query_string: bytes
     api_key: bytes | None = None
     accept_encoding: str = ""
+    raw_path: bytes = b""
+    """The path as it was sent, percent-encoding and all; empty where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,11 @@ class Endpoint:
         """The rows, and in a header where they come from."""
         source = self.samples.source(market_id)
         headers = {"content-type": "application/json", "x-sandbox-data": source.kind if source else "unknown"}
-        return Answer(200, respond(market_id, query, self.reading, history), headers)
+        return Answer(200, self.body(market_id, query, history), headers)
+
+    def body(self, market_id: str, query: Query, history: History) -> bytes:
+        """The rows as JSON."""
+        return respond(market_id, query, self.reading, history)
 
     def refuse(self, status: int, detail: Detail, headers: dict[str, str] | None = None) -> Answer:
         """A refusal in the shape that the reading asks for."""

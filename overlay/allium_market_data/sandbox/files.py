@@ -32,7 +32,7 @@ _BATCH: Final = 50_000
 
 Cell: TypeAlias = str | int | None
 Record: TypeAlias = tuple[int, Sequence[Cell]]
-"""Line or row number, and the cells of `COLUMNS`; a time that was no text is microseconds already."""
+"""Line or row number, and the cells of `COLUMNS`; a time that was no text is nanoseconds since 1970."""
 
 
 def load_files(connection: Any, paths: Iterable[Path]) -> list[Source]:
@@ -40,7 +40,9 @@ def load_files(connection: Any, paths: Iterable[Path]) -> list[Source]:
     paths = list(paths)
     if not paths:
         return []
-    connection.execute("CREATE TABLE loaded (market_id VARCHAR, t BIGINT, oi_base VARCHAR, oi_quote_usd VARCHAR)")
+    connection.execute(
+        "CREATE OR REPLACE TABLE loaded (market_id VARCHAR, t BIGINT, oi_base VARCHAR, oi_quote_usd VARCHAR)"
+    )
     for path in paths:
         _load(connection, path)
     found = connection.execute("SELECT market_id FROM loaded GROUP BY market_id ORDER BY min(rowid)").fetchall()
@@ -88,12 +90,18 @@ def _time(place: str, cell: Cell) -> int:
     if cell is None:
         _wrong(place, "ts", cell, "missing")
     try:
-        t = parse_instant(cell) if isinstance(cell, str) else cell
+        t = parse_instant(cell) if isinstance(cell, str) else _whole(cell)
     except ValueError as error:
         _wrong(place, "ts", cell, str(error))
     if not _EARLIEST <= t < _LATEST:
         _wrong(place, "ts", cell, "outside the years 1970 to 9998")
     return t
+
+
+def _whole(nanoseconds: int) -> int:
+    if nanoseconds % 1000:
+        raise ValueError("finer than a microsecond")
+    return nanoseconds // 1000
 
 
 def _amount(place: str, column: str, cell: Cell) -> str:
@@ -110,10 +118,11 @@ def _wrong(place: str, column: str, cell: Cell, why: str) -> NoReturn:
 def _csv_records(path: Path) -> Iterator[Record]:
     with path.open("rb") as file:
         reader = csv.reader(_decoded(path, file), strict=True)
+        first = 1  # line of the next record: one with quoted line ends has several
         try:
             header = next(reader, [])
             places = _places(path, header)
-            first = reader.line_num + 1  # of the record: one with quoted line ends has several lines
+            first = reader.line_num + 1
             for fields in reader:
                 number, first = first, reader.line_num + 1
                 if not fields:
@@ -122,7 +131,7 @@ def _csv_records(path: Path) -> Iterator[Record]:
                     raise SandboxError(f"{path}, line {number}: {len(fields)} fields, the header has {len(header)}")
                 yield number, [fields[place] for place in places]
         except csv.Error as error:
-            raise SandboxError(f"{path}, line {reader.line_num}: {error}") from error
+            raise SandboxError(f"{path}, line {first}: {error}") from error
 
 
 def _decoded(path: Path, lines: Iterable[bytes]) -> Iterator[str]:
@@ -159,18 +168,15 @@ def _parquet_records(connection: Any, path: Path) -> Iterator[Record]:
 
 
 def _parquet_cell(path: Path, column: str, types: dict[str, str]) -> str:
-    """The SQL of a cell: text as it is, times in microseconds, decimals as text in their own scale."""
+    """The SQL of a cell: text as it is, times in nanoseconds, decimals as text in their own scale."""
     if column not in types:
         raise SandboxError(f"{path}: the column {column} is missing; needed are {', '.join(COLUMNS)}")
     kind = types[column]
     if kind == "VARCHAR":
         return column
-    if column == "ts" and kind in {"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP WITH TIME ZONE"}:
-        return f"epoch_us({column})"
-    # As text, an instant between two microseconds is refused like any other, instead of cut.
-    nanoseconds = column == "ts" and kind == "TIMESTAMP_NS"
-    exact = column.startswith("oi_") and (kind.startswith("DECIMAL") or kind.endswith(("INT", "INTEGER")))
-    if nanoseconds or exact:
+    if column == "ts" and kind.startswith("TIMESTAMP"):
+        return f"epoch_ns({column})" if kind.endswith("_NS") else f"epoch_us({column})::HUGEINT * 1000"
+    if column.startswith("oi_") and (kind.startswith("DECIMAL") or kind.endswith(("INT", "INTEGER"))):
         return f"{column}::VARCHAR"
     wanted = {"market_id": "text", "ts": "text or a time stamp"}.get(column, "text or decimals: floats are not exact")
     raise SandboxError(f"{path}: the column {column} is {kind}, and must be {wanted}")

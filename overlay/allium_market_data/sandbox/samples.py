@@ -122,7 +122,8 @@ def connect() -> Any:
 class Samples:
     """The markets of a sandbox and their samples.
 
-    Made from a database (`connect`) and the sources to serve, or by `open` from what is bundled. Close it, or use it as a context manager; several applications may share one.
+    Made from a database (`connect`) and the sources to serve, or by `open` from what is bundled. Close it, or use it as
+    a context manager; several applications may share one.
     """
 
     def __init__(self, connection: Any, sources: Iterable[Source]) -> None:

@@ -1,0 +1,167 @@
+"""Answers that are not of the documented shape."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any, Final
+
+from ..endpoint import Answer, Call
+from ..query import Query
+from .steps import Change, Changes, Step, Violation
+from .tools import AMOUNTS, Item, body, document, each_item, items, last_item, parameters_of, success
+
+_ALONE: Final = ("answer.media-type-1",)
+_PAGE: Final = b"<!doctype html><title>Allium</title><p>Please try again later.</p>"
+
+
+def _violation(name: str, description: str, clauses: tuple[str, ...], change: Change[Any, bytes]) -> Violation:
+    return Violation(name, description, clauses, Changes(render=change))
+
+
+def _sent(name: str, description: str, clauses: tuple[str, ...], change: Change[Call, Answer]) -> Violation:
+    return Violation(name, description, clauses, Changes(whole=change))
+
+
+def _without(item: Item, *names: str) -> Item:
+    return {name: value for name, value in item.items() if name not in names}
+
+
+def _numbers(text: bytes) -> bytes:
+    # By hand: a number keeps its digits, which a float would not.
+    for name in AMOUNTS:
+        head, *parts = text.split(f'"{name}":"'.encode())
+        text = head + b"".join(f'"{name}":'.encode() + part.replace(b'"', b"", 1) for part in parts)
+    return text
+
+
+def _error_for_4h(call: Call, following: Step[Call, Answer]) -> Answer:
+    answer = following(call)
+    if answer.status == 200 and parameters_of(call.query_string).get("interval") == "4h":
+        return replace(answer, body=b'{"detail":"4h is not ready yet"}')
+    return answer
+
+
+def _lines(whole: dict[str, Any]) -> bytes:
+    return b"".join(json.dumps(item).encode() + b"\n" for item in whole["items"])
+
+
+def _content_type(value: str | None) -> Change[Call, Answer]:
+    def edit(answer: Answer) -> Answer:
+        headers = {name: text for name, text in answer.headers.items() if name != "content-type"}
+        return replace(answer, headers=headers if value is None else {**headers, "content-type": value})
+
+    return success(edit)
+
+
+def _large_number_of_items(query: Query) -> Query:
+    return query
+
+
+VIOLATIONS: Final = (
+    _violation(
+        "items-missing",
+        "the answer has no items",
+        ("answer.required-1",),
+        document(lambda whole: {"data": whole["items"]}),
+    ),
+    _violation("items-null", "items is null", ("answer.items-1",), items(lambda some: None)),
+    _violation(
+        "items-by-ts",
+        "items is an object, from ts to row",
+        ("answer.items-1",),
+        items(lambda some: {item["ts"]: item for item in some}),
+    ),
+    _violation(
+        "top-level-array",
+        "the answer is the array of items itself",
+        ("answer.type-1",),
+        document(lambda whole: whole["items"]),
+    ),
+    _violation(
+        "rows-as-arrays",
+        "each item is an array of its values",
+        ("row.type-1", "answer.items-2"),
+        each_item(lambda item: list(item.values())),
+    ),
+    _violation(
+        "amounts-as-numbers",
+        "amounts are JSON numbers",
+        ("row.oi-base-1", "row.oi-quote-usd-1"),
+        body(_numbers),
+    ),
+    _violation(
+        "base-as-number-at-last",
+        "the oi_base of the last item is a JSON number",
+        ("row.oi-base-1",),
+        last_item(lambda item: item | {"oi_base": float(item["oi_base"])}),
+    ),
+    _violation("ts-as-number", "ts is a JSON number", ("row.ts-1",), each_item(lambda item: item | {"ts": 1777593600})),
+    _violation(
+        "market-null",
+        "market_id is null",
+        ("row.market-id-1",),
+        each_item(lambda item: item | {"market_id": None}),
+    ),
+    _violation(
+        "quote-missing",
+        "items have no oi_quote_usd",
+        ("row.required-1",),
+        each_item(lambda item: _without(item, "oi_quote_usd")),
+    ),
+    _violation(
+        "market-missing",
+        "items have no market_id",
+        ("row.required-1",),
+        each_item(lambda item: _without(item, "market_id")),
+    ),
+    _violation(
+        "base-missing-at-last",
+        "the last item of each answer has no oi_base",
+        ("row.required-1",),
+        last_item(lambda item: _without(item, "oi_base")),
+    ),
+    _violation(
+        "quote-null-at-last",
+        "the oi_quote_usd of the last item is null",
+        ("row.oi-quote-usd-1",),
+        last_item(lambda item: item | {"oi_quote_usd": None}),
+    ),
+    _violation(
+        "nan-literal",
+        "the oi_base of the last item is the literal NaN, which is not JSON",
+        ("answer.media-type-1", "row.oi-base-1"),
+        last_item(lambda item: item | {"oi_base": float("nan")}),
+    ),
+    _violation("trailing-garbage", "a second JSON value follows the first", _ALONE, body(lambda text: text + b"\n{}")),
+    _violation("body-cut", "the last 20 bytes of the body are missing", _ALONE, body(lambda text: text[:-20])),
+    _violation("body-empty", "the body is empty", _ALONE, body(lambda text: b"")),
+    _violation("byte-order-mark", "a byte order mark precedes the JSON", _ALONE, body(lambda text: b"\xef\xbb\xbf" + text)),
+    _violation(
+        "json-lines",
+        "one JSON object a line instead of one for all",
+        ("answer.media-type-1", "answer.type-1"),
+        body(lambda text: _lines(json.loads(text))),
+    ),
+    _sent("content-type-html", "the content type is text/html", _ALONE, _content_type("text/html; charset=utf-8")),
+    _sent("content-type-missing", "there is no content type", _ALONE, _content_type(None)),
+    _sent(
+        "html-with-200",
+        "a page for people instead of the answer",
+        _ALONE,
+        success(lambda answer: Answer(200, _PAGE, {"content-type": "text/html"})),
+    ),
+    _sent(
+        "error-with-200-for-4h",
+        "interval 4h is answered with 200 and an error object",
+        ("answer.required-1", "answer.status-1", "interval.enum-1"),
+        _error_for_4h,
+    ),
+    _sent("status-204", "204 and no body", ("answer.status-1",), success(lambda answer: Answer(204, b""))),
+    _sent(
+        "status-206",
+        "206 for every answer",
+        ("answer.status-1",),
+        success(lambda answer: replace(answer, status=206)),
+    ),
+)

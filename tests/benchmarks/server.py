@@ -1,0 +1,87 @@
+"""A server of ready bytes, in a process of its own: as little work as possible between a question and its answer.
+
+It serves the same made-up rows in three forms: as the specification says, as a stream of JSON lines, and as JSON pages, the
+way coinmetrics-api-client wants them. ``--delay`` makes each answer wait first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+MARKET = "hl:perp:BTC-USDC"
+START = datetime(2025, 1, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+PAGE = 5_000
+
+
+class Rows:
+    """Rows at 1m without a gap, rendered once."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        values = [(f"{12_000 + i % 977}.{i % 100:02}", f"{1_300_000_000 + i * 37 % 99_999_999}.{i % 100:02}") for i in range(count)]
+        stamps = [(START + i * MINUTE).strftime("%Y-%m-%dT%H:%M:%S") for i in range(count)]
+        self.items = [
+            f'{{"market_id":"{MARKET}","ts":"{ts}.000000+00:00","oi_base":"{base}","oi_quote_usd":"{quote}"}}'.encode()
+            for ts, (base, quote) in zip(stamps, values, strict=True)
+        ]
+        self.lines = [
+            f'{{"market":"{MARKET}","time":"{ts}.000000000Z","contract_count":"{base}","value_usd":"{quote}",'
+            f'"database_time":"{ts}.000000000Z","exchange_time":"{ts}.000000000Z"}}'.encode()
+            for ts, (base, quote) in zip(stamps, values, strict=True)
+        ]
+
+    def index(self, text: str) -> int:
+        """The row of the first bucket at or after an instant."""
+        seconds = (datetime.fromisoformat(text) - START).total_seconds()
+        return min(max(-int(-seconds // 60), 0), self.count)
+
+
+def answer(rows: Rows, target: str) -> bytes:
+    """The body for a request."""
+    url = urlsplit(target)
+    query = {name: values[-1] for name, values in parse_qs(url.query).items()}
+    if "openinterest" not in url.path:
+        first, stop = rows.index(query["start_timestamp"]), rows.index(query["end_timestamp"])
+        return b'{"items":[' + b",".join(rows.items[first : min(stop, first + int(query["limit"]))]) + b"]}"
+    if query.get("format") == "json_stream":
+        return b"\n".join(rows.lines) + b"\n"
+    first = int(query.get("next_page_token", "0"))
+    stop = first + int(query.get("page_size", PAGE))
+    following = f',"next_page_token":"{stop}"' if stop < rows.count else ""
+    return b'{"data":[' + b",".join(rows.lines[first:stop]) + b"]" + following.encode() + b"}"
+
+
+async def serve(count: int, delay: float) -> None:
+    """Serve until killed, after saying the port."""
+    rows = Rows(count)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                if delay:
+                    await asyncio.sleep(delay)
+                body = answer(rows, head.split(b" ", 2)[1].decode())
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+                )
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0, limit=2**20)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=500_000)
+    parser.add_argument("--delay", type=float, default=0.0)
+    given = parser.parse_args()
+    asyncio.run(serve(given.rows, given.delay))
