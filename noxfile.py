@@ -67,6 +67,27 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def conformance(session: nox.Session) -> None:
+    """The conformance suite against a target: `-- --target sandbox|cassette|live --base-url U --market M ...`."""
+    _install(session, "test", extras="[sandbox]")
+    session.run("pytest", "tests/conformance", *session.posargs)
+
+
+@nox.session
+def record(session: nox.Session) -> None:
+    """Record the conformance suite's traffic as cassettes: `-- --target sandbox|live ...`."""
+    _install(session, "test", extras="[sandbox]")
+    session.run("pytest", "tests/conformance", "--record", *session.posargs)
+
+
+@nox.session
+def kill_matrix(session: nox.Session) -> None:
+    """The conformance suite against every violation of the sandbox, and every reading; writes the table as Markdown."""
+    _install(session, "test", "rival", extras="[sandbox]")
+    session.run("python", "tests/conformance/kill_matrix.py", *session.posargs)
+
+
+@nox.session
 def update_spec(session: nox.Session) -> None:
     """Read the pages in spec/upstream and make all that follows from them; `-- --from FILE-OR-URL`, `-- --dry-run`."""
     _install(session, "spec")

@@ -6,10 +6,12 @@ needs is imported when it runs, so that ``--help`` stays quick.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -38,10 +40,17 @@ def _failures() -> Iterator[None]:
     except KeyboardInterrupt:
         _end(130, "interrupted; nothing half-written stays")
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has had enough
+        _mute()  # whoever read has had enough
         raise SystemExit(1) from None
     except OSError as error:
+        _mute()
         _end(1, f"cannot write {error.filename or 'standard output'}: {error.strerror or error}")
+
+
+def _mute() -> None:
+    """Let what standard output still holds go nowhere: at exit Python would try to write it once more."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _end(status: int, message: str) -> None:
@@ -78,17 +87,16 @@ def open_interest(
     from . import console
     from .client import MarketData
 
+    logging.getLogger("stamina").addHandler(logging.NullHandler())  # or each retry would be a line on standard error
+    markets = list(dict.fromkeys(market))
     chosen = console.choose_format(format, output)
     with MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, max_rate=rate) as client:
         plan = client.plan(interval=interval, start=start, end=end)  # type: ignore[arg-type]
-        with console.progress(len(plan) * len(market)) as advance:
-            pages = (
-                page
-                for one in dict.fromkeys(market)
-                for page in advance(
-                    client.iter_open_interest(one, interval=plan.interval, start=start, end=end, by="page")
-                )
-            )
+        streams = [  # all of them now, so that a wrong market is told before anything is asked
+            client.iter_open_interest(one, interval=plan.interval, start=start, end=end, by="page") for one in markets
+        ]
+        with console.progress(len(plan) * len(markets)) as advance:
+            pages = advance(chain.from_iterable(streams))
             console.deliver(pages, plan, client.describe(plan), chosen, output, overwrite)
 
 
@@ -98,9 +106,9 @@ def plan(interval: Interval, start: Start, end: End) -> None:
     """Tell which requests a fetch takes, without sending any."""
     from . import console
     from .client import MarketData
+    from .settings import SERVER
 
-    with MarketData("unused") as client:
-        console.show_plan(client.plan(interval=interval, start=start, end=end))  # type: ignore[arg-type]
+    console.show_plan(MarketData("", SERVER).plan(interval=interval, start=start, end=end))  # type: ignore[arg-type]
 
 
 @app.command()
@@ -112,6 +120,7 @@ def sandbox(
     api_key: Annotated[str, typer.Option(help="The key that it accepts.")] = "sandbox-key",
     reading: Annotated[list[str] | None, typer.Option(help="Answer an open question so; may be repeated.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic samples.")] = 20260501,
+    violate: Annotated[list[str] | None, typer.Option(help="Break the contract so; may be repeated.")] = None,
 ) -> None:
     """Serve the endpoint of the specification on this machine, over real and synthetic samples."""
     from .sandbox.errors import SandboxError
@@ -119,7 +128,7 @@ def sandbox(
     try:
         from .sandbox.server import main as serve
 
-        serve(port, host, data or [], api_key, reading or [], seed)
+        serve(port, host, data or [], api_key, reading or [], seed, violate or [])
     except ImportError as error:
         raise AlliumError(f"the sandbox is an extra: pip install 'allium-market-data[sandbox]' ({error})") from None
     except SandboxError as error:
@@ -137,4 +146,8 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
 
 def main() -> None:
     """The entry point of ``allium-md``."""
-    app()
+    with _failures():
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where a full disk is one message

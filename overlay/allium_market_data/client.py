@@ -7,27 +7,25 @@ so it works in scripts, in threads, after a fork, and inside a running loop such
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
-from .decode import Answer, Question, decode
-from .errors import FetchError, UsageError
-from .fetch import Fetch
+from .errors import UsageError
 from .frames import metadata
 from .intervals import Interval
 from .portal import Portal
-from .provenance import Provenance
 from .resource import OPEN_INTEREST, Resource
 from .retry import RetryPolicy
-from .rows import Columns, OpenInterest, concat
+from .rows import OpenInterest
+from .run import Run
+from .secret import Secret
 from .series import OpenInterestSeries
 from .settings import Settings, settings
 from .times import Instant, instant
 from .version import VERSION
-from .windows import Plan, Window, plan
+from .windows import Plan, plan
 
 if TYPE_CHECKING:
     import httpx
@@ -56,81 +54,6 @@ def _plan(resource: Resource, interval: Interval, start: Instant, end: Instant) 
     return plan(resource, interval, instant(start, "start"), instant(end, "end"))
 
 
-@dataclass
-class _Run:
-    """One fetch of one market: its rows as they come, and what is known of it afterwards."""
-
-    resource: Resource
-    market_id: str
-    plan: Plan
-    transport: Transport
-    settings: Settings
-    clock: Callable[[], datetime]
-    requests: int = 0
-
-    def __post_init__(self) -> None:
-        self.started = self.clock()
-        self.fetch = Fetch(self.plan, self._ask, self.settings.max_concurrency)
-
-    async def _ask(self, window: Window) -> Answer:
-        from .transport import request
-
-        question = Question(self.resource, self.market_id, self.plan.interval, window, self.clock())
-        try:
-            return await self.transport.ask(
-                request(self.resource, self.market_id, self.plan.interval, window),
-                lambda body: decode(body, question),
-                self._count,
-            )
-        except FetchError as error:
-            error.locate(self.market_id, window)
-            raise
-
-    def _count(self) -> None:
-        self.requests += 1
-
-    def series(self, columns: Columns, start: datetime, end: datetime) -> OpenInterestSeries:
-        """The rows with where they came from."""
-        from .transport import specification
-
-        provenance = Provenance(
-            base_url=self.settings.base_url,
-            specification=specification(),
-            client_version=VERSION,
-            windows=self.plan,
-            requests=self.requests,
-            started=self.started,
-            finished=self.clock(),
-        )
-        return OpenInterestSeries(
-            market_id=self.market_id,
-            interval=self.plan.interval,
-            start=start,
-            end=end,
-            columns=columns,
-            provenance=provenance,
-            unknown_fields=dict(self.fetch.unknown),
-        )
-
-    async def whole(self) -> OpenInterestSeries:
-        """Every row of the plan, once all are there."""
-        pages = [page async for page in self.fetch.pages()]
-        return self.series(concat(pages, len(self.resource.values)), self.plan.start, self.plan.end)
-
-    async def pages(self) -> AsyncGenerator[OpenInterestSeries, None]:
-        """The rows page by page. The spans of the pages join, so that no gap falls between two of them."""
-        start, last = self.plan.start, None
-        async with aclosing(self.fetch.pages()) as pages:
-            async for page in pages:
-                if last is not None:
-                    end = last.ts[-1] + self.plan.bucket
-                    yield self.series(last, start, end)
-                    start = end
-                last = page
-        if last is not None:
-            yield self.series(last, start, self.plan.end)
-
-
 class AsyncMarketData:
     """A client of the Market Data API for asyncio.
 
@@ -156,11 +79,20 @@ class AsyncMarketData:
         retry: RetryPolicy | None = None,
         allow_insecure: bool = False,
     ) -> None:
-        self._settings = settings(api_key, base_url, timeout, max_concurrency, max_rate, retry, allow_insecure)
+        key = Secret(api_key)
+        del api_key  # the traceback of a wrong argument shows this frame's variables
+        self._settings = settings(key, base_url, timeout, max_concurrency, max_rate, retry, allow_insecure)
         self._transport: Transport | None = None
 
+    @classmethod
+    def _told(cls, told: Settings) -> Self:
+        client = cls.__new__(cls)
+        client._settings, client._transport = told, None
+        return client
+
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._settings.base_url!r})"
+        told = getattr(self, "_settings", None)  # a traceback out of __init__ describes what is not made yet
+        return f"{type(self).__name__}(base_url={told and told.base_url!r})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -179,39 +111,41 @@ class AsyncMarketData:
         return _plan(OPEN_INTEREST, interval, start, end)
 
     @overload
-    async def open_interest(  # type: ignore[overload-overlap]  # text is a sequence of texts too, and never meant as one
+    async def open_interest(  # type: ignore[overload-overlap]  # text is texts too, and never meant as one
         self, market_id: str, *, interval: Interval, start: Instant, end: Instant
     ) -> OpenInterestSeries: ...
     @overload
     async def open_interest(
-        self, market_id: Sequence[str], *, interval: Interval, start: Instant, end: Instant
+        self, market_id: Iterable[str], *, interval: Interval, start: Instant, end: Instant
     ) -> dict[str, OpenInterestSeries]: ...
     async def open_interest(
-        self, market_id: str | Sequence[str], *, interval: Interval, start: Instant, end: Instant
+        self, market_id: str | Iterable[str], *, interval: Interval, start: Instant, end: Instant
     ) -> OpenInterestSeries | dict[str, OpenInterestSeries]:
         """Every row of the market with start <= ts < end, once, ascending, each the value of its whole bucket.
 
-        Several markets give a mapping from market to series. ``start`` and ``end`` are datetimes (naive means UTC) or ISO
-        8601 text. Source: ``GET /api/v1/markets/{market_id}/perps/open_interest``.
+        Several markets give a mapping from market to series, in their order, each once. ``start`` and ``end`` are datetimes
+        (naive means UTC) or ISO 8601 text. Source: ``GET /api/v1/markets/{market_id}/perps/open_interest``.
 
         Raises ``UsageError`` for a wrong call, before anything is asked, and ``FetchError`` for a fetch that is not whole.
         """
         wanted = _plan(OPEN_INTEREST, interval, start, end)
         if isinstance(market_id, str):
             return await self._run(_market(market_id), wanted).whole()
-        return await self._several([_market(one) for one in market_id], wanted)
+        if not isinstance(market_id, Iterable):
+            _market(market_id)
+        return await self._several(list(dict.fromkeys(map(_market, market_id))), wanted)
 
     @overload
     def iter_open_interest(
         self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: Literal["row"] = "row"
-    ) -> AsyncIterator[OpenInterest]: ...
+    ) -> AsyncGenerator[OpenInterest, None]: ...
     @overload
     def iter_open_interest(
         self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: Literal["page"]
-    ) -> AsyncIterator[OpenInterestSeries]: ...
+    ) -> AsyncGenerator[OpenInterestSeries, None]: ...
     def iter_open_interest(
         self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: By = "row"
-    ) -> AsyncIterator[OpenInterest] | AsyncIterator[OpenInterestSeries]:
+    ) -> AsyncGenerator[OpenInterest, None] | AsyncGenerator[OpenInterestSeries, None]:
         """The rows of ``open_interest`` in order as they come, in bounded memory: row by row, or in pages of up to 5,000.
 
         What was handed on is complete as far as it goes; a failure is raised where the rows end.
@@ -221,12 +155,12 @@ class AsyncMarketData:
         run = self._run(_market(market_id), _plan(OPEN_INTEREST, interval, start, end))
         return run.pages() if by == "page" else _rows(run.pages())
 
-    def _run(self, market_id: str, wanted: Plan) -> _Run:
+    def _run(self, market_id: str, wanted: Plan) -> Run:
         if self._transport is None:
             from .transport import Transport
 
             self._transport = Transport(self._settings, self._http)
-        return _Run(OPEN_INTEREST, market_id, wanted, self._transport, self._settings, self._clock)
+        return Run(OPEN_INTEREST, market_id, wanted, self._transport, self._settings, self._clock)
 
     async def _several(self, market_ids: list[str], wanted: Plan) -> dict[str, OpenInterestSeries]:
         """A few markets at a time, so that their unused rows stay few; the first failure ends all."""
@@ -270,22 +204,14 @@ class MarketData:
         retry: RetryPolicy | None = None,
         allow_insecure: bool = False,
     ) -> None:
-        def make() -> AsyncMarketData:
-            return AsyncMarketData(
-                api_key,
-                base_url,
-                timeout=timeout,
-                max_concurrency=max_concurrency,
-                max_rate=max_rate,
-                retry=retry,
-                allow_insecure=allow_insecure,
-            )
-
-        self._base_url = make()._settings.base_url  # a wrong argument is told at once
-        self._portal = Portal(make, AsyncMarketData.aclose)
+        key = Secret(api_key)
+        del api_key  # the traceback of a wrong argument shows this frame's variables
+        told = settings(key, base_url, timeout, max_concurrency, max_rate, retry, allow_insecure)
+        self._base_url = told.base_url
+        self._portal = Portal(lambda: AsyncMarketData._told(told), AsyncMarketData.aclose)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._base_url!r})"
+        return f"{type(self).__name__}(base_url={getattr(self, '_base_url', None)!r})"
 
     def __enter__(self) -> Self:
         return self
@@ -315,12 +241,12 @@ class MarketData:
         )
 
     @overload
-    def open_interest(  # type: ignore[overload-overlap]  # text is a sequence of texts too, and never meant as one
+    def open_interest(  # type: ignore[overload-overlap]  # text is texts too, and never meant as one
         self, market_id: str, *, interval: Interval, start: Instant, end: Instant
     ) -> OpenInterestSeries: ...
     @overload
     def open_interest(
-        self, market_id: Sequence[str], *, interval: Interval, start: Instant, end: Instant
+        self, market_id: Iterable[str], *, interval: Interval, start: Instant, end: Instant
     ) -> dict[str, OpenInterestSeries]: ...
     def open_interest(self, market_id: Any, *, interval: Interval, start: Instant, end: Instant) -> Any:
         """See ``AsyncMarketData.open_interest``."""
@@ -331,14 +257,14 @@ class MarketData:
     @overload
     def iter_open_interest(
         self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: Literal["row"] = "row"
-    ) -> Iterator[OpenInterest]: ...
+    ) -> Generator[OpenInterest, None, None]: ...
     @overload
     def iter_open_interest(
         self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: Literal["page"]
-    ) -> Iterator[OpenInterestSeries]: ...
+    ) -> Generator[OpenInterestSeries, None, None]: ...
     def iter_open_interest(
         self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: By = "row"
-    ) -> Iterator[OpenInterest] | Iterator[OpenInterestSeries]:
+    ) -> Generator[OpenInterest, None, None] | Generator[OpenInterestSeries, None, None]:
         """See ``AsyncMarketData.iter_open_interest``."""
         if by not in ("row", "page"):
             raise UsageError(f"by must be 'row' or 'page', not {by!r:.80}")

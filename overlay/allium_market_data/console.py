@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from .errors import UsageError
-from .files import FORMATS, Format, write, write_text
+from .files import FORMATS, write, write_text
 from .times import text
 from .windows import Plan
 
@@ -101,7 +101,11 @@ def show_rows(rows: Iterator[OpenInterest]) -> None:
     for name in ("market_id", "ts (UTC)", "oi_base", "oi_quote_usd"):
         table.add_column(name, justify="right" if name.startswith("oi_") else "left", overflow="fold")
 
+    marked = False
+
     def add(row: OpenInterest) -> None:
+        nonlocal marked
+        marked |= row.provisional
         mark = " *" if row.provisional else ""
         table.add_row(
             escape(row.market_id), f"{row.ts:%Y-%m-%d %H:%M}{mark}", f"{row.oi_base:f}", f"{row.oi_quote_usd:f}"
@@ -119,7 +123,7 @@ def show_rows(rows: Iterator[OpenInterest]) -> None:
     for row in last:
         add(row)
     Console().print(table)
-    if any(row.provisional for row in last):
+    if marked:
         print("* provisional: the bucket had not ended")
     if hidden:
         print("(--output FILE writes every row)", file=sys.stderr)

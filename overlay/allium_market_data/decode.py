@@ -5,7 +5,6 @@ The quick way checks whole columns at once. Only when something is wrong is the 
 
 from __future__ import annotations
 
-import operator
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -14,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import islice
-from typing import Any, NoReturn
+from operator import attrgetter, gt, lt
+from typing import Any, Literal, NoReturn
 
 import msgspec
 
@@ -25,16 +25,19 @@ from .rows import EPOCH, Columns
 from .times import text
 from .windows import Window
 
-DECIMALS = re.compile(r"(?:[0-9]++(?:\.[0-9]++)?+\n)*+")
-"""Lines of plain decimals: digits, and perhaps a point and more digits. No sign, exponent, grouping or space."""
+DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
+"""A plain decimal: digits, and perhaps a point and more digits. No sign, exponent, grouping or space."""
 
-STAMPS = re.compile(
-    r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::00(?:\.0++)?+)?+(?:Z|[+-][0-9]{2}:[0-9]{2})\n)*+"
-)
-"""Lines of ISO 8601 times on a whole minute, with an offset; every bucket boundary is one."""
+STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:00(\.0+)?)?(Z|[+-][0-9]{2}:[0-9]{2})")
+"""An ISO 8601 time on a whole minute, with an offset; every bucket boundary is one."""
+
+MINUTE_IN_UTC = re.compile(r":00(\.0+)?(Z|\+00:00)")
+"""How a time on a whole minute ends behind its minute, when it is in UTC."""
 
 PLACE = re.compile(r"(?P<what>.*?)(?: - at `\$(?:\.items\[(?P<row>\d+)\])?(?:\.(?P<field>\w+))?.*`)?", re.DOTALL)
 """How msgspec ends its message: where it stood."""
+
+MINUTE = timedelta(minutes=1)
 
 NAMED = re.compile(r"required field `(?P<field>\w+)`")
 
@@ -69,17 +72,13 @@ def decode(body: bytes, question: Question) -> Answer:
     Raises ``ContractError`` with ``row`` and ``field`` for everything that the specification does not allow, and
     ``ConnectionFailedError`` for a body that stops in the middle.
     """
-    items, unknown = _parse(body, question.resource)
+    items, unknown = _parse(body, question)
     if len(items) > question.resource.limit:
         _wrong(f"{len(items)} rows, more than the limit of {question.resource.limit}")
-    ids = [item.market_id for item in items]
-    if ids.count(question.market_id) != len(ids):
-        row = next(i for i, one in enumerate(ids) if one != question.market_id)
-        _wrong(f"{_show(ids[row])} is not the market that was asked for", row, "market_id")
-    values = tuple([getattr(item, name) for item in items] for name in question.resource.values)
+    values = tuple([list(map(attrgetter(name), items)) for name in question.resource.values])
     for name, column in zip(question.resource.values, values, strict=True):
         _check_decimals(column, name)
-    stamps = _read_stamps([item.ts for item in items], question.width)
+    stamps = _read_stamps(list(map(attrgetter("ts"), items)), question.width)
     rows = _in_order(stamps, values, question.resource)
     _check_inside(rows.ts, stamps, question)
     return Answer(_mark(rows, question), unknown)
@@ -95,23 +94,25 @@ def _show(value: str) -> str:
     return ascii(value if len(value) <= 60 else value[:57] + "...")
 
 
-@lru_cache
-def _decoder(values: tuple[str, ...], strict: bool) -> msgspec.json.Decoder[Any]:
-    fields = [(name, str) for name in ("market_id", "ts", *values)]
+@lru_cache(maxsize=256)
+def _decoder(market_id: str, values: tuple[str, ...], strict: bool) -> msgspec.json.Decoder[Any]:
+    """Reads every field as the text that was sent; the market must be the one that was asked for."""
+    fields = [("market_id", Literal[market_id]), *((name, str) for name in ("ts", *values))]
     row = msgspec.defstruct("Row", fields, forbid_unknown_fields=strict, gc=False)
     page = msgspec.defstruct("Page", [("items", list[row])], forbid_unknown_fields=strict)  # type: ignore[valid-type]
     return msgspec.json.Decoder(page)
 
 
-def _parse(body: bytes, resource: Resource) -> tuple[list[Any], Mapping[str, int]]:
-    """The items with every field as the text that was sent, and the unknown fields."""
+def _parse(body: bytes, question: Question) -> tuple[list[Any], Mapping[str, int]]:
+    """The items, and the unknown fields."""
+    resource, market_id = question.resource, question.market_id
     try:
         try:
-            return _decoder(resource.values, True).decode(body).items, {}
+            return _decoder(market_id, resource.values, True).decode(body).items, {}
         except msgspec.ValidationError as error:
             if "unknown field" not in str(error):
                 raise
-            return _decoder(resource.values, False).decode(body).items, _unknown(body, resource)
+            return _decoder(market_id, resource.values, False).decode(body).items, _unknown(body, resource)
     except msgspec.ValidationError as error:
         message = str(error)
     except RecursionError:
@@ -124,7 +125,10 @@ def _parse(body: bytes, resource: Resource) -> tuple[list[Any], Mapping[str, int
     named = NAMED.search(message)
     row = found and found["row"]
     field = (named and named["field"]) or (found and found["field"])
-    _wrong(found["what"] if found else message, int(row) if row else None, field or None)
+    what = found["what"] if found else message
+    if field == "market_id":
+        what = f"{_show(what.removeprefix('Invalid enum value '))} is not the market that was asked for"
+    _wrong(what, int(row) if row else None, field or None)
 
 
 def _unknown(body: bytes, resource: Resource) -> Mapping[str, int]:
@@ -137,51 +141,54 @@ def _unknown(body: bytes, resource: Resource) -> Mapping[str, int]:
 
 
 def _check_decimals(column: list[str], field: str) -> None:
-    lines = "\n".join(column) + "\n" if column else ""
-    if DECIMALS.fullmatch(lines) and lines.count("\n") == len(column):
-        return
-    row = next(i for i, value in enumerate(column) if "\n" in value or not DECIMALS.fullmatch(value + "\n"))
-    _wrong(f"{_show(column[row])} is not a plain, finite, non-negative decimal", row, field)
+    """Whole columns at a time: what is left without the digits must be points, and no point may lack a digit beside it."""
+    lines = f",{','.join(column)},".encode("utf-8", "surrogatepass")
+    points = lines.translate(None, b"0123456789")
+    odd = points.translate(None, b".,") or points.count(b",") != len(column) + 1 or b".." in points
+    if column and (odd or b",," in lines or b",." in lines or b".," in lines):
+        row = next(row for row, value in enumerate(column) if not DECIMAL.fullmatch(value))
+        _wrong(f"{_show(column[row])} is not a plain, finite, non-negative decimal", row, field)
 
 
 def _read_stamps(column: list[str], width: timedelta) -> list[datetime]:
     """The bucket labels as aware UTC datetimes, each on a boundary."""
-    lines = "\n".join(column) + "\n" if column else ""
+    if not column:
+        return []
+    tail = column[0][16:]
+    lines = ",".join(column) + ","
+    if not MINUTE_IN_UTC.fullmatch(tail) or lines.count(tail + ",") != len(column) or lines.count(",") != len(column):
+        return [_read_stamp(value, row, width) for row, value in enumerate(column)]
+    stamps: list[datetime] = []
     try:
-        if not STAMPS.fullmatch(lines) or lines.count("\n") != len(column):
-            raise ValueError
         stamps = list(map(datetime.fromisoformat, column))
-        if {stamp.tzinfo for stamp in stamps} - {UTC}:
-            stamps = [stamp.astimezone(UTC) for stamp in stamps]
-        if width > timedelta(minutes=1) and any((stamp - EPOCH) % width for stamp in stamps):
-            raise ValueError
-    except (ValueError, OverflowError):
-        for row, value in enumerate(column):
-            _check_stamp(value, row, width)
-        raise
-    return stamps
+        off = width > MINUTE and any((stamp - EPOCH) % width for stamp in stamps)
+    except ValueError:
+        off = True
+    return [_read_stamp(value, row, width) for row, value in enumerate(column)] if off else stamps
 
 
-def _check_stamp(value: str, row: int, width: timedelta) -> None:
+def _read_stamp(value: str, row: int, width: timedelta) -> datetime:
+    """One label by itself, to take what is written in an unusual way, and to say what is wrong."""
     try:
         stamp = datetime.fromisoformat(value)
-        on_boundary = stamp.utcoffset() is not None and not (stamp - EPOCH) % width
-        stamp.astimezone(UTC)
+        aware = stamp.utcoffset() is not None
+        stamp = stamp.astimezone(UTC)
     except (ValueError, OverflowError):
         _wrong(f"{_show(value)} is no ISO 8601 time", row, "ts")
-    if stamp.utcoffset() is None:
+    if not aware:
         _wrong(f"{_show(value)} has no offset", row, "ts")
-    if not on_boundary or re.search(r"[.,]0*[1-9]", value):
+    if (stamp - EPOCH) % width or re.search(r"[.,]0*[1-9]", value):
         _wrong(f"{_show(value)} is not on a boundary of its interval ({width})", row, "ts")
-    if "\n" in value or not STAMPS.fullmatch(value + "\n"):
+    if not STAMP.fullmatch(value):
         _wrong(f"{_show(value)} is not written like 2026-05-01T01:00:00+00:00", row, "ts")
+    return stamp
 
 
 def _in_order(stamps: list[datetime], values: tuple[list[str], ...], resource: Resource) -> Columns:
     """Ascending and unique. A bucket that stands there twice must have the same values both times."""
-    if all(map(operator.lt, stamps, islice(stamps, 1, None))):
+    if all(map(lt, stamps, islice(stamps, 1, None))):
         return Columns(stamps, values, [])
-    if all(map(operator.gt, stamps, islice(stamps, 1, None))):
+    if all(map(gt, stamps, islice(stamps, 1, None))):
         return Columns(stamps[::-1], tuple(column[::-1] for column in values), [])
     kept: dict[datetime, int] = {}
     for row, stamp in enumerate(stamps):

@@ -104,6 +104,11 @@ class FetchError(AlliumError):
         self.evidence = replace(self.evidence, market_id=market_id, window=window)
         return self
 
+    def reword(self, message: str) -> None:
+        """Say it in other words."""
+        self.message = message
+        self.args = (message,)
+
     def __reduce__(self) -> tuple[type[FetchError], tuple[str, Evidence]]:
         """Errors cross process borders whole."""
         return type(self), (self.message, self.evidence)

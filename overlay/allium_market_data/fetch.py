@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .decode import Answer
-from .errors import IncompleteError
+from .errors import Evidence, IncompleteError
 from .rows import Columns
 from .windows import Plan, Window
 
@@ -104,7 +104,8 @@ class Fetch:
             answer = await self._ask(Window(start, start, window.end - back - edge))
             if between(answer.rows, window.first, window.end):
                 raise IncompleteError(
-                    f"the server hands out at most {self.most} rows an answer, too few to tell a gap from a cut"
+                    f"the server hands out at most {self.most} rows an answer, too few to tell a gap from a cut",
+                    Evidence(window=window),
                 )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from .errors import FetchError, RateLimitedError, ResponseError, ServerError, TransportError
+from .errors import FetchError, RateLimitedError, ResponseError, ServerError, TransportError, UsageError
 
 REQUEST_TIMEOUT = 408
 
@@ -26,6 +27,15 @@ class RetryPolicy:
     longest_pause: float = 20.0
     jitter: float = 0.5
     longest_retry_after: float = 120.0
+
+    def __post_init__(self) -> None:
+        """Raises ``UsageError`` for what no one can wait for."""
+        if not isinstance(self.attempts, int) or isinstance(self.attempts, bool) or self.attempts < 1:
+            raise UsageError(f"attempts must be a whole number above 0, not {self.attempts!r:.80}")
+        for name in ("first_pause", "longest_pause", "jitter", "longest_retry_after"):
+            seconds = getattr(self, name)
+            if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds < math.inf:
+                raise UsageError(f"{name} must be a number of seconds, not {seconds!r:.80}")
 
 
 def pause(error: BaseException, policy: RetryPolicy, now: datetime) -> bool | float:
@@ -54,6 +64,6 @@ def retry_after(header: str | None, now: datetime) -> float | None:
         return float(value[:12])
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):  # what it raises differs between versions of Python
         return None
     return max(0.0, ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds())

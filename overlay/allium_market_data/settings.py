@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from .errors import UsageError
 from .retry import RetryPolicy
+from .secret import Secret
 
 SERVER = "https://api.allium.so"
 """The server that the specification names."""
@@ -18,9 +18,9 @@ SERVER = "https://api.allium.so"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Checked settings. The key is held in a closure, so that no ``repr`` and no dump of attributes shows it."""
+    """Checked settings."""
 
-    key: Callable[[], str]
+    key: Secret
     base_url: str
     timeout: float
     max_concurrency: int
@@ -34,7 +34,7 @@ class Settings:
 
 
 def settings(
-    api_key: str | None,
+    key: Secret,
     base_url: str | None,
     timeout: float,
     max_concurrency: int,
@@ -43,46 +43,43 @@ def settings(
     allow_insecure: bool,
 ) -> Settings:
     """Settings from what a caller said and the environment. Raises ``UsageError``, which never shows the key."""
-    if not _number(timeout) or timeout <= 0:
+    if key.problem:
+        raise UsageError(key.problem)
+    if not _is_positive(timeout):
         raise UsageError(f"timeout must be a number of seconds above 0, not {timeout!r:.80}")
     if not isinstance(max_concurrency, int) or isinstance(max_concurrency, bool) or max_concurrency < 1:
         raise UsageError(f"max_concurrency must be a whole number above 0, not {max_concurrency!r:.80}")
-    if max_rate is not None and (not _number(max_rate) or max_rate <= 0):
+    if max_rate is not None and not _is_positive(max_rate):
         raise UsageError(f"max_rate must be a number of requests a second above 0, or None, not {max_rate!r:.80}")
-    url = _url(base_url or os.environ.get("ALLIUM_BASE_URL") or SERVER, allow_insecure)
-    return Settings(_key(api_key), url, float(timeout), max_concurrency, max_rate, retry or RetryPolicy())
+    if not isinstance(retry, RetryPolicy | None):
+        raise UsageError(f"retry must be a RetryPolicy, not {retry!r:.80}")
+    url = _url(os.environ.get("ALLIUM_BASE_URL") or SERVER if base_url is None else base_url, allow_insecure)
+    return Settings(key, url, float(timeout), max_concurrency, max_rate, retry or RetryPolicy())
 
 
-def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _key(given: str | None) -> Callable[[], str]:
-    """The key behind a call, which complains only when a request needs a key and there is none."""
-    key = (os.environ.get("ALLIUM_API_KEY", "") if given is None else given).strip()
-    if not isinstance(given, (str, type(None))) or not (key.isascii() and key.isprintable()):
-        raise UsageError("the API key must be text of printable ASCII characters")
-
-    def give() -> str:
-        if not key:
-            raise UsageError("there is no API key: pass api_key, or set ALLIUM_API_KEY")
-        return key
-
-    return give
+def _is_positive(value: object) -> bool:
+    """Whether it is a number above 0 that one can count with: neither infinite nor so small that its inverse is."""
+    try:
+        number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+        return number and math.isfinite(value) and math.isfinite(1 / value)
+    except OverflowError:
+        return False
 
 
 def _url(url: str, allow_insecure: bool) -> str:
+    """The URL, checked. No message shows what was given: it may be the key, in the wrong place."""
     try:
         parts = urlsplit(url.strip())
         host, _ = parts.hostname, parts.port
-    except (AttributeError, ValueError):
-        raise UsageError(f"base_url is no URL: {url!r:.80}") from None
-    if parts.scheme not in ("http", "https") or not host:
-        raise UsageError(f"base_url must be like https://host[:port], not {url!r:.80}")
-    if parts.username or parts.password or parts.query or parts.fragment:
+        (host or "").encode("idna")
+    except (AttributeError, TypeError, ValueError):
+        raise UsageError("base_url is no URL: write it like https://host[:port]") from None
+    if parts.scheme not in ("http", "https") or not host or not url.isprintable() or " " in url.strip():
+        raise UsageError("base_url must be like https://host[:port]")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise UsageError("base_url must carry no user, password, query or fragment")
     if parts.scheme == "http" and not (_is_loopback(host) or allow_insecure):
-        raise UsageError(f"base_url {url!r:.80} would send the API key in the clear: use https, or allow_insecure=True")
+        raise UsageError(f"http://{host} would get the API key in the clear: use https, or allow_insecure=True")
     return url.strip().rstrip("/")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeAlias
 
 from .errors import UsageError
@@ -14,6 +14,9 @@ Instant: TypeAlias = datetime | str
 
 MICROSECOND = timedelta(microseconds=1)
 _FINER = re.compile(r"[.,]\d{6}0*[1-9]")
+_SHAPE = re.compile(r"\d{4}-?(?:\d{2}-?\d{2}|W\d{2}(?:-?\d)?)(?:[Tt ][\d:.,]+(?:[Zz]|[+-][\d:.,]+)?)?", re.ASCII)
+"""A date, then perhaps a time, then perhaps an offset. ``fromisoformat`` takes any character before the time, so that in
+2026-05-01+02:00 it takes the offset for the time."""
 
 
 def instant(value: Instant, name: str) -> datetime:
@@ -24,11 +27,9 @@ def instant(value: Instant, name: str) -> datetime:
     if isinstance(value, str):
         moment = _read(value, name)
     elif isinstance(value, datetime):
-        moment = value
+        moment = _plain(value, name)
     else:
         raise UsageError(f"{name} must be a datetime or ISO 8601 text, not {type(value).__name__}: {value!r:.80}")
-    if getattr(value, "nanosecond", 0):  # a pandas Timestamp is a datetime that knows more than a datetime
-        raise UsageError(f"{name} is finer than a microsecond: {value!r:.80}")
     if moment.utcoffset() is None:
         moment = moment.replace(tzinfo=UTC)
     try:
@@ -37,8 +38,22 @@ def instant(value: Instant, name: str) -> datetime:
         raise UsageError(f"{name} is outside the years 1 to 9999 in UTC: {value!r:.80}") from None
 
 
+def _plain(value: datetime, name: str) -> datetime:
+    """A plain datetime of any kind of one. A pandas Timestamp is one that knows more, and NaT is one that is none."""
+    if value != value:  # noqa: PLR0124 - nothing else tells NaT without pandas
+        raise UsageError(f"{name} is no time: {value!r:.80}")
+    if getattr(value, "nanosecond", 0):
+        raise UsageError(f"{name} is finer than a microsecond: {value!r:.80}")
+    return datetime.combine(
+        date(value.year, value.month, value.day),
+        time(value.hour, value.minute, value.second, value.microsecond, value.tzinfo, fold=value.fold),
+    )
+
+
 def _read(text: str, name: str) -> datetime:
     try:
+        if not _SHAPE.fullmatch(text.strip()):
+            raise ValueError
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
         raise UsageError(

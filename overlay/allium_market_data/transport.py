@@ -28,10 +28,12 @@ from .errors import (
     Evidence,
     FetchError,
     RequestTimeoutError,
+    UsageError,
 )
 from .refusal import clean, refusal
 from .resource import Resource
 from .retry import pause
+from .secret import Secret
 from .settings import Settings
 from .times import text
 from .upstream.canonical import digest
@@ -39,6 +41,7 @@ from .version import VERSION
 from .windows import Window
 
 T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
 
 LARGEST_BODY = 64 * 2**20
 """The most bytes, unpacked, that an answer may have. The largest honest one has about one."""
@@ -76,11 +79,11 @@ def specification() -> str:
 class _Key(httpx.Auth):
     """Puts the key into its header, at the last moment."""
 
-    def __init__(self, key: str) -> None:
-        self._give: Callable[[], str] = lambda: key
+    def __init__(self, key: Secret) -> None:
+        self._key = key
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["X-API-KEY"] = self._give()
+        request.headers["X-API-KEY"] = self._key.reveal()
         yield request
 
 
@@ -88,12 +91,13 @@ class Transport:
     """A pool of connections to one server, with its pace, its time limit and its retries."""
 
     def __init__(self, settings: Settings, http: httpx.AsyncBaseTransport | None = None) -> None:
+        settings.key.reveal()  # a missing key is told before anything is asked
         self._settings = settings
         self._gate = asyncio.Semaphore(settings.max_concurrency)
         self._pace = AsyncLimiter(1, 1 / settings.max_rate) if settings.max_rate else None
         self._client = httpx.AsyncClient(
             base_url=settings.base_url,
-            auth=_Key(settings.key()),
+            auth=_Key(settings.key),
             timeout=settings.timeout,
             limits=httpx.Limits(max_connections=settings.max_concurrency),
             headers={"accept": "application/json", "user-agent": f"allium-market-data/{VERSION}"},
@@ -136,20 +140,15 @@ class Transport:
             yield
 
     async def _once(self, question: Request, read: Callable[[bytes], T]) -> T:
-        outcome = await self._exchange(question)
+        if self._client.is_closed:
+            raise UsageError("the client was closed while a fetch was under way")
+        outcome = await self._exchange(question, read)
         if isinstance(outcome, FetchError):
             raise outcome
-        status, headers, body = outcome
-        if status != 200:
-            raise refusal(status, headers, body)
-        try:
-            return read(body)
-        except FetchError as error:
-            error.evidence = Evidence(status=status, headers=headers, body=self._scrub(body[:BODY_KEPT]))
-            raise
+        return outcome
 
-    async def _exchange(self, question: Request) -> tuple[int, dict[str, str], bytes] | FetchError:
-        """One request and its whole answer; a failure is returned, so that it is raised outside of this frame."""
+    async def _exchange(self, question: Request, read: Callable[[bytes], T]) -> T | FetchError:
+        """One request and what its answer says; a failure is returned, to be raised where no frame holds key or answer."""
         settings = self._settings
         try:
             async with (
@@ -157,8 +156,6 @@ class Transport:
                 self._client.stream("GET", question.path, params=question.params) as answer,
             ):
                 body = await _body(answer)
-                headers = {name.lower(): self._scrub(value.encode()).decode() for name, value in answer.headers.items()}
-                return answer.status_code, headers, body if answer.status_code == 200 else self._scrub(body)
         except (TimeoutError, httpx.TimeoutException):
             return RequestTimeoutError(
                 f"no whole answer from {settings.base_url} within {settings.timeout:g} s (timeout)"
@@ -168,15 +165,35 @@ class Transport:
         except httpx.HTTPError as error:
             return ConnectionFailedError(f"no whole answer from {settings.base_url}: {self._tell(error)}")
         except ContractError as error:
-            return error
+            return _bare(error)
+        except asyncio.CancelledError as cancelled:
+            raise _bare(cancelled)  # noqa: B904 - what it comes from is cut off, as it holds the key
+        return self._read(answer, body, read)
+
+    def _read(self, answer: httpx.Response, body: bytes, read: Callable[[bytes], T]) -> T | FetchError:
+        """What ``read`` makes of a whole answer, or the error that it stands for, without the key."""
+        key, status, failure = self._settings.key, answer.status_code, None
+        if status == 200:
+            try:
+                return read(body)
+            except FetchError as error:
+                failure = _bare(error)
+        headers = {name.lower(): key.wipe(value) for name, value in answer.headers.items()}
+        said = key.wipe_bytes(body)
+        failure = failure or refusal(status, headers, said)
+        failure.reword(key.wipe(failure.message))
+        failure.evidence = Evidence(status=status, headers=headers, body=said[:BODY_KEPT])
+        return failure
 
     def _tell(self, error: Exception) -> str:
-        said = self._scrub(str(error).encode("utf-8", "replace")).decode()
+        said = self._settings.key.wipe(str(error))
         return clean(f"{type(error).__name__}: {said}" if said else type(error).__name__)[:300]
 
-    def _scrub(self, data: bytes) -> bytes:
-        """The data without the key, should a server send it back."""
-        return data.replace(self._settings.key().encode(), b"***")
+
+def _bare(error: E) -> E:
+    """The error without the frames and errors that it came through: their variables hold the key, or the answer."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 async def _body(answer: httpx.Response) -> bytes:

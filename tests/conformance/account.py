@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .answers import Answer, Unreadable
+from .answers import Answer, UnreadableError
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Account:
             self.answers += 1
             try:
                 rows = len(answer.rows)
-            except Unreadable:
+            except UnreadableError:
                 continue
             self.filled += rows > 0
             self.rows += rows

@@ -17,7 +17,7 @@ PLAIN_DECIMAL: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 FIELDS: Final = frozenset({"market_id", "ts", "oi_base", "oi_quote_usd"})
 
 
-class Unreadable(AssertionError):
+class UnreadableError(AssertionError):
     """An answer that cannot be read as the document says; the message says why and how to ask for it again."""
 
 
@@ -64,7 +64,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Answer:
-    """A reply with status 200, read when it is looked at. Reading raises `Unreadable`."""
+    """A reply with status 200, read when it is looked at. Reading raises `UnreadableError`."""
 
     reply: Reply
     market_id: str
@@ -108,7 +108,7 @@ class Answer:
             self._refuse(f"an item is unreadable ({type(error).__name__}: {error}): {item!r}")
 
     def _refuse(self, why: str) -> NoReturn:
-        raise Unreadable(f"{why}\n{self.reply.curl}")
+        raise UnreadableError(f"{why}\n{self.reply.curl}")
 
 
 def decimal(text: str) -> Decimal:

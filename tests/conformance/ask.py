@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from allium_market_data.intervals import WIDTHS, Interval
+from allium_market_data.intervals import INTERVALS, WIDTHS, Interval
 
 from . import times
 from .answers import Answer, Reply
@@ -80,7 +80,7 @@ class Question:
 
     def target(self, market: str) -> str:
         """Path and query."""
-        market = quote(self.market or market, safe=":").replace(":", self.colon)
+        market = quote(market if self.market is None else self.market, safe=":").replace(":", self.colon)
         pairs = (f"{name}={quote(value, safe=':').replace(':', self.query_colon)}" for name, value in self.parameters)
         return f"{PATH.format(market_id=market)}?{'&'.join(pairs)}"
 
@@ -173,17 +173,19 @@ class Asker:
         said = dict(question.parameters)
         if window is None:
             start, end = (times.parse(said[name]) for name in ("start_timestamp", "end_timestamp"))
-            window = Window(said["interval"], start, end)  # type: ignore[arg-type] - accepted only of the six
-        market = question.market or self.market
+            interval = next(interval for interval in INTERVALS if interval == said["interval"])
+            window = Window(interval, start, end)
+        market = self.market if question.market is None else question.market
         return Answer(reply, market, window.width, window.start, window.end, int(said.get("limit", 500)))
 
     def _send(self, question: Question) -> Reply:
         """One reply. A server that is asked too often says when to come back, and is obeyed."""
-        for attempt in range(_PATIENCE + 1):
-            reply = self._send_once(question)
-            if reply.status != 429 or attempt == _PATIENCE:
+        reply = self._send_once(question)
+        for _ in range(_PATIENCE):
+            if reply.status != 429:
                 break
             self._sleep(_wait(reply))
+            reply = self._send_once(question)
         assert reply.status != 429, f"the server is asked too often\n{reply.curl}"
         return reply
 

@@ -22,8 +22,8 @@ from vcr.serialize import deserialize, serialize
 
 from .document import ROOT
 
-FOLDER: Final = ROOT / "tests/cassettes"
-SUFFIX: Final = ".conformance.json.xz"
+FOLDER: Final = ROOT / "tests/cassettes/conformance"
+SUFFIX: Final = ".json.xz"
 RIGHT_KEY: Final = "(the key)"
 ANOTHER_KEY: Final = "(another key)"
 
@@ -89,7 +89,7 @@ def recording(path: Path, recorded: Recorded, key_header: str, api_key: str) -> 
 
 
 def _vcr(store: _Store, key_header: str, api_key: str) -> VCR:
-    def kind(key: str, value: str, request: Request) -> str:  # noqa: ARG001 - the names are vcrpy's
+    def kind(key: str, value: str, request: Request) -> str:
         text = value.decode("latin-1") if isinstance(value, bytes) else value
         return RIGHT_KEY if text == (api_key or RIGHT_KEY) else ANOTHER_KEY
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -40,7 +40,7 @@ class Chance:
         """
         if self._recorded is not None:
             for values in self._recorded.get(name, []):
-                law(tuple(values))  # type: ignore[arg-type] - a tuple of this strategy, as JSON kept it
+                law(cast("T", tuple(values)))  # as JSON kept it
             return
 
         @seed(zlib.crc32(f"{self._seed}/{name}".encode()))

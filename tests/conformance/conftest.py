@@ -5,17 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from allium_market_data.intervals import INTERVALS
-
+from conformance import cassettes, xfails
+from conformance import profile as profiles
 from conformance import target as targets
-from conformance import xfails
 from conformance.account import Account, Tally
-from conformance.answers import Answer, Unreadable, unknown_fields
+from conformance.answers import Answer, UnreadableError, unknown_fields
 from conformance.ask import Asker
 from conformance.chance import Chance
 from conformance.document import Checker, Clauses, Document
@@ -27,6 +28,7 @@ HERE: Final = Path(__file__).parent
 ACCOUNT = pytest.StashKey[Account]()
 PROFILE = pytest.StashKey[Profile]()
 OPTIONS = pytest.StashKey[Options]()
+TARGET = pytest.StashKey[Target]()
 # What is asked by others is looked at last.
 _LAST: Final = ("test_buckets", "test_text", "test_shape", "test_open_questions", "test_clauses", "test_cassettes")
 
@@ -43,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--reading", dest="conformance_readings", action="append", default=[], help="of the sandbox; repeatable")
     add("--violate", dest="conformance_violations", action="append", default=[], help="of the sandbox; repeatable")
     add("--cassette", dest="conformance_cassette", default="sandbox", help="which one --target cassette replays")
-    add("--record", dest="conformance_record", action="store_true", help="write the run to the target's cassette")
+    add("--record-run", dest="conformance_record", action="store_true", help="write the run to the target's cassette")
     add("--profile-out", dest="conformance_profile_out", type=Path, help="where to write what was observed")
 
 
@@ -55,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[ACCOUNT] = Account()
     config.stash[PROFILE] = Profile()
     try:
-        targets.chosen(options, Document.load(), dt.datetime.now(dt.UTC))
+        config.stash[TARGET] = targets.chosen(options, Document.load(), dt.datetime.now(dt.UTC))
     except OptionsError as error:
         raise pytest.UsageError(str(error)) from None
     workers = getattr(config.option, "numprocesses", None) or 0
@@ -113,6 +115,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _network(request: pytest.FixtureRequest) -> None:
+    """No test of this project leaves the machine, but for a run against a live server, which is what was asked for."""
+    if request.config.stash[OPTIONS].target != "live":
+        request.getfixturevalue("_network")
+
+
 @pytest.fixture(scope="session")
 def document() -> Document:
     return Document.load()
@@ -131,8 +140,7 @@ def checker(document: Document) -> Checker:
 @pytest.fixture(scope="session")
 def opened(request: pytest.FixtureRequest, document: Document) -> Iterator[targets.Opened]:
     config = request.config
-    target = targets.chosen(config.stash[OPTIONS], document, dt.datetime.now(dt.UTC))
-    with targets.opened(config.stash[OPTIONS], target, document) as opened:
+    with targets.opened(config.stash[OPTIONS], config.stash[TARGET], document) as opened:
         yield opened
         _count(config.stash[ACCOUNT], opened.asker)
 
@@ -143,7 +151,7 @@ def _count(account: Account, asker: Asker) -> None:
     account.count(asker.answers)
     try:
         beside, inside = unknown_fields(asker.answers)
-    except Unreadable:
+    except UnreadableError:
         return
     account.unknown_fields = {f"{name} (beside items)" for name in beside} | {f"{name} (in an item)" for name in inside}
 
@@ -182,5 +190,58 @@ def tally(request: pytest.FixtureRequest) -> Tally:
 def answers(asker: Asker, history: History) -> list[Answer]:
     """Every answer of this run so far, those to the seven days at every interval at least."""
     for interval in INTERVALS:
-        history.answers(interval)
+        # Where that fails, the tests of intervals and windows say so; the answers that came are looked at all the same.
+        with suppress(AssertionError):
+            history.answers(interval)
     return asker.answers
+
+
+# --- The end of a run: sums, and what was observed ---
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands what it has to whoever started it; the rest is done there."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["conformance_account"] = session.config.stash[ACCOUNT].to_plain()
+        output["conformance_profile"] = session.config.stash[PROFILE].sections
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    output = getattr(node, "workeroutput", {})
+    if "conformance_account" in output:
+        node.config.stash[ACCOUNT].add(Account.from_plain(output["conformance_account"]))
+        node.config.stash[PROFILE].add(Profile(output["conformance_profile"]))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    account, observed, options = config.stash[ACCOUNT], config.stash[PROFILE], config.stash[OPTIONS]
+    if not account.requests:
+        return
+    terminalreporter.section(f"conformance: {options.target}")
+    for line in account.lines(len(Clauses.load().clauses)):
+        terminalreporter.write_line(line)
+    name = "sandbox" if options.target == "sandbox" else _recorded_from(options)
+    changes = _drift(observed, name) if options.plain else []
+    if changes:
+        terminalreporter.section("behaviour drift (legal, and different from what is on record)", "-")
+        for change in changes:
+            terminalreporter.write_line(change)
+    if options.profile_out:
+        text = observed.to_toml(name, Document.load().digest, changes)
+        options.profile_out.write_text(text, encoding="utf-8")
+        terminalreporter.write_line(f"observed behaviour written to {options.profile_out}")
+
+
+def _recorded_from(options: Options) -> str:
+    return options.target if options.target == "live" else cassettes.read(cassettes.path_of(options.cassette))[0].source
+
+
+def _drift(observed: Profile, target: str) -> list[str]:
+    committed = profiles.committed(target)
+    if committed is None:
+        return (
+            [f"spec/observed.{target}.toml is not there yet: write it with --profile-out"] if observed.sections else []
+        )
+    return observed.drift(committed)

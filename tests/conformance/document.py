@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 ROOT: Final = Path(__file__).parents[2]
@@ -83,7 +83,7 @@ class Checker:
     """Holds answers against the document's own schema: JSON Schema, draft 2020-12, formats checked."""
 
     def __init__(self, document: Document) -> None:
-        resource = Resource(contents=document.tree, specification=DRAFT202012)
+        resource = DRAFT202012.create_resource(document.tree)
         registry: Registry[Any] = Registry().with_resource(_URI, resource)
         schema = document.operation["responses"]["200"]["content"]["application/json"]["schema"]
         self._validator = Draft202012Validator(

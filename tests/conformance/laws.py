@@ -19,6 +19,7 @@ its whole bucket; where labels name ends, s and e have that value if they are th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from allium_market_data.intervals import ceil, floor
 
@@ -86,7 +87,7 @@ def slice_ends(part: Sequence[Row], whole: Sequence[Row], limit: int) -> set[str
 
 def ordered(labels: Sequence[int]) -> str | None:
     """The order of items: ``ascending`` or ``descending``, None if there is none or a label is repeated."""
-    steps = [later - earlier for earlier, later in zip(labels, labels[1:], strict=False)]
+    steps = [later - earlier for earlier, later in pairwise(labels)]
     if all(step > 0 for step in steps):
         return "ascending"
     return "descending" if all(step < 0 for step in steps) else None

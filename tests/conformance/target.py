@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -87,6 +87,7 @@ def chosen(options: Options, document: Document, now: dt.datetime) -> Target:
     around = _around(options.around or EXAMPLE_AROUND, now)
     market = options.market or str(document.parameters["market_id"]["example"])
     if options.target == "sandbox":
+        _check_names(options)
         spot = options.non_perp_market or SANDBOX_NON_PERP
         return Target("sandbox", "http://sandbox.invalid", options.api_key or "sandbox-key", market, spot, around)
     key = options.api_key or os.environ.get(KEY_VARIABLE, "")
@@ -95,9 +96,23 @@ def chosen(options: Options, document: Document, now: dt.datetime) -> Target:
     return Target("live", options.base_url or document.server, key, market, options.non_perp_market, around)
 
 
+def _check_names(options: Options) -> None:
+    """A misspelt violation must not look like one that was caught."""
+    from allium_market_data.sandbox import SandboxError, reading_named
+
+    try:
+        reading_named(options.readings)
+        if options.violations:
+            from allium_market_data.sandbox.violations import violating
+
+            violating(options.violations)
+    except SandboxError as error:
+        raise OptionsError(str(error)) from None
+
+
 def _recorded(options: Options) -> Target:
     if options.record:
-        raise OptionsError("a recording cannot be recorded: --record needs --target sandbox or live")
+        raise OptionsError("a recording cannot be recorded: --record-run needs --target sandbox or live")
     path = cassettes.path_of(options.cassette)
     if not path.is_file():
         raise OptionsError(f"there is no cassette {options.cassette!r} in {cassettes.FOLDER.name}")
@@ -127,14 +142,20 @@ def opened(options: Options, target: Target, document: Document) -> Iterator[Ope
             stack.enter_context(cassettes.replaying(path, document.key_header))
         elif options.target == "sandbox":
             target = replace(target, base_url=stack.enter_context(_sandbox(options, target.api_key)))
-        # Proxies of the environment are for the live API, and in the way of a server on this machine.
-        client = stack.enter_context(httpx.Client(timeout=TIMEOUT, trust_env=options.target == "live"))
+        client = stack.enter_context(_client(live=options.target == "live"))
         if options.record:
             path = cassettes.path_of(target.name)
             head = _head(target, document, chance)
             stack.enter_context(cassettes.recording(path, head, document.key_header, target.api_key))
         door = Door(target.base_url, target.market, document.key_header, target.api_key)
         yield Opened(target, Asker(door, client), chance)
+
+
+def _client(live: bool) -> httpx.Client:
+    # Proxies of the environment are for the live API, and in the way of a server on this machine. There a new
+    # connection costs nothing, and on one that is kept a small answer can wait 40 ms for a delayed acknowledgement.
+    limits = httpx.Limits() if live else httpx.Limits(max_keepalive_connections=0)
+    return httpx.Client(timeout=TIMEOUT, trust_env=live, limits=limits)
 
 
 def _head(target: Target, document: Document, chance: Chance) -> cassettes.Recorded:
@@ -155,15 +176,14 @@ def _head(target: Target, document: Document, chance: Chance) -> cassettes.Recor
 @contextmanager
 def _sandbox(options: Options, api_key: str) -> Iterator[str]:
     # Only now: whoever runs the suite against a server needs neither FastAPI nor DuckDB.
-    from allium_market_data.sandbox import Samples, create_app, reading_named, running
+    from allium_market_data.sandbox import Endpoint, Reading, Samples, create_app, reading_named, running
 
+    endpoint: Callable[[Samples, Reading, str], Endpoint] = Endpoint
+    if options.violations:
+        from allium_market_data.sandbox.violations import violating
+
+        endpoint = violating(options.violations)
     with Samples.open() as samples:
-        reading = reading_named(options.readings)
-        if options.violations:
-            from allium_market_data.sandbox import violations
-
-            app = violations.violated(samples, options.violations, reading, api_key)
-        else:
-            app = create_app(samples, reading, api_key)
+        app = create_app(samples, reading_named(options.readings), api_key, endpoint)
         with running(app) as base_url:
             yield base_url

@@ -120,6 +120,15 @@ def test_a_time_is_read_in_whatever_way_it_is_written(text: str) -> None:
     assert answer(item(ts=text)).rows.ts == [START + 2 * HOUR]
 
 
+@pytest.mark.parametrize("first", ["2026-05-01T01:00Z", "2026-05-01T01:00:00Z", "2026-05-01T01:00:00.000+00:00"])
+@pytest.mark.parametrize("stray", ["2026-05-01T01:00:15Z", "2026-05-01T01:00:15+00:00", "2026-05-01T01:00:00.5Z"])
+def test_a_stray_second_is_found_among_well_behaved_rows(first: str, stray: str) -> None:
+    question = Question(OPEN_INTEREST, MARKET, "1m", QUESTION.window, QUESTION.now)
+    with pytest.raises(ContractError, match="boundary") as caught:
+        decode(json.dumps({"items": [item(ts=first), item(ts=stray)]}).encode(), question)
+    assert caught.value.row == 1
+
+
 def test_the_bucket_behind_the_window_is_legal_under_some_reading_and_the_next_is_not() -> None:
     assert len(answer(item(6)).rows) == 1
     refused(item(7), row=0, field="ts", saying="outside of the window")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -23,15 +23,28 @@ LOOPBACK: Final = "127.0.0.1"
 _START_SECONDS: Final = 10.0
 
 
-def main(port: int, host: str, data: list[Path], api_key: str, readings: list[str], seed: int) -> None:
+def main(
+    port: int,
+    host: str,
+    data: list[Path],
+    api_key: str,
+    readings: list[str],
+    seed: int,
+    violations: Sequence[str] = (),
+) -> None:
     """Serve a sandbox until it is interrupted, after saying on standard output where it is and what it holds.
 
-    ``port`` 0 takes a free one. Raises `SandboxError` for a broken file, an unknown or contradictory reading, an
-    address that cannot be used and a key that cannot be sent.
+    ``port`` 0 takes a free one; with ``violations`` it answers wrongly on purpose. Raises `SandboxError` for a broken
+    file, an unknown or contradictory reading, an unknown violation, an address that cannot be used and a key that
+    cannot be sent.
     """
+    from .violations import violating  # only here: whoever embeds a correct sandbox loads no wrong one
+
     reading = reading_named(readings)
+    endpoint = violating(violations)
     with Samples.open(data, seed) as samples:
-        serve(create_app(samples, reading, api_key), host, port, banner=_banner(samples, api_key, readings))
+        banner = _banner(samples, api_key, readings, violations)
+        serve(create_app(samples, reading, api_key, endpoint), host, port, banner=banner)
 
 
 def serve(app: ASGIApp, host: str = LOOPBACK, port: int = 0, banner: str = "") -> None:
@@ -98,7 +111,7 @@ def _url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _banner(samples: Samples, api_key: str, readings: list[str]) -> str:
+def _banner(samples: Samples, api_key: str, readings: list[str], violations: Sequence[str]) -> str:
     # A key of the user's own is a secret, even here; the default one is in the documentation.
     key = api_key if api_key == DEFAULT_API_KEY else "the one you gave"
     markets = (f"  {source.market_id:<24} {source.kind:<10} {source.note}" for source in samples.sources)
@@ -106,6 +119,7 @@ def _banner(samples: Samples, api_key: str, readings: list[str]) -> str:
         [
             f"header X-API-KEY: {key}",
             f"reading: {', '.join(readings) or 'plain'}",
+            *([f"wrong on purpose: {', '.join(violations)}"] if violations else []),
             "markets:",
             *markets,
         ]

@@ -19,7 +19,7 @@ from ..errors import SandboxError
 from ..readings import Reading
 from ..samples import Samples
 from . import access, buckets, limits, meaning, parameters, refusals, shape, text, windows
-from .steps import Violation, ViolatingEndpoint
+from .steps import ViolatingEndpoint, Violation
 
 GROUPS: Final[dict[str, tuple[Violation, ...]]] = {
     "shape": shape.VIOLATIONS,
@@ -49,5 +49,9 @@ def violating(names: Iterable[str]) -> Callable[[Samples, Reading, str], Endpoin
         chosen.append(VIOLATIONS[name])
     return partial(ViolatingEndpoint, chosen) if chosen else Endpoint
 
+
+def violated(samples, names, reading, api_key):  # type: ignore  # noqa
+    from ..app import create_app
+    return create_app(samples, reading, api_key, violating(names))
 
 __all__ = ["GROUPS", "VIOLATIONS", "Violation", "violating"]

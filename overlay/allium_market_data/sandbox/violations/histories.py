@@ -123,4 +123,6 @@ class Counted(Double):
         """The last sample of each bucket, of those samples."""
         samples = every_sample(self.history, span)
         samples = samples[-self.limit :] if self.latest else samples[: self.limit]
-        return [(start, base, quote) for start, (base, quote) in {floor(t, width): (b, q) for t, b, q in samples}.items()]
+        return [
+            (start, base, quote) for start, (base, quote) in {floor(t, width): (b, q) for t, b, q in samples}.items()
+        ]

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ..endpoint import Answer, Call
-from ..query import Query
 from .steps import Change, Changes, Step, Violation
 from .tools import AMOUNTS, Item, body, document, each_item, items, last_item, parameters_of, success
 
@@ -52,10 +51,6 @@ def _content_type(value: str | None) -> Change[Call, Answer]:
         return replace(answer, headers=headers if value is None else {**headers, "content-type": value})
 
     return success(edit)
-
-
-def _large_number_of_items(query: Query) -> Query:
-    return query
 
 
 VIOLATIONS: Final = (
@@ -136,7 +131,9 @@ VIOLATIONS: Final = (
     _violation("trailing-garbage", "a second JSON value follows the first", _ALONE, body(lambda text: text + b"\n{}")),
     _violation("body-cut", "the last 20 bytes of the body are missing", _ALONE, body(lambda text: text[:-20])),
     _violation("body-empty", "the body is empty", _ALONE, body(lambda text: b"")),
-    _violation("byte-order-mark", "a byte order mark precedes the JSON", _ALONE, body(lambda text: b"\xef\xbb\xbf" + text)),
+    _violation(
+        "byte-order-mark", "a byte order mark precedes the JSON", _ALONE, body(lambda text: b"\xef\xbb\xbf" + text)
+    ),
     _violation(
         "json-lines",
         "one JSON object a line instead of one for all",

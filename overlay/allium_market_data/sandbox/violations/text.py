@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from email.utils import format_datetime
-from typing import Any, Final
+from typing import Final
 
 from ...intervals import HOUR, SECOND
 from ..instants import parse_instant
-from ..readings import Reading
 from .steps import Change, Changes, Selected, Step, Violation
-from .tools import Item, each_amount, each_item, each_ts, instant_text, last_item
+from .tools import Item, each_amount, each_ts, instant_text, last_item
 
 _PLAIN: Final = ("row.oi-base-example-1", "row.oi-quote-usd-example-1")
-_FINITE: Final = ("row.oi-base-unit-1", *_PLAIN)
+_FINITE: Final = ("row.oi-base-unit-1", "row.oi-base-example-1")
 _TS: Final = ("row.ts-iso-8601-1",)
 _BOUNDARY: Final = ("row.ts-boundary-1", "interval.bucket-1")
 _FULL_WIDTH: Final = {ord(digit): 0xFF10 + int(digit) for digit in "0123456789"}
@@ -32,15 +32,22 @@ def _last_base(name: str, description: str, clauses: tuple[str, ...], text: str)
     return _violation(name, description, clauses, last_item(lambda item: item | {"oi_base": text}))
 
 
+def _ts(name: str, description: str, clauses: tuple[str, ...], edit: Callable[[str], str]) -> Violation:
+    return _violation(name, description, clauses, each_ts(edit))
+
+
 def _thousands(text: str) -> str:
     whole, point, fraction = text.partition(".")
     return f"{int(whole):,}{point}{fraction}"
 
 
 def _moved(by: int) -> Callable[[str], str]:
+    """The instant ``by`` later, written as before: with Z, or with microseconds and an offset."""
+
     def edit(text: str) -> str:
-        moment = instant_text(parse_instant(text) + by)
-        return f"{moment[:19]}Z" if text.endswith("Z") else moment.replace("+00:00", ".000000+00:00")
+        moment = parse_instant(text) + by
+        head, fraction = instant_text(moment)[:19], moment % SECOND
+        return f"{head}.{fraction:06}{'Z' if text.endswith('Z') else '+00:00'}"
 
     return edit
 
@@ -49,17 +56,60 @@ def _naive(text: str) -> str:
     return text.removesuffix("Z").removesuffix("+00:00")
 
 
-def _http_date(text: str) -> str:
-    from datetime import datetime
-
-    return format_datetime(datetime.fromisoformat(text))
-
-
 def _days_by_date(selected: Selected, following: Step[Selected, bytes]) -> bytes:
     if selected.asked.query.interval != "1d":
         return following(selected)
     return each_ts(lambda text: text[:10])(selected, following)
 
 
-def _once_negative(item: Item) -> Item:
+def _negative_quote(item: Item) -> Item:
     return item | {"oi_quote_usd": f"-{item['oi_quote_usd']}"}
+
+
+VIOLATIONS: Final = (
+    _amount("amount-exponent", "amounts have an exponent", lambda text: f"{Decimal(text):E}"),
+    _amount("amount-thousands", "amounts have commas between the thousands", _thousands),
+    _amount(
+        "amount-underscores", "amounts have underscores between the thousands", lambda text: f"{text[0]}_{text[1:]}"
+    ),
+    _amount("amount-decimal-comma", "amounts have a comma for the point", lambda text: text.replace(".", ",")),
+    _amount("amount-plus", "amounts begin with a plus", lambda text: f"+{text}"),
+    _amount("amount-spaces", "amounts have a space before them", lambda text: f" {text}"),
+    _amount("amount-trailing-point", "amounts end in a point", lambda text: f"{text.partition('.')[0]}."),
+    _amount("amount-full-width", "amounts are written in full-width digits", lambda text: text.translate(_FULL_WIDTH)),
+    _amount("amount-unit", "amounts carry their unit", lambda text: f"{text} USD"),
+    _violation(
+        "amount-negative",
+        "amounts are negative",
+        ("row.oi-base-unit-1", "row.oi-quote-usd-unit-1", *_PLAIN),
+        each_amount(lambda text: f"-{text}"),
+    ),
+    _violation(
+        "quote-negative-at-last",
+        "the oi_quote_usd of the last item is negative",
+        ("row.oi-quote-usd-unit-1", "row.oi-quote-usd-example-1"),
+        last_item(_negative_quote),
+    ),
+    _last_base("base-nan", 'the oi_base of the last item is "NaN"', _FINITE, "NaN"),
+    _last_base("base-infinity", 'the oi_base of the last item is "Infinity"', _FINITE, "Infinity"),
+    _last_base("base-empty", "the oi_base of the last item is an empty text", _FINITE, ""),
+    _last_base("base-null-text", 'the oi_base of the last item is "null"', _FINITE, "null"),
+    _ts("ts-naive", "ts has no offset", _TS, _naive),
+    _ts("ts-epoch-text", "ts is the seconds since 1970, as text", _TS, lambda text: f"{parse_instant(text) // SECOND}"),
+    _ts("ts-http-date", "ts is written as in HTTP", _TS, lambda text: format_datetime(datetime.fromisoformat(text))),
+    _violation("ts-date-only-for-1d", "with interval 1d, ts is a date without time and offset", _TS, _days_by_date),
+    _ts("ts-second-late", "ts is a second behind the boundary", _BOUNDARY, _moved(SECOND)),
+    _ts("ts-last-microsecond", "ts is the last microsecond before the boundary", _BOUNDARY, _moved(-1)),
+    _ts(
+        "ts-local",
+        "ts has the digits of UTC and the offset +02:00: another instant",
+        (*_TS, *_BOUNDARY, "start.window-1"),
+        lambda text: f"{_naive(text)}+02:00",
+    ),
+    _ts(
+        "ts-half-hour-off",
+        "ts is half an hour late",
+        (*_BOUNDARY, "end.window-1", "bucket.last-sample-1"),
+        _moved(HOUR // 2),
+    ),
+)

@@ -88,7 +88,9 @@ def question(edit: Callable[[Query], Query]) -> Change[bytes, Query]:
     return lambda query_string, following: edit(following(query_string))
 
 
-def rows(edit: Callable[[Asked, list[Row]], list[Row]], intervals: Collection[str] = INTERVALS) -> Change[Asked, list[Row]]:
+def rows(
+    edit: Callable[[Asked, list[Row]], list[Row]], intervals: Collection[str] = INTERVALS
+) -> Change[Asked, list[Row]]:
     """The rows in ascending order, edited, and sent in the order of the reading."""
 
     def change(asked: Asked, following: Step[Asked, list[Row]]) -> list[Row]:

@@ -1,0 +1,325 @@
+"""Whether everything that one schema allows is allowed by another: yes, no with the place, or cannot tell.
+
+A yes is proven. A no names what one side allows and the other refuses; where several places stand against it, all are
+found. What cannot be decided (different patterns, ``not``, conditions) is said to be so, never taken for a yes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Final, TypeAlias
+
+from ..upstream.canonical import canonical, join
+from .empty import disjoint, empty
+from .instance import accepts
+from .members import array_problems, object_problems
+from .problem import Check, Mode, Problem, beneath
+from .schema import Facts, Group, Node
+
+_FINITE: Final = 1000
+_STEPS: Final = 50_000
+_NARROWER: Final = {("float", "double"), ("int32", "int64")}
+
+
+@dataclass(frozen=True, slots=True)
+class Yes:
+    """Every value of the first schema is one of the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class No:
+    """Some value of the first schema is none of the second; ``place`` is the JSON pointer of the keyword at fault."""
+
+    place: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CannotTell:
+    """Neither is proven."""
+
+    place: str
+    why: str
+
+
+Answer: TypeAlias = Yes | No | CannotTell
+
+
+def subset(small: Node, large: Node, mode: Mode = Mode()) -> Answer:
+    """Whether every value that ``small`` allows is allowed by ``large``."""
+    found = problems(small, large, mode)
+    sure = [problem for problem in found if not problem.cannot]
+    if not found:
+        return Yes()
+    first = (sure or found)[0]
+    return (No if sure else CannotTell)(join("", *first.path, first.keyword), first.why)
+
+
+def problems(small: Node, large: Node, mode: Mode = Mode()) -> list[Problem]:
+    """Everything that stands against it, each place once."""
+    return _once(_Check(mode).run(small, large))
+
+
+def _once(found: Iterable[Problem]) -> list[Problem]:
+    kept: dict[tuple[Any, ...], Problem] = {}
+    for problem in found:
+        known = kept.setdefault((problem.path, problem.keyword), problem)
+        if known.cannot and not problem.cannot:
+            kept[problem.path, problem.keyword] = problem
+    return list(kept.values())
+
+
+class _Check(Check):
+    """One comparison. A pair that is met again inside itself is taken to hold, as recursive schemas need it."""
+
+    def __init__(self, mode: Mode) -> None:
+        super().__init__(mode)
+        self._open: set[Any] = set()
+        self._done: dict[Any, list[Problem]] = {}
+        self._assumed = 0
+        self._steps = 0
+
+    def run(self, small: Node, large: Node) -> list[Problem]:
+        pair = (small.key, large.key)
+        if pair in self._done:
+            return self._done[pair]
+        if pair in self._open:
+            self._assumed += 1
+            return []
+        self._steps += 1
+        if self._steps > _STEPS:
+            return [_problem("allOf", small, large, None, None, "the schemas are too intricate", cannot=True)]
+        before = self._assumed
+        self._open.add(pair)
+        found = _once(self._judge(small, large))
+        self._open.discard(pair)
+        if self._assumed == before:  # what rests on an assumption holds here alone
+            self._done[pair] = found
+        return found
+
+    def _judge(self, small: Node, large: Node) -> list[Problem]:
+        if empty(small):
+            return []
+        facts = small.facts
+        if facts.enum is not None or facts.types <= {"null", "boolean"}:
+            return _values(small, large, _finite(facts) or [])
+        large = _without_equal_groups(small, large)
+        if facts.groups:
+            group = facts.groups[0]
+            return [
+                problem for at in range(len(group.branches)) for problem in self.run(small.choose(group, at), large)
+            ]
+        if large.facts.groups:
+            plain = Node(large.reader, large.spots, large.skip | {group.key for group in large.facts.groups})
+            found = self.run(small, plain)
+            return found + [problem for group in large.facts.groups for problem in self._into(small, large, group)]
+        return self._plain(small, large)
+
+    def _into(self, small: Node, large: Node, group: Group) -> list[Problem]:
+        """Whether the small node fits into one branch of a choice, or each of its types into one of its own."""
+        branches = [large.reader.node(spot.value, spot.pointer) for spot in group.branches]
+        tried = [self.run(small, branch) for branch in branches]
+        fitting = [at for at, found in enumerate(tried) if not found]
+        if fitting and (group.kind == "anyOf" or self.mode.lenient or _only(small, branches, fitting)):
+            return []
+        if fitting:
+            why = "it cannot be told whether exactly one branch fits"
+            return [_problem(group.kind, small, large, None, None, why, cannot=True)]
+        types = small.facts.types
+        parts = [{"integer", "fraction"} & types, *({name} for name in sorted(types - {"integer", "fraction"}))]
+        if sum(map(bool, parts)) > 1:
+            return [
+                problem
+                for part in parts
+                if part
+                for problem in self._into(small.limited(frozenset(part)), large, group)
+            ]
+        close = [at for at, branch in enumerate(branches) if branch.facts.types & types and not empty(branch)]
+        if len(close) == 1:
+            return tried[close[0]]
+        unsure = any(all(problem.cannot for problem in found) for found in tried)
+        stated = [small.reader.expanded(spot.value, spot.pointer) for spot in small.spots]
+        wanted = [large.reader.expanded(spot.value, spot.pointer) for spot in group.branches]
+        why = "it fits none of the branches"
+        return [_problem(group.kind, small, large, stated, wanted, why, cannot=unsure)]
+
+    def _plain(self, small: Node, large: Node) -> list[Problem]:
+        a, b = small.facts, large.facts
+        found = []
+        missing = a.types - b.types
+        if missing:
+            why = f"{_types(missing)} is not allowed"
+            found.append(_problem("type", small, large, _type_list(a), _type_list(b), why))
+        elif b.enum is not None:
+            values = _finite(a)
+            if values is not None:
+                return _values(small, large, values)
+            found.append(_problem("enum", small, large, None, [*b.enum.values()], "only certain values are allowed"))
+        both = a.types & b.types
+        if both & {"integer", "fraction"}:
+            found += _numbers(small, large)
+        if "string" in both:
+            found += _strings(small, large)
+        if "array" in both:
+            found += array_problems(self, small, large)
+        if "object" in both:
+            found += object_problems(self, small, large)
+        return found + self._nots(small, large) + _opaque(small, large)
+
+    def _nots(self, small: Node, large: Node) -> list[Problem]:
+        found = []
+        mine = {canonical(small.reader.expanded(spot.value, spot.pointer)) for spot in small.facts.nots}
+        for spot in large.facts.nots:
+            refused = large.reader.node(spot.value, spot.pointer)
+            said = large.reader.expanded(spot.value, spot.pointer)
+            if canonical(said) in mine or disjoint(small, refused):
+                continue
+            sure = not self.run(small, refused)
+            found.append(_problem("not", small, large, None, said, "some values are excluded", cannot=not sure))
+        return found
+
+
+def _problem(
+    keyword: str, small: Node, large: Node, one: Any, other: Any, why: str, *, cannot: bool = False
+) -> Problem:
+    return Problem((), keyword, one, other, small.pointer, large.pointer, why, cannot)
+
+
+def _without_equal_groups(small: Node, large: Node) -> Node:
+    """The large node without the choices that the small one states word for word."""
+    mine = {_said(small, group) for group in small.facts.groups}
+    settled = {group.key for group in large.facts.groups if _said(large, group) in mine}
+    return Node(large.reader, large.spots, large.skip | settled) if settled else large
+
+
+def _said(node: Node, group: Group) -> tuple[str, tuple[str, ...]]:
+    branches = (canonical(node.reader.expanded(spot.value, spot.pointer)) for spot in group.branches)
+    return group.kind, tuple(sorted(branches))
+
+
+def _only(small: Node, branches: list[Node], fitting: list[int]) -> bool:
+    return any(
+        all(disjoint(small, branch) for at, branch in enumerate(branches) if at != chosen) for chosen in fitting
+    )
+
+
+def _finite(facts: Facts) -> list[Any] | None:
+    """All values of a node that has few of them, or None."""
+    if facts.enum is not None:
+        return [*facts.enum.values()]
+    if not facts.types <= {"null", "boolean", "integer"} or facts.groups:
+        return None
+    values: list[Any] = [None] if "null" in facts.types else []
+    values += [False, True] if "boolean" in facts.types else []
+    if "integer" in facts.types:
+        if facts.lower is None or facts.upper is None or facts.upper[0] - facts.lower[0] > _FINITE:
+            return None
+        values += range(int(facts.lower[0]), int(facts.upper[0]) + 1)
+    return values
+
+
+def _values(small: Node, large: Node, values: list[Any]) -> list[Problem]:
+    """A node of a few values: each is looked at."""
+    a, b = small.facts, large.facts
+    known = b.formats <= a.formats and b.opaque.items() <= a.opaque.items() and not b.groups and not b.nots
+    judged = [(value, accepts(large, value)) for value in values if accepts(small, value) is not False]
+    refused = [value for value, found in judged if found is False]
+    unsure = [value for value, found in judged if found is None and not known]
+    if not refused and not unsure:
+        return []
+    if refused and not set(map(_kind, refused)) & {*b.types, "any"} and a.enum is None:
+        return [_problem("type", small, large, _type_list(a), _type_list(b), f"{_types(a.types)} is not allowed")]
+    shown = ", ".join(canonical(value) for value in (refused or unsure)[:5])
+    theirs = None if b.enum is None else [*b.enum.values()]
+    return [
+        _problem(
+            "enum", small, large, values if a.enum is not None else None, theirs, f"{shown} is not allowed", cannot=not refused
+        )
+    ]
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else "boolean" if isinstance(value, bool) else "any"
+
+
+def _types(types: Iterable[str]) -> str:
+    return " or ".join(_type_names(frozenset(types)))
+
+
+def _type_names(types: frozenset[str]) -> list[str]:
+    named = ["number"] if "fraction" in types else ["integer"] if "integer" in types else []
+    return sorted([*named, *(types - {"integer", "fraction"})])
+
+
+def _type_list(facts: Facts) -> list[str] | None:
+    return None if len(facts.types) == 7 else _type_names(facts.types)
+
+
+def _plain_number(value: Fraction) -> int | float:
+    return int(value) if value.denominator == 1 else float(value)
+
+
+def _limit(bound: tuple[Fraction, bool] | None) -> Any:
+    if bound is None:
+        return None
+    return {"exclusive": _plain_number(bound[0])} if bound[1] else _plain_number(bound[0])
+
+
+def _numbers(small: Node, large: Node) -> list[Problem]:
+    a, b = small.facts, large.facts
+    found = []
+    if b.lower is not None and (a.lower is None or a.lower < b.lower):
+        found.append(_problem("minimum", small, large, _limit(a.lower), _limit(b.lower), "smaller numbers are not allowed"))
+    if b.upper is not None and (
+        a.upper is None or (a.upper[0], not a.upper[1]) > (b.upper[0], not b.upper[1])
+    ):
+        found.append(_problem("maximum", small, large, _limit(a.upper), _limit(b.upper), "larger numbers are not allowed"))
+    whole = "fraction" not in a.types
+    for step in sorted(b.multiples):
+        held = any((mine / step).denominator == 1 for mine in {*a.multiples, *({Fraction(1)} if whole else ())} if step)
+        if not held:
+            mine = [_plain_number(one) for one in sorted(a.multiples)] or None
+            found.append(_problem("multipleOf", small, large, mine, _plain_number(step), "other steps are not allowed"))
+    values = _finite(replace(a, enum=None, types=a.types & {"integer"})) if found and whole else None
+    if values is not None and all(accepts(large, value) for value in values):
+        return []
+    formats = _format(small, large, {"float", "double"}) if not whole else []
+    return found + formats
+
+
+def _format(small: Node, large: Node, only: set[str]) -> list[Problem]:
+    a, b = small.facts.formats, large.facts.formats
+    missing = {name for name in b - a if not any((mine, name) in _NARROWER for mine in a)} & (only or b)
+    if not missing:
+        return []
+    name = min(missing)
+    return [_problem("format", small, large, min(a, default=None), name, f"it must have the format {name}")]
+
+
+def _strings(small: Node, large: Node) -> list[Problem]:
+    a, b = small.facts, large.facts
+    found = []
+    if a.min_length < b.min_length:
+        found.append(_problem("minLength", small, large, a.min_length or None, b.min_length, "shorter texts are not allowed"))
+    if b.max_length is not None and (a.max_length is None or a.max_length > b.max_length):
+        found.append(_problem("maxLength", small, large, a.max_length, b.max_length, "longer texts are not allowed"))
+    for pattern in sorted(b.patterns - a.patterns):
+        mine = min(a.patterns, default=None)
+        why = f"it must match {pattern}"
+        unsure = mine is not None or bool(a.formats)
+        found.append(_problem("pattern", small, large, mine, pattern, why, cannot=unsure))
+    return found + _format(small, large, set())
+
+
+def _opaque(small: Node, large: Node) -> list[Problem]:
+    a, b = small.facts.opaque, large.facts.opaque
+    return [
+        _problem(key, small, large, a.get(key), value, f"{key} cannot be compared", cannot=True)
+        for key, value in sorted(b.items())
+        if a.get(key) != value
+    ]
+
+
+__all__ = ["Answer", "CannotTell", "Mode", "No", "Problem", "Yes", "beneath", "problems", "subset"]

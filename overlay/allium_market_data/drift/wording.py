@@ -1,0 +1,221 @@
+"""What changed in words, titles and examples alone, and which members of an answer came or went unneeded.
+
+`texts` puts every text of a document in its logical place, so that the same text is found again wherever a reference
+keeps it; `prose` looks for quoted sentences in the same table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..upstream.canonical import canonical, join, same
+from .access import scheme
+from .draft import Draft, Subject
+from .model import Level
+from .operations import Answer, Content, Operation, Parameter
+from .schema import Node, Reader
+from .sentences import path_text, said
+
+_KEYS: Final = ("title", "summary", "description", "example", "examples", "externalDocs", "tags", "operationId")
+_SCHEMA_KEYS: Final = ("title", "description", "example", "examples", "externalDocs")
+_INFO: Final = ("title", "version", "summary", "description", "termsOfService", "contact", "license")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One annotation: its logical place (the last token is its key), its value, its pointer, and where it is in words."""
+
+    place: tuple[str | int, ...]
+    value: Any
+    pointer: str
+    where: str
+
+
+Texts = dict[tuple[str | int, ...], Text]
+
+
+def texts(reader: Reader, operations: Mapping[tuple[str, str], Operation]) -> Texts:
+    """Every annotation that an operation or the document as a whole has, by logical place."""
+    found = [*_document_texts(reader)]
+    for operation in operations.values():
+        found += _operation_texts(reader, operation)
+    return {text.place: text for text in found}
+
+
+def wording(
+    readers: tuple[Reader, Reader],
+    before: Mapping[tuple[str, str], Operation],
+    after: Mapping[tuple[str, str], Operation],
+) -> Iterator[Draft]:
+    """Texts that are others now, in places that both documents have."""
+    old, new = texts(readers[0], before), texts(readers[1], after)
+    owners = {text.place[:-1] for text in old.values()} & {text.place[:-1] for text in new.values()}
+    for place in {**old, **new}:
+        was, now = old.get(place), new.get(place)
+        if place[:-1] not in owners or (was and now and same(was.value, now.value)):
+            continue
+        text = now or was
+        if text is None or place[-1] == "":
+            continue
+        yield Draft(
+            Level.COMPATIBLE if place[-1] == "deprecated" else Level.DOCS,
+            f"words.{place[-1]}",
+            place,
+            text.where,
+            _sentence(str(place[-1]), text.where, was, now),
+            was.value if was else None,
+            now.value if now else None,
+            now.pointer if now else "",
+            was.pointer if was else "",
+        )
+
+
+def _sentence(key: str, where: str, was: Text | None, now: Text | None) -> str:
+    named = f"The {key} of {where}"
+    if was is None:
+        return f"{named} is new: {said(now.value if now else None)}"
+    if now is None:
+        return f"{named} is gone; it was {said(was.value)}"
+    return f"{named} was {said(was.value)}, and is {said(now.value)} now."
+
+
+def _of(raw: Any, keys: tuple[str, ...], place: tuple[str | int, ...], pointer: str, where: str) -> Iterator[Text]:
+    """The annotations of one object; the empty key marks that the object is there."""
+    yield Text((*place, ""), None, pointer, where)
+    if isinstance(raw, Mapping):
+        for key in [*keys, *(key for key in raw if key.startswith("x-"))]:
+            if key in raw:
+                yield Text((*place, key), raw[key], join(pointer, key), where)
+
+
+def _document_texts(reader: Reader) -> Iterator[Text]:
+    document = reader.document
+    yield from _of(document.get("info", {}), _INFO, ("info",), "/info", "the document")
+    yield from _of(document, ("externalDocs", "tags"), ("document",), "", "the document")
+    servers = document.get("servers", [])
+    for at, server in enumerate(servers if isinstance(servers, list) else []):
+        if isinstance(server, dict):
+            url = str(server.get("url"))
+            yield from _of(server, ("description",), ("server", url), join("/servers", at), f"the server {url}")
+
+
+def _operation_texts(reader: Reader, operation: Operation) -> Iterator[Text]:
+    key = operation.key
+    yield from _of(operation.raw, _KEYS, key, operation.pointer, operation.name)
+    for parameter in operation.parameters.values():
+        place = (*key, "parameter", parameter.key)
+        yield from _parameter_texts(parameter, place, f"the {parameter.place} parameter {parameter.name}")
+    if operation.body is not None:
+        pointer = operation.body.content.pointer.rpartition("/")[0]
+        yield from _of(operation.body.raw, _KEYS, (*key, "body"), pointer, "the request body")
+        yield from _content_texts(operation.body.content, (*key, "body"), "the request body")
+    for status, answer in operation.answers.items():
+        yield from _answer_texts(answer, (*key, "answer", status), f"the answer {status}")
+    for requirement in operation.security or ():
+        for name in requirement:
+            pointer = join("/components/securitySchemes", name)
+            yield from _of(
+                scheme(reader, name), ("description", "bearerFormat"), ("scheme", name), pointer, f"the scheme {name}"
+            )
+
+
+def _parameter_texts(parameter: Parameter, place: tuple[str | int, ...], where: str) -> Iterator[Text]:
+    yield from _of(parameter.raw, _KEYS, place, parameter.pointer, where)
+    yield from _schema_texts(parameter.node, (*place, "schema"), where)
+
+
+def _answer_texts(answer: Answer, place: tuple[str | int, ...], where: str) -> Iterator[Text]:
+    yield from _of(answer.raw, _KEYS, place, answer.pointer, where)
+    for header in answer.headers.values():
+        yield from _parameter_texts(header, (*place, "header", header.key), f"the header {header.name} of {where}")
+    yield from _content_texts(answer.content, place, where)
+
+
+def _content_texts(content: Content, place: tuple[str | int, ...], where: str) -> Iterator[Text]:
+    for media, node in content.media.items():
+        yield from _of(content.raw[media], ("example", "examples"), (*place, media), join(content.pointer, media), where)
+        yield from _schema_texts(node, (*place, media, "schema"), where)
+
+
+def _schema_texts(node: Node, place: tuple[str | int, ...], where: str) -> Iterator[Text]:
+    for path, inner in members(node):
+        text = path_text(path)
+        named = f"{where}, {text}" if text else where
+        found: dict[str, Text] = {}
+        for spot in inner.spots:
+            keys = (*_SCHEMA_KEYS, "deprecated", *(("default",) if "answer" in place else ()))
+            for made in _of(spot.value, keys, (*place, *path), spot.pointer, named):
+                found.setdefault(str(made.place[-1]), made)
+        yield from found.values()
+
+
+def members(node: Node) -> Iterator[tuple[tuple[str | int, ...], Node]]:
+    """A schema and all that it describes beneath it, with the way there; a recursion is gone into once."""
+    todo: list[tuple[tuple[str | int, ...], Node, frozenset[Any]]] = [((), node, frozenset())]
+    while todo:
+        path, inner, above = todo.pop()
+        if inner.key in above or (not inner.spots and path):
+            continue
+        yield path, inner
+        above |= {inner.key}
+        below: list[tuple[tuple[str | int, ...], Node]] = [
+            ((*path, "properties", name), inner.member(name)) for name in inner.names
+        ]
+        below += [((*path, "prefixItems", at), inner.item(at)) for at in range(inner.prefix)]
+        below += [((*path, "items"), inner.item(inner.prefix)), ((*path, "additionalProperties"), inner.others())]
+        for group in inner.facts.groups:
+            alone = [inner.reader.node(spot.value, spot.pointer) for spot in group.branches]
+            below += [((*path, group.kind, _name(branch, at)), branch) for at, branch in enumerate(alone)]
+        todo += [(way, child, above) for way, child in reversed(below)]
+
+
+def _name(branch: Node, at: int) -> str:
+    """What a branch is known by when branches change places: its reference, its title, or else what it says."""
+    pointer = branch.spots[-1].pointer if branch.spots else ""
+    if pointer.startswith("/components/schemas/"):
+        return pointer.split("/")[3]
+    stated = [branch.reader.expanded(spot.value, spot.pointer) for spot in branch.spots]
+    return str(branch.note("title") or canonical(stated)[:200] or at)
+
+
+def additions(
+    old: Node, new: Node, logical: tuple[str | int, ...], where: str, subject: Subject
+) -> Iterator[Draft]:
+    """Members of an answer that only one side names, where nothing forces a reader to know or to miss them."""
+    before, after = dict(members(old)), dict(members(new))
+    for path, node in after.items():
+        if path not in before and path[-2:-1] == ("properties",) and path[:-2] in before and _named(path, new):
+            text = path_text(path)
+            yield Draft(
+                Level.COMPATIBLE,
+                "answer.new-field",
+                (*logical, *path),
+                f"{where}, {text}",
+                f"The field {text} of {subject.part} {subject.name} is new.",
+                None,
+                text,
+                node.pointer,
+                subject=subject,
+            )
+    for path, node in before.items():
+        optional = path[-2:-1] == ("properties",) and path[:-2] in after and path not in after
+        if optional and path[-1] not in before[path[:-2]].facts.required:
+            text = path_text(path)
+            yield Draft(
+                Level.COMPATIBLE,
+                "answer.optional-field-gone",
+                (*logical, *path),
+                f"{where}, {text}",
+                f"The field {text} of {subject.part} {subject.name}, which could be missing before, is gone.",
+                text,
+                None,
+                after[path[:-2]].pointer,
+                node.pointer,
+                subject=subject,
+            )
+
+
+def _named(path: tuple[str | int, ...], node: Node) -> bool:
+    return bool(path)

@@ -1,0 +1,108 @@
+"""One fetch of one market, from its plan to its series."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from .decode import Answer, Question, decode
+from .errors import FetchError, IncompleteError
+from .fetch import Fetch
+from .provenance import Provenance
+from .resource import Resource
+from .rows import Columns, concat
+from .series import OpenInterestSeries
+from .settings import Settings
+from .version import VERSION
+from .windows import Plan, Window
+
+if TYPE_CHECKING:
+    from .transport import Transport
+
+
+@dataclass
+class Run:
+    """One fetch of one market: its rows as they come, and what is known of it afterwards."""
+
+    resource: Resource
+    market_id: str
+    plan: Plan
+    transport: Transport
+    settings: Settings
+    clock: Callable[[], datetime]
+    requests: int = 0
+
+    def __post_init__(self) -> None:
+        self.started = self.clock()
+        self.fetch = Fetch(self.plan, self._ask, self.settings.max_concurrency)
+
+    async def _ask(self, window: Window) -> Answer:
+        from .transport import request
+
+        question = Question(self.resource, self.market_id, self.plan.interval, window, self.clock())
+        try:
+            return await self.transport.ask(
+                request(self.resource, self.market_id, self.plan.interval, window),
+                lambda body: decode(body, question),
+                self._count,
+            )
+        except FetchError as error:
+            error.locate(self.market_id, window)
+            raise
+
+    def _count(self) -> None:
+        self.requests += 1
+
+    def series(self, columns: Columns, start: datetime, end: datetime) -> OpenInterestSeries:
+        """The rows with where they came from."""
+        from .transport import specification
+
+        provenance = Provenance(
+            base_url=self.settings.base_url,
+            specification=specification(),
+            client_version=VERSION,
+            windows=self.plan,
+            requests=self.requests,
+            started=self.started,
+            finished=self.clock(),
+        )
+        return OpenInterestSeries(
+            market_id=self.market_id,
+            interval=self.plan.interval,
+            start=start,
+            end=end,
+            columns=columns,
+            provenance=provenance,
+            unknown_fields=dict(self.fetch.unknown),
+        )
+
+    async def whole(self) -> OpenInterestSeries:
+        """Every row of the plan, once all are there."""
+        parts = [part async for part in self._parts()]
+        return self.series(concat(parts, len(self.resource.values)), self.plan.start, self.plan.end)
+
+    async def pages(self) -> AsyncGenerator[OpenInterestSeries, None]:
+        """The rows page by page. The spans of the pages join, so that no gap falls between two of them."""
+        start, last = self.plan.start, None
+        async with aclosing(self._parts()) as parts:
+            async for part in parts:
+                if last is not None:
+                    end = last.ts[-1] + self.plan.bucket
+                    yield self.series(last, start, end)
+                    start = end
+                last = part
+        if last is not None:
+            yield self.series(last, start, self.plan.end)
+
+    async def _parts(self) -> AsyncGenerator[Columns, None]:
+        """The rows as they come; a failure of the whole names the market too."""
+        try:
+            async with aclosing(self.fetch.pages()) as parts:
+                async for part in parts:
+                    yield part
+        except IncompleteError as error:
+            error.evidence = replace(error.evidence, market_id=self.market_id)
+            raise

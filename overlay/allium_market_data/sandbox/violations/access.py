@@ -1,0 +1,123 @@
+"""Doors that stand open, and markets that should have been refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from ..answer import History
+from ..endpoint import Answer, Call
+from ..query import Refusal
+from .steps import Change, Changes, Step, Violation
+from .tools import JSON_HEADERS
+
+_KEY: Final = ("access.key-needed-1",)
+_MARKET: Final = ("market.perpetual-only-1",)
+_SERVED: Final = "hl:perp:BTC-USDC"
+_EMPTY: Final = Answer(200, b'{"items":[]}', JSON_HEADERS)
+
+
+def _authenticate(name: str, description: str, change: Change[bytes | None, None]) -> Violation:
+    return Violation(name, description, _KEY, Changes(authenticate=change))
+
+
+def _refusal_as(missing: int | None = None, wrong: int | None = None) -> Change[bytes | None, None]:
+    """Another status for a missing key, or for a wrong one."""
+
+    def change(api_key: bytes | None, following: Step[bytes | None, None]) -> None:
+        try:
+            following(api_key)
+        except Refusal as refusal:
+            status = wrong if api_key else missing
+            raise Refusal(refusal.status if status is None else status, refusal.detail) from None
+
+    return change
+
+
+def _key_not_needed(api_key: bytes | None, following: Step[bytes | None, None]) -> None:
+    if api_key is not None:
+        following(api_key)
+
+
+def _any_key(api_key: bytes | None, following: Step[bytes | None, None]) -> None:
+    if not api_key:
+        following(api_key)
+
+
+def _no_key(api_key: bytes | None, following: Step[bytes | None, None]) -> None:
+    """Nobody looks."""
+
+
+def _header_ignored(api_key: bytes | None, following: Step[bytes | None, None]) -> None:
+    following(None)
+
+
+def _empty_for_wrong_key(call: Call, following: Step[Call, Answer]) -> Answer:
+    answer = following(call)
+    return _EMPTY if answer.status == 403 else answer
+
+
+def _served(refused: int, which: Callable[[str], bool]) -> Change[str, History]:
+    """Of a market that is refused with this status, the rows of one that is not."""
+
+    def change(market_id: str, following: Step[str, History]) -> History:
+        try:
+            return following(market_id)
+        except Refusal as refusal:
+            if refusal.status != refused or not which(market_id):
+                raise
+            return following(_SERVED)
+
+    return change
+
+
+def _market_as(status: int, answer: Answer, which: Callable[[str], bool]) -> Change[Call, Answer]:
+    """Another answer for a market that is refused with this status."""
+
+    def change(call: Call, following: Step[Call, Answer]) -> Answer:
+        usual = following(call)
+        return answer if usual.status == status and which(call.market_id) else usual
+
+    return change
+
+
+def _spot(market_id: str) -> bool:
+    return ":spot:" in market_id
+
+
+def _other(market_id: str) -> bool:
+    return not _spot(market_id)
+
+
+VIOLATIONS: Final = (
+    _authenticate("key-not-needed", "without a key, all is served", _key_not_needed),
+    _authenticate("any-key", "any key will do", _any_key),
+    _authenticate("no-key-at-all", "nobody looks at the key", _no_key),
+    _authenticate("wrong-key-404", "a wrong key is answered with 404", _refusal_as(wrong=404)),
+    _authenticate("wrong-key-500", "a wrong key is answered with 500", _refusal_as(wrong=500)),
+    _authenticate("missing-key-404", "a missing key is answered with 404", _refusal_as(missing=404)),
+    _authenticate("missing-key-422", "a missing key is answered with 422", _refusal_as(missing=422)),
+    Violation("wrong-key-empty", "a wrong key is answered with no items", _KEY, Changes(whole=_empty_for_wrong_key)),
+    Violation(
+        "key-header-ignored",
+        "the key in X-API-KEY is not seen",
+        ("access.key-name-1", "access.key-place-1", "access.key-kind-1"),
+        Changes(authenticate=_header_ignored),
+    ),
+    Violation("spot-served", "a spot market is served", _MARKET, Changes(find=_served(422, _spot))),
+    Violation("spot-empty", "a spot market has no items", _MARKET, Changes(whole=_market_as(422, _EMPTY, _spot))),
+    Violation("unknown-market-served", "an unknown market is served", _MARKET, Changes(find=_served(404, _other))),
+    Violation(
+        "unknown-market-empty",
+        "an unknown market has no items",
+        _MARKET,
+        Changes(whole=_market_as(404, _EMPTY, _other)),
+    ),
+    Violation(
+        "unknown-market-500",
+        "an unknown market is answered with 500",
+        _MARKET,
+        Changes(whole=_market_as(404, replace(_EMPTY, status=500), _other)),
+    ),
+)

@@ -1,0 +1,189 @@
+"""Limits that are ignored, miscounted, or keep the wrong rows; and limits that should have been refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from ..answer import Row
+from ..query import DEFAULT_LIMIT, MAX_LIMIT, Query, Refusal
+from .histories import Counted
+from .steps import Asked, Change, Changes, Step, Violation
+from .tools import Parameters, parameters, parameters_of, question, with_limit
+
+_MOST: Final = ("limit.most-rows-1",)
+_RANGE: Final = ("limit.range-1", "limit.maximum-1")
+_DEFAULT: Final = ("limit.default-1",)
+_HUGE: Final = 10**9
+
+
+def _select(name: str, description: str, clauses: tuple[str, ...], change: Change[Asked, list[Row]]) -> Violation:
+    return Violation(name, description, clauses, Changes(select=change))
+
+
+def _parse(name: str, description: str, clauses: tuple[str, ...], change: Change[bytes, Query]) -> Violation:
+    return Violation(name, description, clauses, Changes(parse=change))
+
+
+def _limited(name: str, description: str, clauses: tuple[str, ...], limit: Callable[[int], int]) -> Violation:
+    """Another limit than the one asked for."""
+
+    def change(asked: Asked, following: Step[Asked, list[Row]]) -> list[Row]:
+        return following(with_limit(asked, limit(asked.query.limit)))
+
+    return _select(name, description, clauses, change)
+
+
+def _chosen(choose: Callable[[list[Row], int], list[Row]]) -> Change[Asked, list[Row]]:
+    """Where there are more rows than the limit, ``choose`` which ones survive."""
+
+    def change(asked: Asked, following: Step[Asked, list[Row]]) -> list[Row]:
+        found = following(with_limit(asked, _HUGE))
+        limit = asked.query.limit
+        return choose(found, limit) if len(found) > limit else found
+
+    return change
+
+
+def _from_the_middle(found: list[Row], limit: int) -> list[Row]:
+    skipped = (len(found) - limit + 1) // 2
+    return found[skipped : skipped + limit]
+
+
+def _from_both_ends(found: list[Row], limit: int) -> list[Row]:
+    first = (limit + 1) // 2
+    return [*found[:first], *found[len(found) - (limit - first) :]]
+
+
+def _other_end_from_100(asked: Asked, following: Step[Asked, list[Row]]) -> list[Row]:
+    if asked.query.limit < 100:
+        return following(asked)
+    other = replace(asked.reading, keep="latest" if asked.reading.keep == "earliest" else "earliest")
+    return following(asked._replace(reading=other))
+
+
+def _of_samples(asked: Asked, following: Step[Asked, list[Row]]) -> list[Row]:
+    counted = Counted(asked.history, asked.query.limit, asked.reading.keep == "latest")
+    return following(asked._replace(history=counted))
+
+
+def _lenient(pattern: str, limit: Callable[[str], str | None]) -> Change[bytes, Query]:
+    """A limit of this ``pattern`` is replaced instead of refused; None leaves it out."""
+
+    def edit(given: Parameters) -> Parameters:
+        if not re.fullmatch(pattern, given.get("limit", "")):
+            return given
+        instead = limit(given["limit"])
+        rest = {name: text for name, text in given.items() if name != "limit"}
+        return rest if instead is None else rest | {"limit": instead}
+
+    return parameters(edit)
+
+
+def _then(pattern: str, limit: Callable[[int], int]) -> Change[bytes, Query]:
+    """A limit of this ``pattern`` is taken at its word, whatever it is."""
+
+    def change(query_string: bytes, following: Step[bytes, Query]) -> Query:
+        text = parameters_of(query_string).get("limit", "")
+        if not re.fullmatch(pattern, text):
+            return following(query_string)
+        return replace(following(query_string + b"&limit=1"), limit=limit(int(text)))
+
+    return change
+
+
+def _default(limit: int) -> Change[bytes, Query]:
+    def change(query_string: bytes, following: Step[bytes, Query]) -> Query:
+        query = following(query_string)
+        return query if "limit" in parameters_of(query_string) else replace(query, limit=limit)
+
+    return change
+
+
+def _refused(wrong: Callable[[int], bool]) -> Change[bytes, Query]:
+    def edit(query: Query) -> Query:
+        if wrong(query.limit):
+            raise Refusal(422, "The limit is out of range")
+        return query
+
+    return question(edit)
+
+
+# What Python can make a number of in no time; longer ones are refused as ever.
+_OVER: Final = r"500[1-9]|50[1-9][0-9]|5[1-9][0-9]{2}|[6-9][0-9]{3}|[1-9][0-9]{4,8}"
+
+VIOLATIONS: Final = (
+    _limited("limit-ignored", "the limit is ignored", _MOST, lambda _: _HUGE),
+    _limited("limit-plus-one", "one row more than the limit", _MOST, lambda limit: limit + 1),
+    _limited(
+        "limit-minus-one",
+        "one row less than the limit, where that leaves one",
+        (*_MOST, "limit.range-1", *_DEFAULT),
+        lambda limit: max(limit - 1, 1),
+    ),
+    _limited("limit-doubled", "twice as many rows as the limit", _MOST, lambda limit: 2 * limit),
+    _select("limit-keeps-the-middle", "the rows in the middle survive the limit", _MOST, _chosen(_from_the_middle)),
+    _select(
+        "limit-keeps-both-ends", "half of the rows that survive are from each end", _MOST, _chosen(_from_both_ends)
+    ),
+    _select(
+        "limit-keeps-every-second",
+        "every second row survives the limit",
+        _MOST,
+        _chosen(lambda found, limit: found[::2][:limit]),
+    ),
+    _select(
+        "limit-thins-out",
+        "rows are thinned out evenly to fit the limit",
+        _MOST,
+        _chosen(lambda found, limit: [found[place * len(found) // limit] for place in range(limit)]),
+    ),
+    _select("limit-other-end-from-100", "a limit of 100 and more keeps the other end", _MOST, _other_end_from_100),
+    _select("limit-of-samples", "the limit counts samples, not rows", (*_MOST, "bucket.last-sample-1"), _of_samples),
+    _parse(
+        "limit-5001-lowered", "a limit above 5,000 is lowered to it", _RANGE, _lenient(_OVER, lambda _: f"{MAX_LIMIT}")
+    ),
+    _parse("limit-5001-served", "a limit above 5,000 is honoured", _RANGE, _then(_OVER, lambda limit: limit)),
+    _parse("limit-0-as-1", "limit=0 is raised to 1", ("limit.minimum-1",), _lenient("0", lambda _: "1")),
+    _parse("limit-0-as-default", "limit=0 is the default", ("limit.minimum-1",), _lenient("0", lambda _: None)),
+    _parse("limit-0-empty", "limit=0 is answered with no items", ("limit.minimum-1",), _then("0", lambda _: 0)),
+    _parse(
+        "limit-negative-as-default", "limit=-1 is the default", ("limit.minimum-1",), _lenient(r"-\d+", lambda _: None)
+    ),
+    _parse("limit-negative-all", "limit=-1 gives all rows", ("limit.minimum-1",), _then(r"-\d{1,9}", lambda _: _HUGE)),
+    _parse(
+        "limit-1-refused",
+        "limit=1 is refused",
+        ("limit.range-1", "limit.minimum-1"),
+        _refused(lambda limit: limit == 1),
+    ),
+    _parse("limit-5000-refused", "limit=5000 is refused", _RANGE, _refused(lambda limit: limit == MAX_LIMIT)),
+    _parse(
+        "limit-4999-refused", "limit=4999 and more is refused", _RANGE, _refused(lambda limit: limit >= MAX_LIMIT - 1)
+    ),
+    _parse("limit-1000-most", "a limit above 1,000 is refused", _RANGE, _refused(lambda limit: limit > 1000)),
+    _parse(
+        "limit-text-as-default",
+        "a limit of letters is the default",
+        ("limit.type-1",),
+        _lenient("[a-z]+", lambda _: None),
+    ),
+    _parse(
+        "limit-fraction-cut",
+        "a limit with a fraction loses it",
+        ("limit.type-1",),
+        _lenient(r"\d+\.\d+", lambda text: text.partition(".")[0]),
+    ),
+    _parse("default-limit-100", "without a limit it is 100", _DEFAULT, _default(100)),
+    _parse("default-limit-499", "without a limit it is 499", _DEFAULT, _default(DEFAULT_LIMIT - 1)),
+    _parse("default-limit-1000", "without a limit it is 1,000", _DEFAULT, _default(1000)),
+    _parse("default-limit-none", "without a limit there is none", _DEFAULT, _default(_HUGE)),
+    _parse(
+        "limit-needed",
+        "without a limit the request is refused",
+        _DEFAULT,
+        parameters(lambda given: {"limit": "missing"} | given),
+    ),
+)

@@ -1,0 +1,81 @@
+"""Refusals that do not look like refusals, and faults where there should be refusals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from ..endpoint import Answer, Call
+from .steps import Changes, Step, Violation
+from .tools import JSON_HEADERS, TIMES, Parameters, instant, parameters_of
+
+_STATUS: Final = ("answer.status-1",)
+_ISO: Final = ("start.iso-8601-1", "end.iso-8601-1")
+_ITEM: Final = {
+    "market_id": "hl:perp:BTC-USDC",
+    "ts": "2026-05-01T01:00:00.000000+00:00",
+    "oi_base": "12483.50",
+    "oi_quote_usd": "1308734500.00",
+}
+_FAULT: Final = Answer(500, b"Internal Server Error", {"content-type": "text/plain; charset=utf-8"})
+
+
+def _refusals(name: str, description: str, instead: Callable[[Answer], Answer]) -> Violation:
+    """Every refusal, told differently."""
+
+    def change(call: Call, following: Step[Call, Answer]) -> Answer:
+        answer = following(call)
+        return instead(answer) if answer.status >= 400 else answer
+
+    return Violation(name, description, _STATUS, Changes(whole=change))
+
+
+def _fault(name: str, description: str, clauses: tuple[str, ...], wrong: Callable[[Parameters], bool]) -> Violation:
+    """500 for what should be refused with 422."""
+
+    def change(call: Call, following: Step[Call, Answer]) -> Answer:
+        answer = following(call)
+        return _FAULT if answer.status == 422 and wrong(parameters_of(call.query_string)) else answer
+
+    return Violation(name, description, (*_STATUS, *clauses), Changes(whole=change))
+
+
+def _no_time(given: Parameters) -> bool:
+    return any(name in given and instant(given[name]) is None for name in TIMES)
+
+
+def _reversed(given: Parameters) -> bool:
+    start, end = (instant(given.get(name, "")) for name in TIMES)
+    return start is not None and end is not None and start > end
+
+
+def _with_items(answer: Answer) -> Answer:
+    return Answer(answer.status, json.dumps({"detail": "refused", "items": [_ITEM]}).encode(), JSON_HEADERS)
+
+
+VIOLATIONS: Final = (
+    _refusals(
+        "refusals-200-empty", "refusals are 200 with no items", lambda _: Answer(200, b'{"items":[]}', JSON_HEADERS)
+    ),
+    _refusals("refusals-200", "refusals have a status of 200", lambda answer: replace(answer, status=200)),
+    _refusals("refusals-500", "refusals are 500", lambda _: _FAULT),
+    _refusals("refusals-503", "refusals are 503", lambda answer: replace(answer, status=503)),
+    _refusals("refusals-302", "refusals send to the front page", lambda _: Answer(302, b"", {"location": "/"})),
+    _refusals("refusals-with-items", "refusals have an item in them", _with_items),
+    _fault("unreadable-time-500", "a time that cannot be read is answered with 500", _ISO, _no_time),
+    _fault(
+        "limit-text-500",
+        "a limit of letters is answered with 500",
+        ("limit.type-1",),
+        lambda given: given.get("limit", "").isalpha(),
+    ),
+    _fault("reversed-500", "a start behind the end is answered with 500", ("start.window-1",), _reversed),
+    _fault(
+        "interval-missing-500",
+        "a missing interval is answered with 500",
+        ("interval.required-1",),
+        lambda given: "interval" not in given,
+    ),
+)

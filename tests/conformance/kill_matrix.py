@@ -1,0 +1,207 @@
+"""Shows that the suite catches every violation of the contract and passes every legal reading of it.
+
+    python tests/conformance/kill_matrix.py [--only NAME...] [--readings] [--schemathesis] [--output FILE] [--jobs N]
+
+Prints a line a run and ends with 0 if every mutant is killed by a test of a clause that it violates and every reading
+passes. ``--output`` writes the table as Markdown; the committed one is ``KILL_MATRIX.md`` beside this file.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    # As a script, Python puts this folder first, and its profile.py before the standard library's.
+    sys.path[0] = str(Path(__file__).parents[1])
+
+import argparse
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, as_completed
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import combinations
+from typing import Final, TypeVar
+
+from allium_market_data.sandbox.readings import READINGS
+from allium_market_data.sandbox.violations import GROUPS, VIOLATIONS, Violation
+from conformance.document import Document
+from conformance.kill_run import EXAMPLES, Job, Outcome, pool, run_schemathesis, run_suite, schemathesis_command
+
+_SEEDS_OF_CORRECT: Final = (1, 2, 3)
+Key = TypeVar("Key")
+Result = TypeVar("Result")
+
+
+@dataclass
+class Matrix:
+    """Everything that was found out."""
+
+    mutants: dict[str, Outcome] = field(default_factory=dict)
+    readings: dict[tuple[str, ...], Outcome] = field(default_factory=dict)
+    generic: dict[str, frozenset[str]] | None = None
+    """What schemathesis finds in each mutant."""
+    correct: frozenset[str] = frozenset()
+    """What it finds in the correct sandbox."""
+    seconds: float = 0.0
+
+    def killers(self, name: str) -> list[str]:
+        """The failed tests that are about a clause that this mutant violates."""
+        return self.mutants[name].by_clause(VIOLATIONS[name].clauses)
+
+    @property
+    def missed(self) -> list[str]:
+        """The mutants that no test of their clauses caught."""
+        return [name for name, outcome in self.mutants.items() if outcome.fault or not self.killers(name)]
+
+    @property
+    def false_alarms(self) -> list[tuple[str, ...]]:
+        """The legal readings that did not pass."""
+        return [names for names, outcome in self.readings.items() if outcome.fault or outcome.failed]
+
+    def found_by_generic(self, name: str) -> frozenset[str]:
+        """What schemathesis says of this mutant and not of the correct sandbox."""
+        return (self.generic or {}).get(name, frozenset()) - self.correct
+
+
+def legal_readings() -> list[tuple[str, ...]]:
+    """The plain reading, each departure from it, and each pair of two that go together."""
+    names = [names for count in (0, 1, 2) for names in combinations(READINGS, count)]
+    return [pair for pair in names if len({READINGS[name].field for name in pair}) == len(pair)]
+
+
+def run(names: Iterable[str], *, readings: bool, schemathesis: bool, processes: int) -> Matrix:
+    """Try the mutants of these ``names``, and the legal readings."""
+    matrix = Matrix(generic={} if schemathesis else None)
+    began = time.monotonic()
+    with pool(processes) as workers:
+        mutants = {workers.submit(run_suite, Job(violations=(name,))): name for name in names}
+        legal = {workers.submit(run_suite, Job(readings=pair)): pair for pair in legal_readings() if readings}
+        generic = {workers.submit(run_schemathesis, Job(violations=(name,))): name for name in names if schemathesis}
+        correct = [workers.submit(run_schemathesis, Job(seed=seed)) for seed in _SEEDS_OF_CORRECT if schemathesis]
+        for name, outcome in _results(mutants):
+            matrix.mutants[name] = outcome
+            _say(name, _verdict(outcome, matrix.killers(name)), outcome.seconds)
+        for pair, outcome in _results(legal):
+            matrix.readings[pair] = outcome
+            _say(" + ".join(pair) or "plain", outcome.fault or ", ".join(outcome.failed) or "passed", outcome.seconds)
+        for name, found in _results(generic):
+            assert matrix.generic is not None
+            matrix.generic[name] = found
+        matrix.correct = frozenset().union(*(run.result() for run in correct))
+    matrix.seconds = time.monotonic() - began
+    return matrix
+
+
+def _results(runs: dict[Future[Result], Key]) -> Iterator[tuple[Key, Result]]:
+    for finished in as_completed(runs):
+        yield runs[finished], finished.result()
+
+
+def _say(name: str, verdict: str, seconds: float) -> None:
+    print(f"{name:<45} {seconds:5.1f} s  {verdict}", flush=True)
+
+
+def _verdict(outcome: Outcome, killers: Sequence[str]) -> str:
+    if outcome.fault:
+        return f"NO RUN: {outcome.fault}"
+    if not outcome.failed:
+        return "SURVIVED"
+    if not killers:
+        return f"KILLED BY OTHER CLAUSES: {', '.join(list(outcome.failed)[:3])}"
+    return f"killed by {len(outcome.failed)} tests, such as {killers[0]}"
+
+
+def markdown(matrix: Matrix) -> str:
+    """The matrix for people."""
+    return "\n".join([*_head(matrix), *_mutants(matrix), *_readings(matrix), ""])
+
+
+def _head(matrix: Matrix) -> Iterator[str]:
+    killed = len(matrix.mutants) - len(matrix.missed)
+    yield "# The suite against its mutants"
+    yield ""
+    yield "Written by `nox -s kill_matrix`; never edited. A mutant is a sandbox that breaks the contract in one way"
+    yield "(`allium-md sandbox --violate NAME`). It counts as killed if a test fails that is about a clause that it breaks."
+    yield ""
+    yield f"- date: {datetime.now(UTC).date()}"
+    yield f"- document (SHA-256): `{Document.load().digest}`"
+    yield f"- mutants killed: {killed} of {len(matrix.mutants)}"
+    if matrix.readings:
+        passed = len(matrix.readings) - len(matrix.false_alarms)
+        yield f"- legal readings and pairs of readings passed: {passed} of {len(matrix.readings)}"
+    if matrix.generic is not None:
+        found = sum(bool(matrix.found_by_generic(name)) for name in matrix.generic)
+        yield f"- mutants that schemathesis finds: {found} of {len(matrix.generic)}"
+    yield f"- minutes: {matrix.seconds / 60:.0f}"
+    if matrix.generic is not None:
+        yield ""
+        yield f"schemathesis ran with its default checks, the document as published, the key, {EXAMPLES} examples a mutant,"
+        yield "and was told to go on after failures. On the *correct* sandbox it already fails with:"
+        yield f"{', '.join(sorted(matrix.correct)) or 'nothing'}."
+        yield "It counts as having found a mutant if it says something that it does not say of the correct sandbox."
+
+
+def _mutants(matrix: Matrix) -> Iterator[str]:
+    generic = matrix.generic is not None
+    for group, violations in GROUPS.items():
+        tried = [violation for violation in violations if violation.name in matrix.mutants]
+        if not tried:
+            continue
+        yield ""
+        yield f"## {group.capitalize()}"
+        yield ""
+        yield f"| mutant | what it does | clauses | the suite | tests that fail |{' schemathesis |' if generic else ''}"
+        yield f"| --- | --- | --- | --- | --- |{' --- |' if generic else ''}"
+        yield from (_row(matrix, violation) for violation in tried)
+
+
+def _row(matrix: Matrix, violation: Violation) -> str:
+    name = violation.name
+    outcome, killers = matrix.mutants[name], matrix.killers(name)
+    verdict = "**survives**" if name in matrix.missed else "killed"
+    tests = f"{len(outcome.failed)}, such as `{killers[0]}`" if killers else f"{len(outcome.failed)}"
+    cells = [f"`{name}`", violation.description, ", ".join(violation.clauses), verdict, tests]
+    if matrix.generic is not None:
+        cells.append("; ".join(sorted(matrix.found_by_generic(name))) or "not found")
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _readings(matrix: Matrix) -> Iterator[str]:
+    if not matrix.readings:
+        return
+    yield ""
+    yield "## Legal readings"
+    yield ""
+    yield f"The plain one, {len(READINGS)} departures from it ({', '.join(READINGS)}), and every pair that goes together."
+    for names in matrix.false_alarms:
+        outcome = matrix.readings[names]
+        yield f"- **false alarm**: {' + '.join(names) or 'plain'}: {outcome.fault or ', '.join(outcome.failed)}"
+    if not matrix.false_alarms:
+        yield "All passed."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The script."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=VIOLATIONS, default=list(VIOLATIONS))
+    parser.add_argument("--readings", action="store_true", help="every legal reading and pair as well")
+    parser.add_argument("--schemathesis", action="store_true", help="the same mutants against schemathesis")
+    parser.add_argument("--output", type=Path, help="the Markdown file to write")
+    parser.add_argument("--jobs", type=int, default=2, help="how many runs at a time")
+    given = parser.parse_args(arguments)
+    if given.schemathesis and schemathesis_command() is None:
+        parser.error("schemathesis is not installed")
+    matrix = run(given.only, readings=given.readings, schemathesis=given.schemathesis, processes=given.jobs)
+    if given.output:
+        given.output.write_text(markdown(matrix), encoding="utf-8")
+    print(
+        f"{len(matrix.mutants)} mutants, {len(matrix.missed)} not killed by their clauses: {', '.join(matrix.missed) or '-'}"
+    )
+    print(f"{len(matrix.readings)} readings, {len(matrix.false_alarms)} false alarms; {matrix.seconds:.0f} s")
+    return 1 if matrix.missed or matrix.false_alarms else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
