@@ -102,6 +102,16 @@ def generate(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="uv")
+def bench(session: nox.Session) -> None:
+    """Speed, as ratios in one run, against a peer in an environment of its own; writes tests/benchmarks/RESULTS.md."""
+    _install(session, "demo", extras="[all]")
+    rival = os.path.join(session.create_tmp(), "rival")  # noqa: PTH118 - nox speaks in text
+    session.run("uv", "venv", "--quiet", "--clear", rival, external=True)
+    session.run("uv", "pip", "install", "--quiet", "--python", rival, "coinmetrics-api-client", "pandas", external=True)
+    session.run("python", "tests/benchmarks/run.py", "--rival", f"{rival}/bin/python", *session.posargs)
+
+
+@nox.session(venv_backend="uv")
 def lowest(session: nox.Session) -> None:
     """The tests with the oldest versions that pyproject.toml allows."""
     wanted = nox.project.dependency_groups(PYPROJECT, "test")

@@ -6,6 +6,8 @@ import ipaddress
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -82,6 +84,9 @@ def _base_url(sandbox_app: Any) -> Iterator[str]:
 
 @pytest.fixture
 def sandbox(_base_url: str, sandbox_app: Any) -> Sandbox:
-    """The sandbox over HTTP, with an empty log."""
+    """The sandbox over HTTP, with an empty log. A test before may have left requests; this one comes behind them."""
+    with closing(HTTPConnection(_base_url.removeprefix("http://"))) as connection:
+        connection.request("GET", "/none")
+        assert connection.getresponse().status == 404
     sandbox_app.state.requests.clear()
     return Sandbox(_base_url, sandbox_app, DEFAULT_API_KEY)

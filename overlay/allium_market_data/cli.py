@@ -50,7 +50,8 @@ def _failures() -> Iterator[None]:
 def _mute() -> None:
     """Let what standard output still holds go nowhere: at exit Python would try to write it once more."""
     with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        output = sys.stdout.fileno()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output)
 
 
 def _end(status: int, message: str) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
@@ -83,7 +83,8 @@ def deliver(
     columns = ((page.market_id, page.columns) for page in pages)
     if output is None:
         if form in ("csv", "jsonl"):
-            write_text(columns, sys.stdout, form, interval=plan.interval)
+            first = list(islice(columns, 1))  # a fetch that fails at once writes nothing, not even a header
+            write_text(chain(first, columns), sys.stdout, form, interval=plan.interval)
             sys.stdout.flush()
         return
     rows = write(columns, output, form, interval=plan.interval, metadata=metadata, overwrite=overwrite)

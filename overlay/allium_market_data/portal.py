@@ -31,22 +31,26 @@ class _Running(Generic[C]):
         self._lock = threading.Lock()
         self._open = True
         self._process = os.getpid()
+        self._failure: BaseException | None = None
+        self._iterators: set[AsyncGenerator[Any, None]] = set()
         started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, C]] = Future()
 
         async def live() -> None:
             stop, inside = asyncio.Event(), make()
             started.set_result((asyncio.get_running_loop(), stop, inside))
             await stop.wait()
+            await self._unwind()
             await end(inside)
 
         def run() -> None:
             try:
-                with asyncio.Runner() as runner:  # what is still under way at its end, it cancels
+                with asyncio.Runner() as runner:
                     runner.run(live())
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - for whoever waits, in another thread
                 if started.done():
-                    raise
-                started.set_exception(error)
+                    self._failure = error
+                else:
+                    started.set_exception(error)
 
         self._thread = threading.Thread(target=run, name="allium-market-data", daemon=True)
         self._thread.start()
@@ -84,8 +88,19 @@ class _Running(Generic[C]):
         finally:
             del future  # it holds its error, whose traceback holds this frame
 
+    def begin(self, function: Callable[[C], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
+        """Make an iterator on the loop, to be left later."""
+
+        async def make(inside: C) -> AsyncGenerator[T, None]:
+            iterator = function(inside)
+            self._iterators.add(iterator)
+            return iterator
+
+        return self.call(make)
+
     def leave(self, iterator: AsyncGenerator[Any, None]) -> None:
         """End an iterator on the loop, and what it has under way. A loop that has ended has ended its iterators."""
+        self._iterators.discard(iterator)
         if sys.is_finalizing():  # the loop's thread is stopped for good
             return
         if threading.current_thread() is self._thread:  # the collector of garbage may come by in any thread
@@ -93,6 +108,15 @@ class _Running(Generic[C]):
             return
         with suppress(UsageError):
             self.call(lambda _: _closed(iterator))
+
+    async def _unwind(self) -> None:
+        """Cancel what is under way, then end the iterators: one inside of another must not be ended at the same time."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        while self._iterators:
+            await _closed(self._iterators.pop())
 
     def stop(self) -> None:
         """End the loop, soon."""
@@ -105,9 +129,11 @@ class _Running(Generic[C]):
                 self._loop.call_soon_threadsafe(self._stop.set)
 
     def join(self) -> None:
-        """Wait until it has ended."""
+        """Wait until it has ended, and raise what went wrong at its end."""
         if self.is_ours:
             self._thread.join()
+            if self._failure is not None:
+                raise self._failure
 
 
 async def _closed(iterator: AsyncGenerator[Any, None]) -> None:
@@ -136,12 +162,7 @@ class Portal(Generic[C]):
     def iterate(self, function: Callable[[C], AsyncGenerator[T, None]]) -> Generator[T, None, None]:
         """Hand on what an asynchronous iterator on the loop yields. Leaving early ends it there."""
         running = self._started()
-        done = object()
-
-        async def begin(inside: C) -> AsyncGenerator[T, None]:
-            return function(inside)
-
-        iterator = running.call(begin)
+        done, iterator = object(), running.begin(function)
         try:
             while (item := running.call(lambda _: anext(iterator, done))) is not done:
                 yield item  # type: ignore[misc]

@@ -59,9 +59,10 @@ def settings(
 
 def _is_positive(value: object) -> bool:
     """Whether it is a number above 0 that one can count with: neither infinite nor so small that its inverse is."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
     try:
-        number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-        return number and math.isfinite(value) and math.isfinite(1 / value)
+        return value > 0 and math.isfinite(value) and math.isfinite(1 / value)
     except OverflowError:
         return False
 

@@ -95,8 +95,13 @@ class Transport:
         self._settings = settings
         self._gate = asyncio.Semaphore(settings.max_concurrency)
         self._pace = AsyncLimiter(1, 1 / settings.max_rate) if settings.max_rate else None
+        try:
+            url = httpx.URL(settings.base_url)
+            _ = url.host  # is decoded as it is looked at, which fails for some
+        except (httpx.InvalidURL, ValueError) as error:
+            raise UsageError(f"base_url is no URL: {error}") from None
         self._client = httpx.AsyncClient(
-            base_url=settings.base_url,
+            base_url=url,
             auth=_Key(settings.key),
             timeout=settings.timeout,
             limits=httpx.Limits(max_connections=settings.max_concurrency),

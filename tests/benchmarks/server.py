@@ -22,7 +22,10 @@ class Rows:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        values = [(f"{12_000 + i % 977}.{i % 100:02}", f"{1_300_000_000 + i * 37 % 99_999_999}.{i % 100:02}") for i in range(count)]
+        values = [
+            (f"{12_000 + i % 977}.{i % 100:02}", f"{1_300_000_000 + i * 37 % 99_999_999}.{i % 100:02}")
+            for i in range(count)
+        ]
         stamps = [(START + i * MINUTE).strftime("%Y-%m-%dT%H:%M:%S") for i in range(count)]
         self.items = [
             f'{{"market_id":"{MARKET}","ts":"{ts}.000000+00:00","oi_base":"{base}","oi_quote_usd":"{quote}"}}'.encode()
@@ -67,7 +70,8 @@ async def serve(count: int, delay: float) -> None:
                     await asyncio.sleep(delay)
                 body = answer(rows, head.split(b" ", 2)[1].decode())
                 writer.write(
-                    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+                    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+                    + body
                 )
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 from urllib.parse import quote
 
@@ -19,16 +19,13 @@ from .document import PATH
 BUDGET: Final = 150
 """How many requests a whole run may make."""
 TIMEOUT: Final = 30.0
+WRONG_KEYS: Final = ("unrelated", "one character less", "one character more", "empty")
 _PATIENCE: Final = 3
 _LONGEST_WAIT: Final = 30.0
 
 
 class OverBudgetError(AssertionError):
     """The run wants to make more requests than it may."""
-
-
-class NotRecordedError(AssertionError):
-    """A cassette has no answer to this question."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ class Question:
     market: str | None = None
     """Another market than the one under test."""
     key: str | None = "right"
-    """``right``, None for no key at all, or what is sent instead of the key."""
+    """``right``, None for no key at all, or one of `WRONG_KEYS`: a name, so that no report shows a part of the key."""
     colon: str = ":"
     """How a colon is written in the path: as it is, or ``%3A``."""
     query_colon: str = ":"
@@ -99,19 +96,24 @@ class Door:
     base_url: str
     market: str
     key_header: str
-    api_key: str
+    api_key: str = field(repr=False)
 
     def headers(self, question: Question) -> dict[str, str]:
         """What goes with a question. httpx alone would accept what happens to be installed, and a replay differ."""
         headers = {"Accept-Encoding": question.accept_encoding}
         if question.key is not None:
-            headers[self.key_header] = self.api_key if question.key == "right" else question.key
+            headers[self.key_header] = self._key(question.key)
         return headers
+
+    def _key(self, name: str) -> str:
+        right = self.api_key
+        wrong = ("not-a-key-of-anyone", right[:-1], f"{right}x", "")
+        return {"right": right, **dict(zip(WRONG_KEYS, wrong, strict=True))}[name]
 
     def curl(self, question: Question) -> str:
         """``question`` for a shell, with the key left to a variable."""
         shown = {None: "", "right": f' -H "{self.key_header}: $ALLIUM_API_KEY"'}
-        key = shown.get(question.key, f" -H '{self.key_header}: (a wrong key)'")
+        key = shown.get(question.key, f" -H '{self.key_header}: (a wrong key, {question.key})'")
         return f"curl -sS --compressed{key} '{self.base_url}{question.target(self.market)}'"
 
 

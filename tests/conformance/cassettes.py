@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
-
-from vcr import VCR
-from vcr.request import Request
-from vcr.serialize import deserialize, serialize
+from typing import TYPE_CHECKING, Any, Final
 
 from .document import ROOT
+
+if TYPE_CHECKING:
+    # Imported where it is needed: most runs record nothing and replay nothing.
+    from vcr import VCR
+    from vcr.request import Request
 
 FOLDER: Final = ROOT / "tests/cassettes/conformance"
 SUFFIX: Final = ".json.xz"
@@ -89,6 +90,8 @@ def recording(path: Path, recorded: Recorded, key_header: str, api_key: str) -> 
 
 
 def _vcr(store: _Store, key_header: str, api_key: str) -> VCR:
+    from vcr import VCR
+
     def kind(key: str, value: str, request: Request) -> str:
         text = value.decode("latin-1") if isinstance(value, bytes) else value
         return RIGHT_KEY if text == (api_key or RIGHT_KEY) else ANOTHER_KEY
@@ -145,10 +148,17 @@ class _Store:
         self._head = head
 
     def load_cassette(self, path: str, serializer: Any) -> Any:
+        from vcr.persisters.filesystem import CassetteNotFoundError
+        from vcr.serialize import deserialize
+
+        if not Path(path).is_file():
+            raise CassetteNotFoundError
         body = json.loads(lzma.decompress(Path(path).read_bytes()))
         return deserialize(json.dumps(body["cassette"]), serializer)
 
     def save_cassette(self, path: str, cassette: dict[str, Any], serializer: Any) -> None:
+        from vcr.serialize import serialize
+
         body = {"recorded": self._head, "cassette": json.loads(serialize(cassette, serializer))}
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(lzma.compress(json.dumps(body, sort_keys=True).encode(), preset=6))

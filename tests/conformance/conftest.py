@@ -12,8 +12,7 @@ from typing import Any, Final
 import pytest
 
 from allium_market_data.intervals import INTERVALS
-from conformance import cassettes, xfails
-from conformance import profile as profiles
+from conformance import cassettes, observations, xfails
 from conformance import target as targets
 from conformance.account import Account, Tally
 from conformance.answers import Answer, UnreadableError, unknown_fields
@@ -21,7 +20,7 @@ from conformance.ask import Asker
 from conformance.chance import Chance
 from conformance.document import Checker, Clauses, Document
 from conformance.history import History
-from conformance.profile import Profile
+from conformance.observations import Profile
 from conformance.target import Options, OptionsError, Target
 
 HERE: Final = Path(__file__).parent
@@ -239,7 +238,7 @@ def _recorded_from(options: Options) -> str:
 
 
 def _drift(observed: Profile, target: str) -> list[str]:
-    committed = profiles.committed(target)
+    committed = observations.committed(target)
     if committed is None:
         return (
             [f"spec/observed.{target}.toml is not there yet: write it with --profile-out"] if observed.sections else []

@@ -15,7 +15,7 @@ from typing import Any
 from .answers import Amounts, Answer, Reply, Rows
 from .laws import ordered
 from .meaning import Labelling
-from .profile import NOT_SHOWN
+from .observations import NOT_SHOWN
 
 
 def label(labellings: Iterable[Labelling]) -> str:

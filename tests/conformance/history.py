@@ -27,6 +27,7 @@ class History:
         self._asker = asker
         self.start = floor(around, DAY) - BEFORE
         self.end = self.start + LENGTH
+        self._rows: dict[Interval, dict[int, Amounts]] = {}
 
     def window(self, interval: Interval) -> Window:
         """The whole span."""
@@ -45,10 +46,12 @@ class History:
 
     def rows(self, interval: Interval) -> dict[int, Amounts]:
         """The rows of the span, in order of time. At a seam the later part counts: the earlier may end in half a row."""
-        merged: dict[int, Amounts] = {}
-        for answer in self.answers(interval):
-            merged |= answer.by_label
-        return dict(sorted(merged.items()))
+        if interval not in self._rows:
+            merged: dict[int, Amounts] = {}
+            for answer in self.answers(interval):
+                merged |= answer.by_label
+            self._rows[interval] = dict(sorted(merged.items()))
+        return self._rows[interval]
 
     @cached_property
     def comparisons(self) -> Comparisons:

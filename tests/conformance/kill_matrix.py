@@ -17,12 +17,12 @@ if __name__ == "__main__":
 
 import argparse
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import combinations
-from typing import Final, TypeVar
+from typing import Final
 
 from allium_market_data.sandbox.readings import READINGS
 from allium_market_data.sandbox.violations import GROUPS, VIOLATIONS, Violation
@@ -30,8 +30,6 @@ from conformance.document import Document
 from conformance.kill_run import EXAMPLES, Job, Outcome, pool, run_schemathesis, run_suite, schemathesis_command
 
 _SEEDS_OF_CORRECT: Final = (1, 2, 3)
-Key = TypeVar("Key")
-Result = TypeVar("Result")
 
 
 @dataclass
@@ -40,8 +38,8 @@ class Matrix:
 
     mutants: dict[str, Outcome] = field(default_factory=dict)
     readings: dict[tuple[str, ...], Outcome] = field(default_factory=dict)
-    generic: dict[str, frozenset[str]] | None = None
-    """What schemathesis finds in each mutant."""
+    generic: dict[str, frozenset[str] | None] | None = None
+    """What schemathesis finds in each mutant; None where it broke off."""
     correct: frozenset[str] = frozenset()
     """What it finds in the correct sandbox."""
     seconds: float = 0.0
@@ -62,7 +60,7 @@ class Matrix:
 
     def found_by_generic(self, name: str) -> frozenset[str]:
         """What schemathesis says of this mutant and not of the correct sandbox."""
-        return (self.generic or {}).get(name, frozenset()) - self.correct
+        return ((self.generic or {}).get(name) or frozenset()) - self.correct
 
 
 def legal_readings() -> list[tuple[str, ...]]:
@@ -71,32 +69,47 @@ def legal_readings() -> list[tuple[str, ...]]:
     return [pair for pair in names if len({READINGS[name].field for name in pair}) == len(pair)]
 
 
-def run(names: Iterable[str], *, readings: bool, schemathesis: bool, processes: int) -> Matrix:
+def mutant(name: str) -> Job:
+    """The whole suite against this violation, until a test of a clause that it violates fails."""
+    return Job(violations=(name,), until=frozenset(VIOLATIONS[name].clauses))
+
+
+def try_all(names: Sequence[str], *, readings: bool, schemathesis: bool, processes: int) -> Matrix:
     """Try the mutants of these ``names``, and the legal readings."""
-    matrix = Matrix(generic={} if schemathesis else None)
+    matrix = Matrix()
     began = time.monotonic()
     with pool(processes) as workers:
-        mutants = {workers.submit(run_suite, Job(violations=(name,))): name for name in names}
+        mutants = {workers.submit(run_suite, mutant(name)): name for name in names}
         legal = {workers.submit(run_suite, Job(readings=pair)): pair for pair in legal_readings() if readings}
-        generic = {workers.submit(run_schemathesis, Job(violations=(name,))): name for name in names if schemathesis}
         correct = [workers.submit(run_schemathesis, Job(seed=seed)) for seed in _SEEDS_OF_CORRECT if schemathesis]
-        for name, outcome in _results(mutants):
+        generic = {workers.submit(run_schemathesis, Job(violations=(name,))): name for name in names if schemathesis}
+        for run in as_completed(mutants):
+            name, outcome = mutants[run], _outcome(run)
             matrix.mutants[name] = outcome
             _say(name, _verdict(outcome, matrix.killers(name)), outcome.seconds)
-        for pair, outcome in _results(legal):
+        for run in as_completed(legal):
+            pair, outcome = legal[run], _outcome(run)
             matrix.readings[pair] = outcome
             _say(" + ".join(pair) or "plain", outcome.fault or ", ".join(outcome.failed) or "passed", outcome.seconds)
-        for name, found in _results(generic):
-            assert matrix.generic is not None
-            matrix.generic[name] = found
         matrix.correct = frozenset().union(*(run.result() for run in correct))
+        matrix.generic = _generic(generic, matrix.correct) if schemathesis else None
     matrix.seconds = time.monotonic() - began
     return matrix
 
 
-def _results(runs: dict[Future[Result], Key]) -> Iterator[tuple[Key, Result]]:
-    for finished in as_completed(runs):
-        yield runs[finished], finished.result()
+def _outcome(run: Future[Outcome]) -> Outcome:
+    error = run.exception()
+    return run.result() if error is None else Outcome(0, {}, 0.0, repr(error))
+
+
+def _generic(runs: dict[Future[frozenset[str]], str], correct: frozenset[str]) -> dict[str, frozenset[str] | None]:
+    found: dict[str, frozenset[str] | None] = {}
+    for run in as_completed(runs):
+        error = run.exception()
+        found[runs[run]] = run.result() if error is None else None
+        shown = repr(error) if error is not None else "; ".join(sorted(run.result() - correct))
+        print(f"schemathesis: {runs[run]}: {shown or 'not found'}", flush=True)
+    return found
 
 
 def _say(name: str, verdict: str, seconds: float) -> None:
@@ -110,7 +123,7 @@ def _verdict(outcome: Outcome, killers: Sequence[str]) -> str:
         return "SURVIVED"
     if not killers:
         return f"KILLED BY OTHER CLAUSES: {', '.join(list(outcome.failed)[:3])}"
-    return f"killed by {len(outcome.failed)} tests, such as {killers[0]}"
+    return f"killed by {killers[0]}"
 
 
 def markdown(matrix: Matrix) -> str:
@@ -152,7 +165,7 @@ def _mutants(matrix: Matrix) -> Iterator[str]:
         yield ""
         yield f"## {group.capitalize()}"
         yield ""
-        yield f"| mutant | what it does | clauses | the suite | tests that fail |{' schemathesis |' if generic else ''}"
+        yield f"| mutant | what it does | clauses | the suite | the test that fails |{' schemathesis |' if generic else ''}"
         yield f"| --- | --- | --- | --- | --- |{' --- |' if generic else ''}"
         yield from (_row(matrix, violation) for violation in tried)
 
@@ -161,10 +174,11 @@ def _row(matrix: Matrix, violation: Violation) -> str:
     name = violation.name
     outcome, killers = matrix.mutants[name], matrix.killers(name)
     verdict = "**survives**" if name in matrix.missed else "killed"
-    tests = f"{len(outcome.failed)}, such as `{killers[0]}`" if killers else f"{len(outcome.failed)}"
-    cells = [f"`{name}`", violation.description, ", ".join(violation.clauses), verdict, tests]
+    test = f"`{killers[0]}`" if killers else f"none of these clauses; {len(outcome.failed)} of others"
+    cells = [f"`{name}`", violation.description, ", ".join(violation.clauses), verdict, test]
     if matrix.generic is not None:
-        cells.append("; ".join(sorted(matrix.found_by_generic(name))) or "not found")
+        found = "; ".join(sorted(matrix.found_by_generic(name))) or "not found"
+        cells.append("broke off" if matrix.generic[name] is None else found)
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
@@ -193,7 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.schemathesis and schemathesis_command() is None:
         parser.error("schemathesis is not installed")
-    matrix = run(given.only, readings=given.readings, schemathesis=given.schemathesis, processes=given.jobs)
+    matrix = try_all(given.only, readings=given.readings, schemathesis=given.schemathesis, processes=given.jobs)
     if given.output:
         given.output.write_text(markdown(matrix), encoding="utf-8")
     print(

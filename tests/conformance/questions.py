@@ -15,7 +15,6 @@ NO_SUCH_MARKETS: Final = ("hl:perp:NOSUCHCOIN-USDC", "nosuchvenue:perp:BTC-USDC"
 NO_INTERVALS: Final = ("2m", "1H", "60", "1w")
 NO_TIMES: Final = ("yesterday", "2026-13-01T00:00:00Z", "2026-05-01T25:00:00Z")
 NO_LIMITS: Final = ("0", "-1", "5001", "abc", "1.5")
-WRONG_KEYS: Final = ("unrelated", "one character less", "one character more", "empty")
 
 
 def half_day(week: int) -> Window:
@@ -28,17 +27,6 @@ def sound(week: int) -> Question:
     return half_day(week).question()
 
 
-def wrong_key(week: int, name: str, right: str) -> Question:
-    """A sound question with a key that is not the right one."""
-    keys = {
-        "unrelated": "not-a-key-of-anyone",
-        "one character less": right[:-1],
-        "one character more": f"{right}x",
-        "empty": "",
-    }
-    return replace(sound(week), key=keys[name])
-
-
 def too_long(week: int, interval: Interval, over: int = SECOND) -> Question:
     """A window of more than seven days."""
     return Window(interval, week, week + SEVEN_DAYS + over).question()
@@ -49,11 +37,11 @@ def backwards(week: int, by: int) -> Question:
     return sound(week).but(start_timestamp=times.text(week + by), end_timestamp=times.text(week))
 
 
-def named(week: int, right_key: str, non_perp_market: str | None) -> dict[str, Question]:
+def named(week: int, non_perp_market: str | None) -> dict[str, Question]:
     """One of each kind, for the profile."""
     kinds = {
         "no-key": replace(sound(week), key=None),
-        "wrong-key": wrong_key(week, "unrelated", right_key),
+        "wrong-key": replace(sound(week), key="unrelated"),
         "unknown-market": replace(sound(week), market=NO_SUCH_MARKETS[0]),
         "unknown-interval": sound(week).but(interval=NO_INTERVALS[0]),
         "no-time": sound(week).but(start_timestamp=NO_TIMES[0]),

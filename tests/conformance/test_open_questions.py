@@ -10,7 +10,7 @@ from conformance.answers import Answer, unknown_fields
 from conformance.ask import Asker, Window
 from conformance.history import History
 from conformance.meaning import Labelling
-from conformance.profile import NOT_SHOWN, Profile
+from conformance.observations import NOT_SHOWN, Profile
 from conformance.target import Target
 
 
@@ -125,7 +125,7 @@ def test_which_fields_nobody_documented(answers: list[Answer], profile: Profile)
 @pytest.mark.open_question("error-body")
 def test_what_a_refusal_looks_like(asker: Asker, history: History, target: Target, profile: Profile) -> None:
     """What is the body of a refusal?"""
-    kinds = questions.named(history.start, target.api_key, target.non_perp_market)
+    kinds = questions.named(history.start, target.non_perp_market)
     replies = {name: asker.ask(question) for name, question in kinds.items()}
     for name, reply in replies.items():
         profile.note("statuses", name, reply.status)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from conformance import questions
 from conformance.account import Tally
 from conformance.answers import FIELDS, Answer, unknown_fields
 from conformance.ask import Asker
 from conformance.document import Checker, Document
+from conformance.history import History
+from conformance.target import Target
 
 
 class TestBody:
@@ -55,11 +58,17 @@ class TestBody:
 
 
 @pytest.mark.clause("answer.status-1")
-def test_every_reply_is_an_answer_or_a_refusal(answers: list[Answer], asker: Asker) -> None:
+def test_every_reply_is_an_answer_or_a_refusal(
+    answers: list[Answer], asker: Asker, history: History, target: Target
+) -> None:
     """'200':"""
     assert answers
+    for question in questions.named(history.start, target.non_perp_market).values():
+        asker.ask(question)
     odd = [reply for _, reply in asker.replies if reply.status != 200 and not 400 <= reply.status < 500]
     assert not odd, f"{odd[0]}\n{odd[0].curl}"
     known = {id(answer.reply) for answer in answers}
     granted = [reply for _, reply in asker.replies if reply.status == 200 and id(reply) not in known]
     assert not granted, f"200 for what has to be refused\n{granted[0].curl}"
+    filled = [reply for _, reply in asker.replies if reply.status != 200 and b'"items"' in reply.body]
+    assert not filled, f"a refusal with items in it: {filled[0]}\n{filled[0].curl}"

@@ -162,7 +162,7 @@ def test_a_key_may_end_in_a_newline_as_files_do() -> None:
 
 @pytest.mark.parametrize("key", [5, b"key", ["key"], "k\u00e9y", "one\ntwo", "one\x00two", "one\ttwo"])
 def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: Any) -> None:
-    with pytest.raises(UsageError, match="^the API key must be text of printable ASCII characters$"):
+    with pytest.raises(UsageError, match=r"^the API key must be text of printable ASCII characters$"):
         told(key=key)
 
 
@@ -179,7 +179,7 @@ def shown(failure: BaseException) -> str:
     console = Console(record=True, width=400, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     console.print(
         Traceback.from_exception(
-            type(failure), failure, failure.__traceback__, show_locals=True, locals_max_string=None
+            type(failure), failure, failure.__traceback__, show_locals=True, locals_max_string=10_000
         )
     )
     console.file.close()

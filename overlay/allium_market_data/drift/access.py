@@ -15,19 +15,24 @@ Way = frozenset[tuple[str, frozenset[str]]]
 """One way to be let in: all of these schemes, by what they are, with their scopes."""
 
 
-def access(old: Operation, new: Operation, readers: tuple[Reader, Reader]) -> Iterator[Draft]:
+def access(old: Operation, new: Operation) -> Iterator[Draft]:
     """What changed in who may call an operation, and at which addresses."""
-    yield from _security(old, new, readers)
+    yield from _security(old, new)
     yield from _servers(old, new)
 
 
-def ways(operation: Operation, reader: Reader) -> dict[Way, str]:
+def ways(operation: Operation) -> dict[Way, str]:
     """Every way to be let in, with its wording; the empty one needs nothing."""
+    reader = operation.reader
     stated = operation.security or ({},)
     made = {}
     for requirement in stated:
-        parts = frozenset((_scheme(reader, name), frozenset(map(str, scopes or []))) for name, scopes in requirement.items())
-        made[parts] = " and ".join(sorted(_described(reader, name, scopes) for name, scopes in requirement.items())) or "no key"
+        parts = frozenset(
+            (_scheme(reader, name), frozenset(map(str, scopes or []))) for name, scopes in requirement.items()
+        )
+        made[parts] = (
+            " and ".join(sorted(_described(reader, name, scopes) for name, scopes in requirement.items())) or "no key"
+        )
     return made
 
 
@@ -78,8 +83,8 @@ def _let_in(by: Way, ways: Mapping[Way, str]) -> bool:
     return any(all(name in carried and scopes <= carried[name] for name, scopes in way) for way in ways)
 
 
-def _security(old: Operation, new: Operation, readers: tuple[Reader, Reader]) -> Iterator[Draft]:
-    before, after = ways(old, readers[0]), ways(new, readers[1])
+def _security(old: Operation, new: Operation) -> Iterator[Draft]:
+    before, after = ways(old), ways(new)
     lost = [text for way, text in before.items() if not _let_in(way, after)]
     won = [text for way, text in after.items() if not _let_in(way, before)]
     if not lost and not won and before.keys() == after.keys():
@@ -97,16 +102,16 @@ def _security(old: Operation, new: Operation, readers: tuple[Reader, Reader]) ->
         sentence,
         old_text,
         new_text,
-        _access_spot(new, readers[1]),
-        _access_spot(old, readers[0]),
+        _access_spot(new),
+        _access_spot(old),
         subject=Subject(old, new, "access"),
     )
 
 
-def _access_spot(operation: Operation, reader: Reader) -> str:
+def _access_spot(operation: Operation) -> str:
     """The pointer of the one scheme that an operation needs, or of its requirements."""
     names = [name for requirement in operation.security or () for name in requirement]
-    if len(names) == 1 and scheme(reader, names[0]):
+    if len(names) == 1 and scheme(operation.reader, names[0]):
         return join("/components/securitySchemes", names[0])
     return operation.security_pointer
 

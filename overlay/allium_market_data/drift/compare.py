@@ -8,7 +8,7 @@ widens requests is compatible; `wording` finds what changed in words alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..upstream.canonical import join, resolve, same
@@ -16,11 +16,13 @@ from ..upstream.document import check_references
 from ..upstream.page import Document, check
 from .access import access
 from .draft import Draft, Found, Subject, merged
+from .members import GONE
 from .model import Change, Level, ordered
 from .operations import Answer, Body, Content, Operation, Parameter, operations
+from .problem import Mode, Problem
 from .schema import Node, Reader
 from .sentences import path_text, said, schema_sentence
-from .subset import Mode, Problem, problems
+from .subset import problems
 from .wording import additions, wording
 
 _MODES = {
@@ -81,7 +83,16 @@ def _all(
     for key, new in after.items():
         if key not in before:
             sentence = f"{new.name} is new."
-            yield Draft(Level.COMPATIBLE, "operation.added", ("operation", *key), new.name, sentence, None, new.name, new.pointer)
+            yield Draft(
+                Level.COMPATIBLE,
+                "operation.added",
+                ("operation", *key),
+                new.name,
+                sentence,
+                None,
+                new.name,
+                new.pointer,
+            )
     yield from wording(readers, before, after)
     yield from _webhooks(*(reader.document for reader in readers))
 
@@ -90,7 +101,7 @@ def _operation(readers: tuple[Reader, Reader], old: Operation, new: Operation) -
     yield from _parameters(readers, old, new)
     yield from _body(readers, old, new)
     yield from _statuses(readers, old, new)
-    yield from access(old, new, readers)
+    yield from access(old, new)
     yield from _deprecated(old, new)
     if not same(old.extra, new.extra):
         subject = Subject(old, new, "callbacks")
@@ -142,7 +153,9 @@ def _plain(
     pointers = (subject.old.pointer if subject.old else "", subject.new.pointer if subject.new else "")
     old_spot, spot = spots or pointers
     where = f"{old.name}: {what}"
-    return Draft(level, kind, (kind, *old.key, what), where, sentence, before, after, spot, old_spot, cannot_tell, subject)
+    return Draft(
+        level, kind, (kind, *old.key, what), where, sentence, before, after, spot, old_spot, cannot_tell, subject
+    )
 
 
 # --- Questions ---
@@ -173,14 +186,15 @@ def _parameter(
     readers: tuple[Reader, Reader], old: Operation, before: Parameter, after: Parameter, subject: Subject
 ) -> Iterator[Draft]:
     what = f"{before.place} parameter {before.name}"
-    spots = (before.pointer, after.pointer)
     for level, kind, was, now, sentence in _parameter_facts(before, after, what):
+        key = "name" if kind == "renamed" else kind
+        spots = (_spot(readers[0], before.pointer, key), _spot(readers[1], after.pointer, key))
         yield _plain(level, f"parameter.{kind}", old, what, sentence, subject, was, now, spots=spots)
     logical = (*old.key, "parameter", before.key)
     place = _Place(readers, "request", f"The {what}", f"{old.name}: {what}", logical, subject)
     yield from _schemas(place, before.node, after.node)
     if not after.required:
-        yield from _default(place, before.node, after.node, spots)
+        yield from _default(place, before.node, after.node, (before.pointer, after.pointer))
 
 
 def _parameter_facts(before: Parameter, after: Parameter, what: str) -> Iterator[tuple[Level, str, Any, Any, str]]:
@@ -247,7 +261,9 @@ def _body(readers: tuple[Reader, Reader], old: Operation, new: Operation) -> Ite
         yield _plain(level, "body.added", old, what, sentence, subject, spots=("", after.content.pointer))
     elif before is not None and after is None:
         spots = (before.content.pointer, "")
-        yield _plain(Level.BREAKING, "body.removed", old, what, "The body of the request is gone.", subject, spots=spots)
+        yield _plain(
+            Level.BREAKING, "body.removed", old, what, "The body of the request is gone.", subject, spots=spots
+        )
     elif before is not None and after is not None:
         yield from _bodies(readers, old, new, before, after)
 
@@ -261,9 +277,7 @@ def _bodies(
     if before.required != after.required:
         level = Level.BREAKING if after.required else Level.COMPATIBLE
         sentence = f"The body of a request {'must be sent now' if after.required else 'may be left out now'}."
-        yield _plain(
-            level, "body.required", old, what, sentence, subject, before.required, after.required, spots=spots
-        )
+        yield _plain(level, "body.required", old, what, sentence, subject, before.required, after.required, spots=spots)
     yield from _media(old, what, before.content, after.content, subject)
     for media, node in before.content.media.items():
         other = _covering(media, after.content)
@@ -388,7 +402,9 @@ def _media(old: Operation, what: str, before: Content, after: Content, subject: 
     for media in before.media:
         if _covering(media, after) is None:
             sentence = f"The {what} is no longer {media}."
-            yield _plain(Level.BREAKING, "media.removed", old, f"{what}, {media}", sentence, subject, media, spots=spots)
+            yield _plain(
+                Level.BREAKING, "media.removed", old, f"{what}, {media}", sentence, subject, media, spots=spots
+            )
     for media in after.media:
         if _covering(media, before) is None:
             sentence = f"The {what} may also be {media} now."
@@ -411,8 +427,10 @@ def _schemas(place: _Place, old: Node, new: Node) -> Iterator[Draft]:
     forward = problems(small, large, mode)
     yield from (_draft(place, problem, Level.BREAKING, old_is_small=place.side == "request") for problem in forward)
     told = {(problem.path, problem.keyword) for problem in forward}
-    replaced = [problem.path for problem in forward if problem.keyword in {"type", "enum", "anyOf", "oneOf", "properties"}]
-    for problem in problems(large, small, mode):
+    replaced = [
+        problem.path for problem in forward if problem.keyword in {"type", "enum", "anyOf", "oneOf", "properties"}
+    ]
+    for problem in problems(large, small, replace(mode, closing=True)):
         beside = any(problem.path[: len(path)] == path for path in replaced)
         if not beside and (problem.path, problem.keyword) not in told:
             yield _draft(place, problem, Level.COMPATIBLE, old_is_small=place.side != "request")
@@ -424,8 +442,8 @@ def _draft(place: _Place, problem: Problem, level: Level, *, old_is_small: bool)
     inner = path_text(problem.path)
     body = "request" if place.side == "request" else place.thing.partition(" ")[2]
     thing = f"{place.member} {inner} of the {body}" if inner else place.thing
-    name = "required" if problem.keyword == "required" else problem.keyword
-    gone = name == "required" and level is Level.BREAKING and place.side == "answer" and not new_pointer
+    name = problem.keyword
+    gone = problem.why == GONE and place.side == "answer" and level is Level.BREAKING
     sentence = schema_sentence(place.side, thing, name, old, new, gone=gone)
     subject = place.subject
     return Draft(
@@ -433,7 +451,12 @@ def _draft(place: _Place, problem: Problem, level: Level, *, old_is_small: bool)
         f"{subject.part}.{name}",
         (*place.logical, *problem.path, name),
         f"{place.where}{', ' if inner else ''}{inner}",
-        sentence + (f" Whether that breaks anything cannot be told: {problem.why}." if problem.cannot and level is Level.BREAKING else ""),
+        sentence
+        + (
+            f" Whether that breaks anything cannot be told: {problem.why}."
+            if problem.cannot and level is Level.BREAKING
+            else ""
+        ),
         old,
         new,
         _spot(place.readers[1], new_pointer, name),

@@ -45,10 +45,11 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A change, its pointer into the old document, and what it is about."""
+    """A change, its pointer into the old document, its logical place, and what it is about."""
 
     change: Change
     old_spot: str
+    logical: tuple[str | int, ...]
     subject: Subject
 
 
@@ -57,7 +58,7 @@ def merged(drafts: Iterable[Draft]) -> list[Found]:
     same: dict[Any, list[Draft]] = {}
     for draft in drafts:
         place = (draft.spot, draft.old_spot) if draft.spot or draft.old_spot else draft.logical
-        same.setdefault((place, draft.kind), []).append(draft)
+        same.setdefault((place, draft.kind, draft.subject.path[-2:]), []).append(draft)
     return [_change(sorted(group, key=lambda draft: (-draft.level, str(draft.logical)))) for group in same.values()]
 
 
@@ -76,4 +77,4 @@ def _change(group: list[Draft]) -> Found:
         cannot_tell=first.cannot_tell,
         operations=tuple(sorted(names)),
     )
-    return Found(change, first.old_spot, first.subject)
+    return Found(change, first.old_spot, first.logical, first.subject)

@@ -6,12 +6,12 @@ import datetime as dt
 import ipaddress
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any, Final
 
 from ..upstream.canonical import canonical
-from .schema import Facts, Group, Node, Spot, compiled, type_of
+from .schema import Facts, Group, Node, compiled, type_of
 
 _DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
@@ -40,7 +40,7 @@ def accepts(node: Node, value: Any, side: str = "") -> bool | None:
         case _:
             found = _object(node, facts, value, side)
     parts = [found, *(_group(node, group, value, side) for group in facts.groups)]
-    parts += [_opposite(accepts(_single(node, spot), value, side)) for spot in facts.nots]
+    parts += [_opposite(accepts(node.alone(spot), value, side)) for spot in facts.nots]
     return _all([*parts, None if facts.opaque else True])
 
 
@@ -60,12 +60,8 @@ def _opposite(found: bool | None) -> bool | None:
     return None if found is None else not found
 
 
-def _single(node: Node, spot: Spot) -> Node:
-    return Node(node.reader, tuple(node.reader.spread(spot)))
-
-
 def _group(node: Node, group: Group, value: Any, side: str) -> bool | None:
-    found = [accepts(_single(node, branch), value, side) for branch in group.branches]
+    found = [accepts(node.alone(branch), value, side) for branch in group.branches]
     sure, unsure = found.count(True), found.count(None)
     if group.kind == "anyOf":
         return True if sure else None if unsure else False
@@ -89,7 +85,7 @@ def fits(name: str, value: str) -> bool | None:
     patterns = {"date-time": _DATE_TIME, "email": _EMAIL, "uri": _URI}
     if name in patterns and not patterns[name].fullmatch(value):
         return False
-    readers = {
+    readers: dict[str, Callable[[str], object]] = {
         "date-time": dt.datetime.fromisoformat,
         "date": dt.date.fromisoformat,
         "uuid": uuid.UUID,

@@ -10,6 +10,9 @@ from .instance import hidden
 from .problem import Check, Problem, beneath
 from .schema import Node
 
+GONE = "it is not there any more"
+"""Why a required member stands against a subset: the small side does not have it at all."""
+
 
 def array_problems(check: Check, small: Node, large: Node) -> list[Problem]:
     """What stands against the arrays of one node being arrays of another."""
@@ -19,7 +22,9 @@ def array_problems(check: Check, small: Node, large: Node) -> list[Problem]:
     if empty(small.item(small.prefix)) and (most is None or most > small.prefix):
         most = small.prefix  # a closed tuple
     if a.min_items < b.min_items:
-        found.append(_problem("minItems", small, large, a.min_items or None, b.min_items, "fewer items are not allowed"))
+        found.append(
+            _problem("minItems", small, large, a.min_items or None, b.min_items, "fewer items are not allowed")
+        )
     if b.max_items is not None and (most is None or most > b.max_items):
         found.append(_problem("maxItems", small, large, a.max_items, b.max_items, "more items are not allowed"))
     if b.unique and not a.unique and (most is None or most > 1):
@@ -48,27 +53,44 @@ def _member(check: Check, small: Node, large: Node, name: str) -> list[Problem]:
         sent = side == "request" and name in small.names and not hidden(mine, side)
         return [_problem("readOnly", mine, theirs, None, True, "it may no longer be sent")] if sent else []
     if hidden(mine, side):
-        return [_problem("required", mine, theirs, False, True, "it is never there")] if needed else []
+        return [_problem("required", small, large, False, True, GONE)] if needed else []
     found = []
     if needed and name not in small.facts.required:
-        found.append(_problem("required", mine, theirs, False, True, "it may be missing"))
-    known, wanted = name in small.names, name in large.names
-    if tolerant and wanted and not known and not _limits_others(small):
-        return found  # what is no longer named is no longer sent
+        why = "it may be missing" if name in small.names else GONE
+        found.append(_problem("required", small, large, False, True, why))
+    known, wanted = name in small.names or name in small.facts.required, name in large.names
+    if side and wanted and not known and not _limits_others(small):
+        return found  # what is not named is not sent
     if tolerant and known and not wanted and (not _limits_others(large) or empty(large.others())):
         return found  # a reader that does not know it ignores it
-    if known and not wanted and side == "request":
-        return found + _unknown(mine, theirs)
+    if side == "request" and known and not wanted and empty(theirs) and not empty(mine):
+        return [*found, _problem("properties", mine, theirs, True, None, "it is refused")]
     return found + check.run(mine, theirs)
 
 
-def _unknown(mine: Node, theirs: Node) -> list[Problem]:
-    """A member that the other side of a request does not name: refused for certain, or nobody knows what becomes of it."""
-    if empty(mine):
+def unknown_members(small: Node, large: Node) -> list[Problem]:
+    """Members of a request that its reader names nowhere: what becomes of them nobody knows."""
+    if _limits_others(large) or "object" not in small.facts.types & large.facts.types:
         return []
-    refused = empty(theirs)
-    why = "it is refused" if refused else "it is not known, and may be refused or ignored"
-    return [_problem("properties", mine, theirs, True, None, why, cannot=not refused)]
+    why = "it is not known, and may be refused or ignored"
+    told = _all_names(large)
+    return [
+        problem
+        for name, node in _all_names(small).items()
+        if name not in told and not hidden(node, "request") and not empty(node)
+        for problem in beneath(
+            ("properties", name), [_problem("properties", node, large, True, None, why, cannot=True)]
+        )
+    ]
+
+
+def _all_names(node: Node, depth: int = 4) -> dict[str, Node]:
+    """Every member that a node names, in its choices as well."""
+    found = {name: node.member(name) for name in node.names}
+    for group in node.facts.groups if depth else ():
+        for spot in group.branches:
+            found = {**_all_names(node.alone(spot), depth - 1), **found}
+    return found
 
 
 def _limits_others(node: Node) -> bool:
@@ -88,7 +110,7 @@ def _unnamed(check: Check, small: Node, large: Node) -> list[Problem]:
         found += inner
     one, other = small.others(), large.others()
     if empty(other) and not empty(one):
-        if not check.mode.tolerant:
+        if check.mode.closing or not check.mode.tolerant:
             why = "members that are not named are refused"
             found.append(_problem("additionalProperties", small, large, None, False, why))
         return found
@@ -104,7 +126,9 @@ def _counts(small: Node, large: Node) -> list[Problem]:
     found = []
     least = max(a.min_properties, len(a.required))
     if least < b.min_properties:
-        found.append(_problem("minProperties", small, large, least or None, b.min_properties, "fewer members are not allowed"))
+        found.append(
+            _problem("minProperties", small, large, least or None, b.min_properties, "fewer members are not allowed")
+        )
     most = a.max_properties
     if empty(small.others()) and not any(shape.patterns for shape in a.shapes):
         most = len(small.names) if most is None else min(most, len(small.names))

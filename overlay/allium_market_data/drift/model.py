@@ -139,7 +139,9 @@ class Judgement:
 def ordered(changes: Iterable[Change]) -> tuple[Change, ...]:
     """Each change once, the worst first, then by where it stands."""
     once = {change.fingerprint: change for change in changes}
-    return tuple(sorted(once.values(), key=lambda change: (-change.level, change.where, change.kind, change.fingerprint)))
+    return tuple(
+        sorted(once.values(), key=lambda change: (-change.level, change.where, change.kind, change.fingerprint))
+    )
 
 
 def _plain(value: Any) -> Any:

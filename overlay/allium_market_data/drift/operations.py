@@ -83,6 +83,7 @@ class Operation:
     servers: tuple[Mapping[str, Any], ...]
     servers_pointer: str
     security_pointer: str
+    reader: Reader
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -131,6 +132,7 @@ def _operation(
         servers=tuple(_mappings(servers or [{"url": "/"}], servers_pointer)),
         servers_pointer=servers_pointer,
         security_pointer=security_pointer,
+        reader=reader,
         extra={"callbacks": raw["callbacks"]} if "callbacks" in raw else {},
     )
 
@@ -166,7 +168,9 @@ def _parameter(reader: Reader, raw: dict[str, Any], pointer: str, positions: Map
     style = str(raw.get("style", _STYLES.get(place, "form")))
     explode = raw.get("explode", style == "form") is True
     required = raw.get("required", False) is True
-    return Parameter(f"{place}:{same}", name, place, required, style, explode, _schema(reader, raw, pointer), raw, pointer)
+    return Parameter(
+        f"{place}:{same}", name, place, required, style, explode, _schema(reader, raw, pointer), raw, pointer
+    )
 
 
 def _schema(reader: Reader, raw: Mapping[str, Any], pointer: str) -> Node:
@@ -179,9 +183,12 @@ def _schema(reader: Reader, raw: Mapping[str, Any], pointer: str) -> Node:
 
 def _content(reader: Reader, raw: Mapping[str, Any], pointer: str) -> Content:
     place = join(pointer, "content")
-    stated = {_media(name): (name, mapping(value, place)) for name, value in mapping(raw.get("content", {}), place).items()}
+    stated = {
+        _media(name): (name, mapping(value, place)) for name, value in mapping(raw.get("content", {}), place).items()
+    }
     media = {
-        key: reader.node(value.get("schema", True), join(place, name, "schema")) for key, (name, value) in stated.items()
+        key: reader.node(value.get("schema", True), join(place, name, "schema"))
+        for key, (name, value) in stated.items()
     }
     return Content(place, media, {key: value for key, (_, value) in stated.items()})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from .schema import Node
 
@@ -13,14 +13,20 @@ from .schema import Node
 class Mode:
     """How strictly two schemas are compared.
 
-    ``side`` is ``request`` or ``answer``, so that readOnly and writeOnly members count where they are; "" for neither.
-    ``tolerant``: the reader of an answer ignores members that it does not know, and a member that is no longer named is
+    ``side`` is ``request`` or ``answer``, so that readOnly and writeOnly members count where they are, and what is not
+    named is not sent; "" for neither. ``tolerant``: the reader of an answer ignores members that it does not know, and a member that is no longer named is
     no longer sent. ``lenient``: the branches of a ``oneOf`` are taken to exclude each other, as their authors mean it.
+    ``closing``: that other members are refused counts, even where a tolerant reader would not mind.
     """
 
     side: str = ""
     tolerant: bool = False
     lenient: bool = False
+    closing: bool = False
+
+
+STRICT: Final = Mode()
+"""Nothing is taken for granted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ this project cannot reason about stays as it is written, in ``Facts.opaque``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -23,15 +23,16 @@ ALL_TYPES: Final = frozenset({"null", "boolean", "object", "array", "string", "i
 """The types of JSON, numbers in two parts: ``integer`` holds 1 and 1.0, ``fraction`` every other number."""
 
 ANNOTATIONS: Final = frozenset(
-    "title description example examples default deprecated readOnly writeOnly externalDocs xml $comment $schema $id "
-    "$anchor $defs definitions contentEncoding contentMediaType contentSchema discriminator".split()  # noqa: SIM905
+    "title description example examples default deprecated readOnly writeOnly externalDocs xml "  # noqa: SIM905
+    "$comment $schema $id $anchor $defs definitions contentEncoding contentMediaType contentSchema discriminator".split()
 )
 """Keywords that allow and refuse nothing."""
 
 _OPAQUE: Final = frozenset(
-    "contains minContains maxContains propertyNames dependentRequired dependentSchemas dependencies unevaluatedItems "
-    "if then else $dynamicRef $recursiveRef $dynamicAnchor".split()  # noqa: SIM905
+    "contains minContains maxContains propertyNames dependentRequired dependentSchemas dependencies "  # noqa: SIM905
+    "unevaluatedItems if then else $dynamicRef $recursiveRef $dynamicAnchor".split()
 )
+_PYTHON: Final = ((bool, "boolean"), (int, "integer"), (str, "string"), (list, "array"), (type(None), "null"))
 _WHOLE: Final = {"int32": 2**31, "int64": 2**63}
 _TYPES: Final = {"number": {"integer", "fraction"}} | {name: {name} for name in ALL_TYPES - {"fraction"}}
 
@@ -130,9 +131,9 @@ class Reader:
             raise SpecError(pointer, f"refers to {reference}, which is not there") from None
 
     def spread(self, spot: Spot, seen: frozenset[tuple[str, str]] = frozenset()) -> Iterator[Spot]:
-        """A schema, what it refers to, and the members of its ``allOf``, each once."""
+        """A schema, what it refers to, and the members of its ``allOf``."""
         if spot.key in seen:
-            return
+            raise SpecError(spot.pointer, "a schema that refers back to itself, with nothing in between")
         if isinstance(spot.value, bool):
             yield spot
             return
@@ -185,6 +186,7 @@ class Node:
         self.reader = reader
         self.spots = spots
         self.skip = skip
+        self._inner: dict[Any, Node] = {}
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -193,8 +195,9 @@ class Node:
 
     @property
     def pointer(self) -> str:
-        """Where the first of its schemas stands."""
-        return self.spots[0].pointer if self.spots else ""
+        """Where the first of its schemas that says anything stands; "" where none does."""
+        saying = [spot for spot in self.spots if spot.value != {}] or self.spots
+        return saying[0].pointer if saying else ""
 
     @cached_property
     def facts(self) -> Facts:
@@ -210,7 +213,9 @@ class Node:
 
     def note(self, key: str, default: Any = None) -> Any:
         """An annotation: that of the first schema that has it."""
-        return next((spot.value[key] for spot in self.spots if isinstance(spot.value, dict) and key in spot.value), default)
+        return next(
+            (spot.value[key] for spot in self.spots if isinstance(spot.value, dict) and key in spot.value), default
+        )
 
     def marked(self, key: str) -> bool:
         """Whether any of its schemas sets a flag such as ``readOnly``."""
@@ -223,29 +228,33 @@ class Node:
 
     def member(self, name: str) -> Node:
         """What is said about a member of an object."""
-        found: list[Spot] = []
+        return self._of(("member", name), lambda: self._member(name))
+
+    def _member(self, name: str) -> Iterator[Spot]:
         for shape in self.facts.shapes:
             mine = [shape.properties[name]] if name in shape.properties else []
             mine += [spot for pattern, spot in shape.patterns.items() if matches(pattern, name)]
             if not mine and shape.others is not None and name not in shape.known:
                 mine.append(shape.others)
-            found += mine
-        return self._of(found)
+            yield from mine
 
     def others(self) -> Node:
         """What is said about a member that no schema names, by name or by pattern."""
-        return self._of([shape.others for shape in self.facts.shapes if shape.others is not None])
+        return self._of("others", lambda: (shape.others for shape in self.facts.shapes if shape.others is not None))
 
     def matching(self, pattern: str) -> Node:
         """What is said about a member whose name matches a pattern and is not named."""
         spots = [shape.patterns.get(pattern, shape.others) for shape in self.facts.shapes]
-        return self._of([spot for spot in spots if spot is not None])
+        return self._of(("matching", pattern), lambda: (spot for spot in spots if spot is not None))
 
     def item(self, at: int) -> Node:
         """What is said about the item of an array at an index."""
-        return self._of(
-            [spot for first, rest in self.facts.arrays if (spot := first[at] if at < len(first) else rest) is not None]
-        )
+        stated = [first[at] if at < len(first) else rest for first, rest in self.facts.arrays]
+        return self._of(("item", min(at, self.prefix)), lambda: (spot for spot in stated if spot is not None))
+
+    def alone(self, spot: Spot) -> Node:
+        """The node of one schema out of a choice or a ``not`` of this one."""
+        return self._of(spot.key, lambda: (spot,))
 
     @property
     def prefix(self) -> int:
@@ -263,8 +272,11 @@ class Node:
         spot = Spot({"type": wanted}, self.pointer, "types " + " ".join(wanted))
         return Node(self.reader, (*self.spots, spot), self.skip)
 
-    def _of(self, spots: list[Spot]) -> Node:
-        return Node(self.reader, tuple(made for spot in spots for made in self.reader.spread(spot)))
+    def _of(self, key: Any, spots: Callable[[], Iterable[Spot]]) -> Node:
+        """An inner node, made once: its facts are worked out when they are first asked for."""
+        if key not in self._inner:
+            self._inner[key] = Node(self.reader, tuple(one for spot in spots() for one in self.reader.spread(spot)))
+        return self._inner[key]
 
 
 def mapping(value: Any, pointer: str) -> dict[str, Any]:
@@ -283,20 +295,9 @@ def sequence(value: Any, pointer: str) -> list[Any]:
 
 def type_of(value: Any) -> str:
     """The type of a JSON value, as in `ALL_TYPES`."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "boolean"
-        case int():
-            return "integer"
-        case float():
-            return "integer" if value.is_integer() else "fraction"
-        case str():
-            return "string"
-        case list():
-            return "array"
-    return "object"
+    if isinstance(value, float):
+        return "integer" if value.is_integer() else "fraction"
+    return next((name for kind, name in _PYTHON if isinstance(value, kind)), "object")
 
 
 @lru_cache(1024)
@@ -459,7 +460,9 @@ def _settle(facts: Facts) -> None:
     for name in facts.formats & _WHOLE.keys():
         low, high = (Fraction(-_WHOLE[name]), False), (Fraction(_WHOLE[name] - 1), False)
         facts.lower = low if facts.lower is None else max(facts.lower, low)
-        facts.upper = high if facts.upper is None else min(facts.upper, high, key=lambda limit: (limit[0], not limit[1]))
+        facts.upper = (
+            high if facts.upper is None else min(facts.upper, high, key=lambda limit: (limit[0], not limit[1]))
+        )
     facts.formats -= _WHOLE.keys()
     if facts.lower is not None:
         value, strict = facts.lower

@@ -57,25 +57,23 @@ def listed(values: Sequence[Any]) -> str:
 
 def schema_sentence(side: str, thing: str, keyword: str, old: Any, new: Any, *, gone: bool = False) -> str:
     """What a keyword of a schema says now; ``side`` is ``request`` or ``answer``, ``thing`` names the value."""
+    if keyword in _NOUNS:
+        return f"The {_NOUNS[keyword]} of {_inner(thing)} was {said(old)}, and is {said(new)} now."
     if keyword == "type":
         return f"{thing} was {_types(old)}, and is {_types(new)} now."
     if keyword == "enum":
         return _enum(thing, old, new)
     if keyword == "required":
         return _required(side, thing, old, gone=gone)
-    if keyword in _NOUNS:
-        return f"The {_NOUNS[keyword]} of {_inner(thing)} was {said(old)}, and is {said(new)} now."
-    if keyword == "uniqueItems":
-        return f"{thing} {'may hold equal items now' if old else 'may no longer hold equal items'}."
-    if keyword == "additionalProperties":
-        return f"{thing} may {'no longer ' if new is False else ''}have members that are not named."
-    if keyword == "properties":
-        return f"{thing} {'is no longer known' if old else 'is new'}."
-    if keyword == "readOnly":
-        return f"{thing} {'may no longer be sent' if new else 'may be sent now'}."
-    if keyword in {"anyOf", "oneOf"}:
-        return f"The forms that {_inner(thing)} may have are others now."
-    return f"{thing} is described by other conditions now ({keyword})."
+    others = {
+        "uniqueItems": f"{thing} {'may hold equal items now' if old else 'may no longer hold equal items'}.",
+        "additionalProperties": f"{thing} may {'no longer ' if new is False else ''}have members that are not named.",
+        "properties": f"{thing} {'is no longer known' if old else 'is new'}.",
+        "readOnly": f"{thing} {'may no longer be sent' if new else 'may be sent now'}.",
+        "anyOf": f"The forms that {_inner(thing)} may have are others now.",
+        "oneOf": f"The forms that {_inner(thing)} may have are others now.",
+    }
+    return others.get(keyword, f"{thing} is described by other conditions now ({keyword}).")
 
 
 def _inner(thing: str) -> str:

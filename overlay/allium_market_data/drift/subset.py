@@ -14,8 +14,8 @@ from typing import Any, Final, TypeAlias
 from ..upstream.canonical import canonical, join
 from .empty import disjoint, empty
 from .instance import accepts
-from .members import array_problems, object_problems
-from .problem import Check, Mode, Problem, beneath
+from .members import array_problems, object_problems, unknown_members
+from .problem import STRICT, Check, Mode, Problem
 from .schema import Facts, Group, Node
 
 _FINITE: Final = 1000
@@ -47,7 +47,7 @@ class CannotTell:
 Answer: TypeAlias = Yes | No | CannotTell
 
 
-def subset(small: Node, large: Node, mode: Mode = Mode()) -> Answer:
+def subset(small: Node, large: Node, mode: Mode = STRICT) -> Answer:
     """Whether every value that ``small`` allows is allowed by ``large``."""
     found = problems(small, large, mode)
     sure = [problem for problem in found if not problem.cannot]
@@ -57,7 +57,7 @@ def subset(small: Node, large: Node, mode: Mode = Mode()) -> Answer:
     return (No if sure else CannotTell)(join("", *first.path, first.keyword), first.why)
 
 
-def problems(small: Node, large: Node, mode: Mode = Mode()) -> list[Problem]:
+def problems(small: Node, large: Node, mode: Mode = STRICT) -> list[Problem]:
     """Everything that stands against it, each place once."""
     return _once(_Check(mode).run(small, large))
 
@@ -78,6 +78,7 @@ class _Check(Check):
         super().__init__(mode)
         self._open: set[Any] = set()
         self._done: dict[Any, list[Problem]] = {}
+        self._parts: set[Any] = set()
         self._assumed = 0
         self._steps = 0
 
@@ -105,9 +106,14 @@ class _Check(Check):
         facts = small.facts
         if facts.enum is not None or facts.types <= {"null", "boolean"}:
             return _values(small, large, _finite(facts) or [])
-        large = _without_equal_groups(small, large)
-        if facts.groups:
-            group = facts.groups[0]
+        whole = not (small.skip or large.skip or large.key in self._parts)
+        found = unknown_members(small, large) if self.mode.side == "request" and whole else []
+        return found + self._chosen(small, _without_equal_groups(small, large))
+
+    def _chosen(self, small: Node, large: Node) -> list[Problem]:
+        """The comparison with the choices made: every one of the small side, some one of the large side."""
+        if small.facts.groups:
+            group = small.facts.groups[0]
             return [
                 problem for at in range(len(group.branches)) for problem in self.run(small.choose(group, at), large)
             ]
@@ -119,7 +125,8 @@ class _Check(Check):
 
     def _into(self, small: Node, large: Node, group: Group) -> list[Problem]:
         """Whether the small node fits into one branch of a choice, or each of its types into one of its own."""
-        branches = [large.reader.node(spot.value, spot.pointer) for spot in group.branches]
+        branches = [large.alone(spot) for spot in group.branches]
+        self._parts |= {branch.key for branch in branches}
         tried = [self.run(small, branch) for branch in branches]
         fitting = [at for at, found in enumerate(tried) if not found]
         if fitting and (group.kind == "anyOf" or self.mode.lenient or _only(small, branches, fitting)):
@@ -200,16 +207,14 @@ def _said(node: Node, group: Group) -> tuple[str, tuple[str, ...]]:
 
 
 def _only(small: Node, branches: list[Node], fitting: list[int]) -> bool:
-    return any(
-        all(disjoint(small, branch) for at, branch in enumerate(branches) if at != chosen) for chosen in fitting
-    )
+    return any(all(disjoint(small, branch) for at, branch in enumerate(branches) if at != chosen) for chosen in fitting)
 
 
 def _finite(facts: Facts) -> list[Any] | None:
     """All values of a node that has few of them, or None."""
     if facts.enum is not None:
         return [*facts.enum.values()]
-    if not facts.types <= {"null", "boolean", "integer"} or facts.groups:
+    if not facts.types <= {"null", "boolean", "integer"}:
         return None
     values: list[Any] = [None] if "null" in facts.types else []
     values += [False, True] if "boolean" in facts.types else []
@@ -229,19 +234,21 @@ def _values(small: Node, large: Node, values: list[Any]) -> list[Problem]:
     unsure = [value for value, found in judged if found is None and not known]
     if not refused and not unsure:
         return []
-    if refused and not set(map(_kind, refused)) & {*b.types, "any"} and a.enum is None:
+    if refused and a.types.isdisjoint(b.types):
         return [_problem("type", small, large, _type_list(a), _type_list(b), f"{_types(a.types)} is not allowed")]
     shown = ", ".join(canonical(value) for value in (refused or unsure)[:5])
     theirs = None if b.enum is None else [*b.enum.values()]
     return [
         _problem(
-            "enum", small, large, values if a.enum is not None else None, theirs, f"{shown} is not allowed", cannot=not refused
+            "enum",
+            small,
+            large,
+            values if a.enum is not None else None,
+            theirs,
+            f"{shown} is not allowed",
+            cannot=not refused,
         )
     ]
-
-
-def _kind(value: Any) -> str:
-    return "null" if value is None else "boolean" if isinstance(value, bool) else "any"
 
 
 def _types(types: Iterable[str]) -> str:
@@ -271,11 +278,13 @@ def _numbers(small: Node, large: Node) -> list[Problem]:
     a, b = small.facts, large.facts
     found = []
     if b.lower is not None and (a.lower is None or a.lower < b.lower):
-        found.append(_problem("minimum", small, large, _limit(a.lower), _limit(b.lower), "smaller numbers are not allowed"))
-    if b.upper is not None and (
-        a.upper is None or (a.upper[0], not a.upper[1]) > (b.upper[0], not b.upper[1])
-    ):
-        found.append(_problem("maximum", small, large, _limit(a.upper), _limit(b.upper), "larger numbers are not allowed"))
+        found.append(
+            _problem("minimum", small, large, _limit(a.lower), _limit(b.lower), "smaller numbers are not allowed")
+        )
+    if b.upper is not None and (a.upper is None or (a.upper[0], not a.upper[1]) > (b.upper[0], not b.upper[1])):
+        found.append(
+            _problem("maximum", small, large, _limit(a.upper), _limit(b.upper), "larger numbers are not allowed")
+        )
     whole = "fraction" not in a.types
     for step in sorted(b.multiples):
         held = any((mine / step).denominator == 1 for mine in {*a.multiples, *({Fraction(1)} if whole else ())} if step)
@@ -302,7 +311,9 @@ def _strings(small: Node, large: Node) -> list[Problem]:
     a, b = small.facts, large.facts
     found = []
     if a.min_length < b.min_length:
-        found.append(_problem("minLength", small, large, a.min_length or None, b.min_length, "shorter texts are not allowed"))
+        found.append(
+            _problem("minLength", small, large, a.min_length or None, b.min_length, "shorter texts are not allowed")
+        )
     if b.max_length is not None and (a.max_length is None or a.max_length > b.max_length):
         found.append(_problem("maxLength", small, large, a.max_length, b.max_length, "longer texts are not allowed"))
     for pattern in sorted(b.patterns - a.patterns):
@@ -320,6 +331,3 @@ def _opaque(small: Node, large: Node) -> list[Problem]:
         for key, value in sorted(b.items())
         if a.get(key) != value
     ]
-
-
-__all__ = ["Answer", "CannotTell", "Mode", "No", "Problem", "Yes", "beneath", "problems", "subset"]

@@ -13,6 +13,7 @@ from typing import Any, Final
 from ..upstream.canonical import canonical, join, same
 from .access import scheme
 from .draft import Draft, Subject
+from .instance import hidden
 from .model import Level
 from .operations import Answer, Content, Operation, Parameter
 from .schema import Node, Reader
@@ -40,7 +41,7 @@ def texts(reader: Reader, operations: Mapping[tuple[str, str], Operation]) -> Te
     """Every annotation that an operation or the document as a whole has, by logical place."""
     found = [*_document_texts(reader)]
     for operation in operations.values():
-        found += _operation_texts(reader, operation)
+        found += _operation_texts(operation)
     return {text.place: text for text in found}
 
 
@@ -69,6 +70,7 @@ def wording(
             now.value if now else None,
             now.pointer if now else "",
             was.pointer if was else "",
+            subject=Subject(before.get(tuple(place[:2])), after.get(tuple(place[:2])), "words"),  # type: ignore[arg-type]
         )
 
 
@@ -101,7 +103,7 @@ def _document_texts(reader: Reader) -> Iterator[Text]:
             yield from _of(server, ("description",), ("server", url), join("/servers", at), f"the server {url}")
 
 
-def _operation_texts(reader: Reader, operation: Operation) -> Iterator[Text]:
+def _operation_texts(operation: Operation) -> Iterator[Text]:
     key = operation.key
     yield from _of(operation.raw, _KEYS, key, operation.pointer, operation.name)
     for parameter in operation.parameters.values():
@@ -117,7 +119,11 @@ def _operation_texts(reader: Reader, operation: Operation) -> Iterator[Text]:
         for name in requirement:
             pointer = join("/components/securitySchemes", name)
             yield from _of(
-                scheme(reader, name), ("description", "bearerFormat"), ("scheme", name), pointer, f"the scheme {name}"
+                scheme(operation.reader, name),
+                ("description", "bearerFormat"),
+                ("scheme", name),
+                pointer,
+                f"the scheme {name}",
             )
 
 
@@ -135,7 +141,9 @@ def _answer_texts(answer: Answer, place: tuple[str | int, ...], where: str) -> I
 
 def _content_texts(content: Content, place: tuple[str | int, ...], where: str) -> Iterator[Text]:
     for media, node in content.media.items():
-        yield from _of(content.raw[media], ("example", "examples"), (*place, media), join(content.pointer, media), where)
+        yield from _of(
+            content.raw[media], ("example", "examples"), (*place, media), join(content.pointer, media), where
+        )
         yield from _schema_texts(node, (*place, media, "schema"), where)
 
 
@@ -180,42 +188,61 @@ def _name(branch: Node, at: int) -> str:
     return str(branch.note("title") or canonical(stated)[:200] or at)
 
 
-def additions(
-    old: Node, new: Node, logical: tuple[str | int, ...], where: str, subject: Subject
-) -> Iterator[Draft]:
-    """Members of an answer that only one side names, where nothing forces a reader to know or to miss them."""
-    before, after = dict(members(old)), dict(members(new))
-    for path, node in after.items():
-        if path not in before and path[-2:-1] == ("properties",) and path[:-2] in before and _named(path, new):
-            text = path_text(path)
+def paired(old: Node, new: Node) -> Iterator[tuple[tuple[str | int, ...], Node, Node]]:
+    """Two schemas and all that both describe beneath them, with the way there; a recursion is gone into once."""
+    todo: list[tuple[tuple[str | int, ...], Node, Node]] = [((), old, new)]
+    seen = set()
+    while todo:
+        path, one, other = todo.pop()
+        if (one.key, other.key) in seen:
+            continue
+        seen.add((one.key, other.key))
+        yield path, one, other
+        names = [name for name in one.names if name in other.names]
+        todo += [((*path, "properties", name), one.member(name), other.member(name)) for name in names]
+        prefix = min(one.prefix, other.prefix)
+        todo += [((*path, "prefixItems", at), one.item(at), other.item(at)) for at in range(prefix)]
+        todo.append(((*path, "items"), one.item(one.prefix), other.item(other.prefix)))
+        todo.append(((*path, "additionalProperties"), one.others(), other.others()))
+        for name, before in _branches(one).items():
+            if name in _branches(other):
+                todo.append(((*path, *name), before, _branches(other)[name]))
+
+
+def _branches(node: Node) -> dict[tuple[str, str], Node]:
+    alone = [
+        (group.kind, at, node.alone(spot)) for group in node.facts.groups for at, spot in enumerate(group.branches)
+    ]
+    return {(kind, _name(branch, at)): branch for kind, at, branch in alone}
+
+
+def additions(old: Node, new: Node, logical: tuple[str | int, ...], where: str, subject: Subject) -> Iterator[Draft]:
+    """Members of an answer that only one side sends, where nothing forces a reader to know or to miss them."""
+    for path, before, after in paired(old, new):
+        was, now = (_sent(node) for node in (before, after))
+        for name in [*now.keys() - was.keys(), *was.keys() - now.keys()]:
+            text = path_text((*path, "properties", name))
+            if name in was and name in before.facts.required:
+                continue  # that is a break, and found as one
+            added = name in now
+            kind = "new-field" if added else "optional-field-gone"
+            told = "is new" if added else "could be missing before, and is gone"
             yield Draft(
                 Level.COMPATIBLE,
-                "answer.new-field",
-                (*logical, *path),
+                f"answer.{kind}",
+                (*logical, *path, "properties", name),
                 f"{where}, {text}",
-                f"The field {text} of {subject.part} {subject.name} is new.",
-                None,
-                text,
-                node.pointer,
-                subject=subject,
-            )
-    for path, node in before.items():
-        optional = path[-2:-1] == ("properties",) and path[:-2] in after and path not in after
-        if optional and path[-1] not in before[path[:-2]].facts.required:
-            text = path_text(path)
-            yield Draft(
-                Level.COMPATIBLE,
-                "answer.optional-field-gone",
-                (*logical, *path),
-                f"{where}, {text}",
-                f"The field {text} of {subject.part} {subject.name}, which could be missing before, is gone.",
-                text,
-                None,
-                after[path[:-2]].pointer,
-                node.pointer,
-                subject=subject,
+                f"The field {text} of the {subject.part} {subject.name} {told}.",
+                None if added else text,
+                text if added else None,
+                now[name].pointer if added else after.pointer,
+                "" if added else was[name].pointer,
+                subject=Subject(
+                    subject.old, subject.new, "answer", subject.name, subject.media, (*path, "properties", name)
+                ),
             )
 
 
-def _named(path: tuple[str | int, ...], node: Node) -> bool:
-    return bool(path)
+def _sent(node: Node) -> dict[str, Node]:
+    members = {name: node.member(name) for name in node.names}
+    return {name: member for name, member in members.items() if not hidden(member, "answer")}

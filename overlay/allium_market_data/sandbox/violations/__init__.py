@@ -50,8 +50,4 @@ def violating(names: Iterable[str]) -> Callable[[Samples, Reading, str], Endpoin
     return partial(ViolatingEndpoint, chosen) if chosen else Endpoint
 
 
-def violated(samples, names, reading, api_key):  # type: ignore  # noqa
-    from ..app import create_app
-    return create_app(samples, reading, api_key, violating(names))
-
 __all__ = ["GROUPS", "VIOLATIONS", "Violation", "violating"]

@@ -1,0 +1,93 @@
+"""The types that callers see. Nothing here runs: mypy reads it, and fails when a type changes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import assert_type
+
+from allium_market_data import (
+    INTERVALS,
+    AsyncMarketData,
+    FetchError,
+    Gap,
+    Interval,
+    MarketData,
+    OpenInterest,
+    OpenInterestSeries,
+    Plan,
+    Provenance,
+    RetryPolicy,
+    UsageError,
+    Window,
+    __version__,
+)
+
+
+def synchronous(start: datetime, interval: Interval, markets: Sequence[str]) -> None:
+    with MarketData("key", "https://api.example", timeout=5, max_rate=2.5, retry=RetryPolicy(attempts=2)) as client:
+        assert_type(client, MarketData)
+        assert_type(client.open_interest("m", interval="1h", start=start, end="2026-05-01"), OpenInterestSeries)
+        assert_type(
+            client.open_interest(markets, interval=interval, start=start, end=start), dict[str, OpenInterestSeries]
+        )
+        assert_type(client.open_interest(["m"], interval="1h", start="", end=""), dict[str, OpenInterestSeries])
+        rows = client.iter_open_interest("m", interval="1m", start=start, end=start)
+        assert_type(rows, Generator[OpenInterest, None, None])
+        assert_type(
+            client.iter_open_interest("m", interval="1m", start=start, end=start, by="row"),
+            Generator[OpenInterest, None, None],
+        )
+        pages = client.iter_open_interest("m", interval="1m", start=start, end=start, by="page")
+        assert_type(pages, Generator[OpenInterestSeries, None, None])
+        assert_type(client.plan(interval="1d", start=start, end=start), Plan)
+        client.open_interest("m", interval="2h", start=start, end=start)  # type: ignore[call-overload]
+        client.open_interest("m", interval="1h", start=5, end=start)  # type: ignore[call-overload]
+        client.open_interest("m", "1h", start, start)  # type: ignore[call-overload]
+        client.iter_open_interest("m", interval="1m", start=start, end=start, by="day")  # type: ignore[call-overload]
+        client.iter_open_interest(["m"], interval="1m", start=start, end=start)  # type: ignore[call-overload]
+
+
+async def asynchronous(start: datetime, markets: list[str]) -> None:
+    async with AsyncMarketData() as client:
+        assert_type(client, AsyncMarketData)
+        assert_type(await client.open_interest("m", interval="1h", start=start, end=start), OpenInterestSeries)
+        found = await client.open_interest(markets, interval="1h", start=start, end=start)
+        assert_type(found, dict[str, OpenInterestSeries])
+        rows = client.iter_open_interest("m", interval="1m", start=start, end=start)
+        assert_type(rows, AsyncGenerator[OpenInterest, None])
+        async for row in rows:
+            assert_type(row, OpenInterest)
+        pages = client.iter_open_interest("m", interval="1m", start=start, end=start, by="page")
+        assert_type(pages, AsyncGenerator[OpenInterestSeries, None])
+        assert_type(client.plan(interval="1d", start=start, end=start), Plan)
+
+
+def records(series: OpenInterestSeries, plan: Plan) -> None:
+    row = series[0]
+    assert_type(row, OpenInterest)
+    assert_type(row.ts, datetime)
+    assert_type(row.oi_base, Decimal)
+    assert_type(row.oi_quote_usd, Decimal)
+    assert_type(row.provisional, bool)
+    assert_type(series[1:5], OpenInterestSeries)
+    assert_type(list(series), list[OpenInterest])
+    assert_type(series.gaps(), list[Gap])
+    assert_type(series.provisional, tuple[OpenInterest, ...])
+    assert_type(series.provenance, Provenance)
+    assert_type(series.unknown_fields, Mapping[str, int])
+    assert_type(plan[0], Window)
+    assert_type(plan[1:], tuple[Window, ...])
+    assert_type(INTERVALS, tuple[Interval, ...])
+    assert_type(__version__, str)
+    row.oi_base = Decimal(1)  # type: ignore[misc]
+
+
+def failures(error: FetchError, wrong: UsageError) -> ValueError:
+    assert_type(error.market_id, str | None)
+    assert_type(error.window, Window | None)
+    assert_type(error.status, int | None)
+    assert_type(error.headers, Mapping[str, str])
+    assert_type(error.body, bytes)
+    return wrong
