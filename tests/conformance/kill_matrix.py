@@ -1,6 +1,7 @@
 """Shows that the suite catches every violation of the contract and passes every legal reading of it.
 
-    python tests/conformance/kill_matrix.py [--only NAME...] [--readings] [--schemathesis] [--output FILE] [--jobs N]
+    python tests/conformance/kill_matrix.py [--only NAME...] [--readings] [--schemathesis] [--output FILE] [--notes FILE]
+        [--jobs N]
 
 Prints a line a run and ends with 0 if every mutant is killed by a test of a clause that it violates and every reading
 passes. ``--output`` writes the table as Markdown; the committed one is ``KILL_MATRIX.md`` beside this file.
@@ -17,19 +18,21 @@ if __name__ == "__main__":
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, as_completed
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import combinations
-from typing import Final
+from typing import Final, TypeAlias
 
 from allium_market_data.sandbox.readings import READINGS
 from allium_market_data.sandbox.violations import GROUPS, VIOLATIONS, Violation
 from conformance.document import Document
+from conformance.kill_notes import Notes
 from conformance.kill_run import EXAMPLES, Job, Outcome, pool, run_schemathesis, run_suite, schemathesis_command
 
 _SEEDS_OF_CORRECT: Final = (1, 2, 3)
+Run: TypeAlias = Callable[[Job], Outcome | frozenset[str]]
 
 
 @dataclass
@@ -42,7 +45,6 @@ class Matrix:
     """What schemathesis finds in each mutant; None where it broke off."""
     correct: frozenset[str] = frozenset()
     """What it finds in the correct sandbox."""
-    seconds: float = 0.0
 
     def killers(self, name: str) -> list[str]:
         """The failed tests that are about a clause that this mutant violates."""
@@ -74,56 +76,61 @@ def mutant(name: str) -> Job:
     return Job(violations=(name,), until=frozenset(VIOLATIONS[name].clauses))
 
 
-def try_all(names: Sequence[str], *, readings: bool, schemathesis: bool, processes: int) -> Matrix:
-    """Try the mutants of these ``names``, and the legal readings."""
-    matrix = Matrix()
-    began = time.monotonic()
+def runs(names: Sequence[str], *, readings: bool, schemathesis: bool) -> dict[str, tuple[Run, Job]]:
+    """What there is to run, by the name of the run: ``mutant NAME``, ``reading A+B``, ``correct SEED``, ``generic NAME``."""
+    wanted: dict[str, tuple[Run, Job]] = {f"mutant {name}": (run_suite, mutant(name)) for name in names}
+    if readings:
+        wanted |= {f"reading {'+'.join(pair)}": (run_suite, Job(readings=pair)) for pair in legal_readings()}
+    if schemathesis:
+        wanted |= {f"correct {seed}": (run_schemathesis, Job(seed=seed)) for seed in _SEEDS_OF_CORRECT}
+        wanted |= {f"generic {name}": (run_schemathesis, Job(violations=(name,))) for name in names}
+    return wanted
+
+
+def try_all(wanted: dict[str, tuple[Run, Job]], notes: Notes, processes: int) -> None:
+    """Run what ``notes`` do not know yet, and note it."""
     with pool(processes) as workers:
-        mutants = {workers.submit(run_suite, mutant(name)): name for name in names}
-        legal = {workers.submit(run_suite, Job(readings=pair)): pair for pair in legal_readings() if readings}
-        correct = [workers.submit(run_schemathesis, Job(seed=seed)) for seed in _SEEDS_OF_CORRECT if schemathesis]
-        generic = {workers.submit(run_schemathesis, Job(violations=(name,))): name for name in names if schemathesis}
-        for run in as_completed(mutants):
-            name, outcome = mutants[run], _outcome(run)
-            matrix.mutants[name] = outcome
-            _say(name, _verdict(outcome, matrix.killers(name)), outcome.seconds)
-        for run in as_completed(legal):
-            pair, outcome = legal[run], _outcome(run)
-            matrix.readings[pair] = outcome
-            _say(" + ".join(pair) or "plain", outcome.fault or ", ".join(outcome.failed) or "passed", outcome.seconds)
-        matrix.correct = frozenset().union(*(run.result() for run in correct))
-        matrix.generic = _generic(generic, matrix.correct) if schemathesis else None
-    matrix.seconds = time.monotonic() - began
+        started = {workers.submit(run, job): name for name, (run, job) in wanted.items() if not notes.knows(name)}
+        for finished in as_completed(started):
+            name, error = started[finished], finished.exception()
+            if error is None:
+                notes.add(name, finished.result())
+            elif name.startswith(("mutant", "reading")):
+                notes.add(name, Outcome(0, {}, 0.0, repr(error)))
+            print(f"{name:<55} {_said(name, notes) if error is None else repr(error)}", flush=True)
+
+
+def matrix_of(notes: Notes, wanted: Collection[str]) -> Matrix:
+    """The matrix of the runs that were ``wanted``."""
+    matrix = Matrix(generic={} if any(name.startswith("generic ") for name in wanted) else None)
+    for name in wanted:
+        kind, _, what = name.partition(" ")
+        if kind == "mutant":
+            matrix.mutants[what] = notes.outcomes[name]
+        elif kind == "reading":
+            matrix.readings[tuple(filter(None, what.split("+")))] = notes.outcomes[name]
+        elif kind == "correct":
+            matrix.correct |= notes.found.get(name, frozenset())
+        elif matrix.generic is not None:
+            matrix.generic[what] = notes.found.get(name)
     return matrix
 
 
-def _outcome(run: Future[Outcome]) -> Outcome:
-    error = run.exception()
-    return run.result() if error is None else Outcome(0, {}, 0.0, repr(error))
-
-
-def _generic(runs: dict[Future[frozenset[str]], str], correct: frozenset[str]) -> dict[str, frozenset[str] | None]:
-    found: dict[str, frozenset[str] | None] = {}
-    for run in as_completed(runs):
-        error = run.exception()
-        found[runs[run]] = run.result() if error is None else None
-        shown = repr(error) if error is not None else "; ".join(sorted(run.result() - correct))
-        print(f"schemathesis: {runs[run]}: {shown or 'not found'}", flush=True)
-    return found
-
-
-def _say(name: str, verdict: str, seconds: float) -> None:
-    print(f"{name:<45} {seconds:5.1f} s  {verdict}", flush=True)
-
-
-def _verdict(outcome: Outcome, killers: Sequence[str]) -> str:
+def _said(name: str, notes: Notes) -> str:
+    if name in notes.found:
+        return "; ".join(sorted(notes.found[name])) or "nothing found"
+    outcome = notes.outcomes[name]
     if outcome.fault:
         return f"NO RUN: {outcome.fault}"
-    if not outcome.failed:
-        return "SURVIVED"
-    if not killers:
-        return f"KILLED BY OTHER CLAUSES: {', '.join(list(outcome.failed)[:3])}"
-    return f"killed by {killers[0]}"
+    kind, _, what = name.partition(" ")
+    if kind == "reading":
+        return f"FALSE ALARM: {', '.join(outcome.failed)}" if outcome.failed else "passed"
+    killers = outcome.by_clause(VIOLATIONS[what].clauses)
+    return (
+        f"killed by {killers[0]}"
+        if killers
+        else f"SURVIVED its clauses; of others: {', '.join(outcome.failed) or 'none'}"
+    )
 
 
 def markdown(matrix: Matrix) -> str:
@@ -147,7 +154,6 @@ def _head(matrix: Matrix) -> Iterator[str]:
     if matrix.generic is not None:
         found = sum(bool(matrix.found_by_generic(name)) for name in matrix.generic)
         yield f"- mutants that schemathesis finds: {found} of {len(matrix.generic)}"
-    yield f"- minutes: {matrix.seconds / 60:.0f}"
     if matrix.generic is not None:
         yield ""
         yield f"schemathesis ran with its default checks, the document as published, the key, {EXAMPLES} examples a mutant,"
@@ -203,17 +209,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--readings", action="store_true", help="every legal reading and pair as well")
     parser.add_argument("--schemathesis", action="store_true", help="the same mutants against schemathesis")
     parser.add_argument("--output", type=Path, help="the Markdown file to write")
+    parser.add_argument(
+        "--notes", type=Path, help="a file that remembers finished runs, to go on after an interruption"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="how many runs at a time")
     given = parser.parse_args(arguments)
     if given.schemathesis and schemathesis_command() is None:
         parser.error("schemathesis is not installed")
-    matrix = try_all(given.only, readings=given.readings, schemathesis=given.schemathesis, processes=given.jobs)
+    began = time.monotonic()
+    wanted = runs(given.only, readings=given.readings, schemathesis=given.schemathesis)
+    notes = Notes(given.notes)
+    try_all(wanted, notes, given.jobs)
+    matrix = matrix_of(notes, wanted)
     if given.output:
         given.output.write_text(markdown(matrix), encoding="utf-8")
     print(
         f"{len(matrix.mutants)} mutants, {len(matrix.missed)} not killed by their clauses: {', '.join(matrix.missed) or '-'}"
     )
-    print(f"{len(matrix.readings)} readings, {len(matrix.false_alarms)} false alarms; {matrix.seconds:.0f} s")
+    print(f"{len(matrix.readings)} readings, {len(matrix.false_alarms)} false alarms; {time.monotonic() - began:.0f} s")
     return 1 if matrix.missed or matrix.false_alarms else 0
 
 

@@ -17,7 +17,7 @@ def test_a_label_stands_on_a_boundary(answers: list[Answer], tally: Tally) -> No
     for answer in answers:
         off = [text(row.ts) for row in tally.saw(answer).rows if row.ts % answer.width]
         assert not off, f"{off[:3]} are on no boundary\n{answer.reply.curl}"
-    tally.shown(10, rows=1000)
+    tally.shown(8, rows=1000)
 
 
 @pytest.mark.clause("series.open-interest-2")
@@ -28,7 +28,7 @@ class TestSeries:
         for answer in answers:
             count = len(tally.saw(answer).rows)
             assert len(answer.by_label) == count, f"a label comes twice\n{answer.reply.curl}"
-        tally.shown(10, rows=1000)
+        tally.shown(8, rows=1000)
 
     def test_labels_are_in_one_order_the_same_in_all_answers(self, answers: list[Answer], tally: Tally) -> None:
         first: tuple[str, str] | None = None
@@ -38,7 +38,7 @@ class TestSeries:
             if len(answer.rows) > 1:
                 first = first or (order, answer.reply.curl)
                 assert order == first[0], f"rows {order} here, {first[0]} there\n{answer.reply.curl}\n{first[1]}"
-        tally.shown(10, rows=1000)
+        tally.shown(8, rows=1000)
 
 
 @pytest.mark.clause("start.window-1", "end.window-1")
@@ -49,7 +49,7 @@ def test_labels_lie_in_the_window_as_far_as_any_reading_allows(
     for answer in answers:
         outside = laws.outside(tally.saw(answer), history.labelling)
         assert not outside, f"{text(outside[0])} lies in this window under no reading\n{answer.reply.curl}"
-    tally.shown(10, rows=1000)
+    tally.shown(8, rows=1000)
 
 
 @pytest.mark.clause("market.slug-1", "row.market-id-2")
@@ -58,4 +58,4 @@ def test_rows_are_of_the_market_that_was_asked_for(answers: list[Answer], tally:
     for answer in answers:
         others = {item.get("market_id") for item in tally.saw(answer).items} - {answer.market_id}
         assert not others, f"rows of {others}\n{answer.reply.curl}"
-    tally.shown(10, rows=1000)
+    tally.shown(8, rows=1000)

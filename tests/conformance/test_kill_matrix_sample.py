@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from allium_market_data.sandbox.violations import VIOLATIONS
-from conformance.kill_matrix import Matrix, legal_readings, markdown, mutant
+from conformance.kill_matrix import Matrix, legal_readings, markdown, matrix_of, mutant
+from conformance.kill_notes import Notes
 from conformance.kill_run import Job, Outcome, findings, pool, run_suite
 
 SAMPLE = {
@@ -64,6 +66,19 @@ def test_what_schemathesis_says_of_the_correct_server_does_not_count() -> None:
     matrix.correct = frozenset({"Undocumented status code 422"})
     assert not matrix.found_by_generic("mean")
     assert "| not found |" in markdown(matrix)
+
+
+def test_notes_remember_runs_but_not_those_that_broke_off(tmp_path: Path) -> None:
+    notes = Notes(tmp_path / "notes")
+    notes.add("mutant mean", Outcome(3, {"test_y": frozenset({"bucket.last-sample-1"})}, 1.0))
+    notes.add("reading gzip", Outcome(0, {}, 1.0, "broke off"))
+    notes.add("generic mean", frozenset({"Response violates schema"}))
+    assert matrix_of(notes, ["mutant mean", "reading gzip", "generic mean"]).false_alarms == [("gzip",)]
+    again = Notes(tmp_path / "notes")
+    assert not again.knows("reading gzip")
+    matrix = matrix_of(again, ["mutant mean", "generic mean"])
+    assert matrix.missed == []
+    assert matrix.found_by_generic("mean") == {"Response violates schema"}
 
 
 def test_findings_are_read_from_the_output() -> None:

@@ -37,7 +37,7 @@ class TestBody:
             faults = checker.faults(answer.json)
             assert not faults, f"{len(faults)} faults, such as\n" + "\n".join(faults[:5]) + f"\n{answer.reply.curl}"
             tally.saw(answer)
-        tally.shown(10, rows=1000)
+        tally.shown(8, rows=1000)
 
     @pytest.mark.clause("answer.media-type-1")
     def test_an_answer_is_one_json_value(self, answers: list[Answer], tally: Tally) -> None:
@@ -47,7 +47,7 @@ class TestBody:
             assert media_type == "application/json", f"content type {media_type!r}\n{answer.reply.curl}"
             assert answer.json is not None, answer.reply.curl
             tally.saw(answer)
-        tally.shown(10)
+        tally.shown(8)
 
     @pytest.mark.clause("alpha.may-change-1", "alpha.may-change-2")
     def test_unknown_fields_are_reported_and_fail_nothing(self, answers: list[Answer], document: Document) -> None:

@@ -11,7 +11,7 @@ Document = dict[str, Any]
 BREAKING, COMPATIBLE, DOCS, NONE = "breaking", "compatible", "docs", "none"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pair:
     name: str
     old: Document
@@ -327,38 +327,38 @@ def _object(required: list[str] | None = None, **properties: Any) -> dict[str, A
     return {"type": "object", "properties": properties, **({"required": required} if required else {})}
 
 
-T, I, F = {"type": "string"}, {"type": "integer"}, {"type": "number"}
+T, W, F = {"type": "string"}, {"type": "integer"}, {"type": "number"}
 
 # (name, the narrower schema, the wider one): narrower to wider breaks an answer and is fine for a request, and back.
 ORDERED: list[tuple[str, Any, Any]] = [
-    ("whole numbers and numbers", I, F),
-    ("minimum", {**I, "minimum": 5}, {**I, "minimum": 1}),
-    ("no minimum", {**I, "minimum": 5}, I),
-    ("maximum", {**I, "maximum": 5}, {**I, "maximum": 50}),
+    ("whole numbers and numbers", W, F),
+    ("minimum", {**W, "minimum": 5}, {**W, "minimum": 1}),
+    ("no minimum", {**W, "minimum": 5}, W),
+    ("maximum", {**W, "maximum": 5}, {**W, "maximum": 50}),
     ("maximum length", {**T, "maxLength": 5}, {**T, "maxLength": 9}),
     ("minimum length", {**T, "minLength": 5}, {**T, "minLength": 1}),
     ("enum", {**T, "enum": ["a"]}, {**T, "enum": ["a", "b"]}),
     ("an enum and any text", {**T, "enum": ["a"]}, T),
     ("a format and any text", {**T, "format": "uuid"}, T),
-    ("int32 and int64", {**I, "format": "int32"}, {**I, "format": "int64"}),
+    ("int32 and int64", {**W, "format": "int32"}, {**W, "format": "int64"}),
     ("float and double", {**F, "format": "float"}, {**F, "format": "double"}),
     ("a pattern and any text", {**T, "pattern": "^a"}, T),
-    ("steps", {**I, "multipleOf": 10}, {**I, "multipleOf": 5}),
+    ("steps", {**W, "multipleOf": 10}, {**W, "multipleOf": 5}),
     ("a list of few", {"type": "array", "items": T, "maxItems": 3}, {"type": "array", "items": T, "maxItems": 9}),
     ("a list of some", {"type": "array", "items": T, "minItems": 3}, {"type": "array", "items": T}),
     ("unique items", {"type": "array", "items": T, "uniqueItems": True}, {"type": "array", "items": T}),
-    ("items of a list", {"type": "array", "items": I}, {"type": "array", "items": F}),
+    ("items of a list", {"type": "array", "items": W}, {"type": "array", "items": F}),
     ("a required member", _object(["a"], a=T), _object(a=T)),
-    ("a member deep inside", _object(a=_object(b={**I, "minimum": 1})), _object(a=_object(b=I))),
-    ("a map", {"type": "object", "additionalProperties": I}, {"type": "object", "additionalProperties": F}),
+    ("a member deep inside", _object(a=_object(b={**W, "minimum": 1})), _object(a=_object(b=W))),
+    ("a map", {"type": "object", "additionalProperties": W}, {"type": "object", "additionalProperties": F}),
     ("few members", {"type": "object", "maxProperties": 2}, {"type": "object", "maxProperties": 5}),
     ("many members", {"type": "object", "minProperties": 2}, {"type": "object", "minProperties": 1}),
     ("one of two and of one", {"oneOf": [C]}, {"oneOf": [C, D]}),
     ("any of two and of one", {"anyOf": [C]}, {"anyOf": [C, D]}),
     ("a schema and one of two", C, {"oneOf": [C, D]}),
-    ("a branch limited", {"oneOf": [{**T, "maxLength": 3}, I]}, {"oneOf": [T, I]}),
+    ("a branch limited", {"oneOf": [{**T, "maxLength": 3}, W]}, {"oneOf": [T, W]}),
     ("a recursive schema limited", {"allOf": [N, {"required": ["n"]}]}, N),
-    ("numbers above and from", {**I, "minimum": 1, "maximum": 9}, {**I, "minimum": 0, "maximum": 9}),
+    ("numbers above and from", {**W, "minimum": 1, "maximum": 9}, {**W, "minimum": 0, "maximum": 9}),
     ("something and anything", T, {}),
 ]
 
@@ -372,7 +372,7 @@ def _schemas(version: str) -> Iterator[tuple[str, str, Document, Document]]:
             yield f"{name}, wider in the {side}", widening, one, two
             yield f"{name}, narrower in the {side}", narrowing, two, one
     unlike = [
-        ("text and number", T, I),
+        ("text and number", T, W),
         ("list and object", {"type": "array", "items": T}, _object(a=T)),
         ("date and time", {**T, "format": "date"}, {**T, "format": "date-time"}),
         ("two patterns", {**T, "pattern": "^a"}, {**T, "pattern": "^b"}),
@@ -386,8 +386,8 @@ def _schemas(version: str) -> Iterator[tuple[str, str, Document, Document]]:
         ("reference in place", C, CAT),
         ("order of an enum", {**T, "enum": ["a", "b"]}, {**T, "enum": ["b", "a"]}),
         ("anyOf of one", C, {"anyOf": [C]}),
-        ("a bound twice", {**I, "minimum": 1}, {"allOf": [{**I, "minimum": 1}, {"minimum": 0}]}),
-        ("recursion unrolled", N, {**NODE, "properties": {"next": NODE, "n": I}}),
+        ("a bound twice", {**W, "minimum": 1}, {"allOf": [{**W, "minimum": 1}, {"minimum": 0}]}),
+        ("recursion unrolled", N, {**NODE, "properties": {"next": NODE, "n": W}}),
         ("a pattern that refuses nothing", T, {**T, "pattern": ".*"}),
     ]
     for name, before, after in equal:
@@ -460,22 +460,22 @@ MODERN: list[tuple[str, str, str, Any, Any]] = [
         "a tuple's item widened",
         BREAKING,
         "answer",
-        {"type": "array", "prefixItems": [I, T]},
+        {"type": "array", "prefixItems": [W, T]},
         {"type": "array", "prefixItems": [F, T]},
     ),
     (
         "a tuple closed",
         COMPATIBLE,
         "answer",
-        {"type": "array", "prefixItems": [I]},
-        {"type": "array", "prefixItems": [I], "items": False},
+        {"type": "array", "prefixItems": [W]},
+        {"type": "array", "prefixItems": [W], "items": False},
     ),
     (
         "a tuple's order",
         BREAKING,
         "request",
-        {"type": "array", "prefixItems": [I, T]},
-        {"type": "array", "prefixItems": [T, I]},
+        {"type": "array", "prefixItems": [W, T]},
+        {"type": "array", "prefixItems": [T, W]},
     ),
     (
         "members by pattern limited",
@@ -488,7 +488,7 @@ MODERN: list[tuple[str, str, str, Any, Any]] = [
         "members by pattern widened",
         BREAKING,
         "answer",
-        {"type": "object", "patternProperties": {"^x": I}},
+        {"type": "object", "patternProperties": {"^x": W}},
         {"type": "object", "patternProperties": {"^x": F}},
     ),
     (
@@ -548,7 +548,7 @@ OLDER: list[tuple[str, str, str, Any, Any]] = [
     ("nullable false spelled out", NONE, "answer", T, {**T, "nullable": False}),
     ("a nullable reference", BREAKING, "answer", C, {"allOf": [C], "nullable": True}),
     ("a nullable enum", BREAKING, "answer", {**T, "enum": ["a"]}, {**T, "enum": ["a"], "nullable": True}),
-    ("an exclusive bound", BREAKING, "request", {**I, "minimum": 1}, {**I, "minimum": 1, "exclusiveMinimum": True}),
+    ("an exclusive bound", BREAKING, "request", {**W, "minimum": 1}, {**W, "minimum": 1, "exclusiveMinimum": True}),
     (
         "an exclusive bound taken away",
         BREAKING,
@@ -560,8 +560,8 @@ OLDER: list[tuple[str, str, str, Any, Any]] = [
         "an exclusive bound that is none",
         NONE,
         "request",
-        {**I, "minimum": 1},
-        {**I, "minimum": 1, "exclusiveMinimum": False},
+        {**W, "minimum": 1},
+        {**W, "minimum": 1, "exclusiveMinimum": False},
     ),
     ("keywords beside a reference do not count", NONE, "request", C, {**C, "required": ["purr"]}),
     ("example", DOCS, "answer", {**T, "example": "a"}, {**T, "example": "b"}),

@@ -4,7 +4,6 @@ import os
 from typing import Any
 
 import pytest
-from drift.schemas import instances, schemas
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -14,6 +13,7 @@ from allium_market_data.drift.instance import accepts
 from allium_market_data.drift.problem import STRICT, Mode
 from allium_market_data.drift.schema import Node, Reader
 from allium_market_data.drift.subset import CannotTell, No, Yes, problems, subset
+from drift.schemas import instances, schemas
 
 
 def node(schema: Any) -> Node:

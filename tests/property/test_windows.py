@@ -138,6 +138,16 @@ def test_gaps_cost_at_most_three_fifths_more_requests_than_the_fewest(random: Ra
     assert server.asked <= 1.6 * fewest(made.buckets, "1m")
 
 
+@given(st.randoms(use_true_random=False), st.sampled_from([0.3, 0.7, 0.9]))
+@settings(max_examples=10, deadline=None)
+def test_a_thinly_traded_market_costs_no_more_than_a_busy_one(random: Random, missing: float) -> None:
+    """Short gaps everywhere, at the border of any two windows too: a little overlap shows rows on both of their sides."""
+    server = Gappy([(minute, 1) for minute in range(80 * 1440) if random.random() < missing])
+    made = plan(OPEN_INTEREST, "1m", START, START + timedelta(days=80))
+    assert fetched(server, made) == [ts for ts in server.ts if ts < made.end]
+    assert server.asked <= 1.2 * fewest(made.buckets, "1m")
+
+
 @given(st.integers(0, 40), st.integers(1, 40))
 @settings(max_examples=20, deadline=None)
 def test_a_market_that_is_younger_than_the_window_costs_its_empty_part_twice(before: int, days: int) -> None:

@@ -139,10 +139,8 @@ def test_another_market_s_row_is_refused() -> None:
 
 
 def test_rows_are_put_in_order_whichever_way_they_come() -> None:
-    hours = lambda rows: [ts.hour for ts in rows.ts]  # noqa: E731
-    assert hours(answer(item(1), item(2), item(3)).rows) == [1, 2, 3]
-    assert hours(answer(item(3), item(2), item(1)).rows) == [1, 2, 3]
-    assert hours(answer(item(2), item(3), item(1)).rows) == [1, 2, 3]
+    for hours in ((1, 2, 3), (3, 2, 1), (2, 3, 1)):
+        assert answer(*map(item, hours)).rows.ts == [START + hour * HOUR for hour in (1, 2, 3)]
 
 
 def test_a_bucket_twice_is_one_if_both_agree_and_refused_if_not() -> None:

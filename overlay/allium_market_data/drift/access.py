@@ -7,9 +7,10 @@ from typing import Any
 
 from ..upstream.canonical import canonical, join
 from .draft import Draft, Subject
+from .facts import mapping
 from .model import Level
 from .operations import Operation
-from .schema import Reader, mapping
+from .schema import Reader
 
 Way = frozenset[tuple[str, frozenset[str]]]
 """One way to be let in: all of these schemes, by what they are, with their scopes."""

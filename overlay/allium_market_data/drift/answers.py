@@ -73,3 +73,24 @@ def _stamp(text: Any) -> datetime:
     except (ValueError, OverflowError):
         return made
     return found.replace(minute=0, second=0, microsecond=0) if 1 < found.year < 9999 else made
+
+
+def transplanted(into: Any, out: Any, path: tuple[str | int, ...]) -> Any:
+    """A value with the part at ``path`` as another value has it, be it that it has none."""
+    if len(path) >= 2 and path[0] == "properties" and isinstance(into, dict) and isinstance(out, dict):
+        name = str(path[1])
+        rest = {key: value for key, value in into.items() if key != name}
+        return {**rest, name: transplanted(into.get(name), out[name], path[2:])} if name in out else rest
+    if path[:1] == ("items",) and isinstance(into, list) and isinstance(out, list) and into and out:
+        return [transplanted(into[0], one, path[1:]) for one in out]
+    return out
+
+
+def placed(value: Any, path: tuple[str | int, ...]) -> Any:
+    """A value wrapped so that it stands at a path."""
+    for at in reversed(range(len(path))):
+        if path[at] == "properties" and at + 1 < len(path):
+            value = {str(path[at + 1]): value}
+        elif path[at] == "items" and (at == 0 or path[at - 1] != "properties"):
+            value = [value]
+    return value

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from .facts import Facts
 from .instance import accepts
-from .schema import Facts, Node
+from .schema import Node
 
 _DEPTH: Final = 4
 

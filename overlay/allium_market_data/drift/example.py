@@ -6,33 +6,27 @@ given to today's decoder and a request is the one that the client sends, so that
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import warnings
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .answers import read, read_bytes, status_error
+from .answers import placed, read, read_bytes, status_error, transplanted
 from .draft import Subject
-from .instance import accepts
 from .model import Change, Example, Level
 from .operations import Answer, Operation
 from .plain import plain
 from .schema import Node
 from .sent import Refusal, by_client, carrying, is_ours, made, refusals
 from .sentences import said
+from .witness import witness
 
 if TYPE_CHECKING:
-    from hypothesis import strategies as st
+    pass
 
 MISSING: Final = "no example: hypothesis is not installed"
 NOT_FOUND: Final = "no example was found"
-_TRIES: Final = 150
 _NO_VALUE: Final = {f"parameter.{name}" for name in ("required", "style", "explode", "content", "added")} | {
     "parameter.allowReserved",
     "parameter.allowEmptyValue",
@@ -150,17 +144,6 @@ def _alone(body: Any, old: Node, path: tuple[str | int, ...]) -> str:
     return read(transplanted(plain(old, "answer"), body, path)).refusal
 
 
-def transplanted(into: Any, out: Any, path: tuple[str | int, ...]) -> Any:
-    """A value with the part at ``path`` as another value has it, be it that it has none."""
-    if len(path) >= 2 and path[0] == "properties" and isinstance(into, dict) and isinstance(out, dict):
-        name = str(path[1])
-        rest = {key: value for key, value in into.items() if key != name}
-        return {**rest, name: transplanted(into.get(name), out[name], path[2:])} if name in out else rest
-    if path[:1] == ("items",) and isinstance(into, list) and isinstance(out, list) and into and out:
-        return [transplanted(into[0], one, path[1:]) for one in out]
-    return out
-
-
 def refused_example(change: Change, old: Operation, place: tuple[str | int, ...]) -> Change:
     """A change of an example; where today's client refuses the new one, it may break more than words."""
     if place[2:3] != ("answer",) or place[3] != "200" or change.new is None or not is_ours(old):
@@ -171,7 +154,7 @@ def refused_example(change: Change, old: Operation, place: tuple[str | int, ...]
     if node is None or (place[-1] == "examples" and place[5:6] != ("schema",)):
         return change
     for value in values:
-        body = transplanted(plain(node, "answer"), _placed(value, subject.path), subject.path)
+        body = transplanted(plain(node, "answer"), placed(value, subject.path), subject.path)
         refusal = read(body).refusal
         if refusal:
             text = json.dumps(body, ensure_ascii=False)
@@ -194,16 +177,6 @@ def over_the_cap(change: Change) -> Change:
             outcome = f"today's client sends this, a window of {end - start}; the page allows {found[0]}"
             return replace(change, example=Example("request", str(sent), outcome), example_note="")
     return change
-
-
-def _placed(value: Any, path: tuple[str | int, ...]) -> Any:
-    """A value wrapped so that it stands at a path."""
-    for at in reversed(range(len(path))):
-        if path[at] == "properties" and at + 1 < len(path):
-            value = {str(path[at + 1]): value}
-        elif path[at] == "items" and (at == 0 or path[at - 1] != "properties"):
-            value = [value]
-    return value
 
 
 def _body_node(operation: Operation | None, subject: Subject) -> Node | None:
@@ -252,60 +225,3 @@ def _header(change: Change, subject: Subject) -> Example | None:
     if found is None:
         return None
     return Example("answer", f"{old.name}: {json.dumps(found[0])}", "the new document allows this; the old one did not")
-
-
-# --- Values ---
-
-
-def witness(
-    small: Node, large: Node, path: tuple[str | int, ...], side: str = "", also: Callable[[Any], bool] | None = None
-) -> tuple[Any] | None:
-    """A value, in a tuple, that one schema allows and another refuses; None where none was found in so many tries."""
-    from .strategies import focused, values
-
-    def fits(value: Any) -> bool:
-        return (
-            accepts(small, value, side) is not False
-            and accepts(large, value, side) is False
-            and (also is None or also(value))
-        )
-
-    for made_values in (focused(small, path, side), values(small, side)):
-        found = first(made_values, fits)
-        if found is not None:
-            return found
-    return None
-
-
-def first(strategy: st.SearchStrategy[Any], fits: Callable[[Any], bool]) -> tuple[Any] | None:
-    """The simplest value of a strategy that fits, in a tuple, or None: always the same one."""
-    from hypothesis import HealthCheck, Phase, find, settings
-    from hypothesis.errors import InvalidArgument, NoSuchExample, Unsatisfiable
-
-    wanted = settings(
-        database=None,
-        derandomize=True,
-        deadline=None,
-        max_examples=_TRIES,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-    )
-    with _no_files(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return (find(strategy, fits, settings=wanted),)
-        except (NoSuchExample, Unsatisfiable, InvalidArgument):
-            return None
-
-
-@contextlib.contextmanager
-def _no_files() -> Iterator[None]:
-    """Point Hypothesis's folder to where no folder can be: it does without, and says nothing of it."""
-    from hypothesis.configuration import set_hypothesis_home_dir, storage_directory
-
-    before = storage_directory(intent_to_write=False).home_directory
-    set_hypothesis_home_dir(Path(os.devnull, "none"))
-    try:
-        yield
-    finally:
-        set_hypothesis_home_dir(before)

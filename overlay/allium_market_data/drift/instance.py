@@ -11,7 +11,8 @@ from fractions import Fraction
 from typing import Any, Final
 
 from ..upstream.canonical import canonical
-from .schema import Facts, Group, Node, compiled, type_of
+from .facts import Facts, Group, compiled, type_of
+from .schema import Node
 
 _DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")

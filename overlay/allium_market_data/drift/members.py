@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from .empty import empty
 from .instance import hidden
-from .problem import Check, Problem, beneath
+from .problem import Check, Problem, beneath, stated
 from .schema import Node
 
 GONE = "it is not there any more"
@@ -22,13 +21,11 @@ def array_problems(check: Check, small: Node, large: Node) -> list[Problem]:
     if empty(small.item(small.prefix)) and (most is None or most > small.prefix):
         most = small.prefix  # a closed tuple
     if a.min_items < b.min_items:
-        found.append(
-            _problem("minItems", small, large, a.min_items or None, b.min_items, "fewer items are not allowed")
-        )
+        found.append(stated("minItems", small, large, a.min_items or None, b.min_items, "fewer items are not allowed"))
     if b.max_items is not None and (most is None or most > b.max_items):
-        found.append(_problem("maxItems", small, large, a.max_items, b.max_items, "more items are not allowed"))
+        found.append(stated("maxItems", small, large, a.max_items, b.max_items, "more items are not allowed"))
     if b.unique and not a.unique and (most is None or most > 1):
-        found.append(_problem("uniqueItems", small, large, None, True, "equal items are not allowed"))
+        found.append(stated("uniqueItems", small, large, None, True, "equal items are not allowed"))
     first = max(small.prefix, large.prefix)
     for at in range(first if most is None else min(first, most)):
         found += beneath(("prefixItems", at), check.run(small.item(at), large.item(at)))
@@ -51,20 +48,20 @@ def _member(check: Check, small: Node, large: Node, name: str) -> list[Problem]:
     needed = name in large.facts.required
     if hidden(theirs, side):
         sent = side == "request" and name in small.names and not hidden(mine, side)
-        return [_problem("readOnly", mine, theirs, None, True, "it may no longer be sent")] if sent else []
+        return [stated("readOnly", mine, theirs, None, True, "it may no longer be sent")] if sent else []
     if hidden(mine, side):
-        return [_problem("required", small, large, False, True, GONE)] if needed else []
+        return [stated("required", small, large, False, True, GONE)] if needed else []
     found = []
     if needed and name not in small.facts.required:
         why = "it may be missing" if name in small.names else GONE
-        found.append(_problem("required", small, large, False, True, why))
+        found.append(stated("required", small, large, False, True, why))
     known, wanted = name in small.names or name in small.facts.required, name in large.names
     if side and wanted and not known and not _limits_others(small):
         return found  # what is not named is not sent
     if tolerant and known and not wanted and (not _limits_others(large) or empty(large.others())):
         return found  # a reader that does not know it ignores it
     if side == "request" and known and not wanted and empty(theirs) and not empty(mine):
-        return [*found, _problem("properties", mine, theirs, True, None, "it is refused")]
+        return [*found, stated("properties", mine, theirs, True, None, "it is refused")]
     return found + check.run(mine, theirs)
 
 
@@ -78,9 +75,7 @@ def unknown_members(small: Node, large: Node) -> list[Problem]:
         problem
         for name, node in _all_names(small).items()
         if name not in told and not hidden(node, "request") and not empty(node)
-        for problem in beneath(
-            ("properties", name), [_problem("properties", node, large, True, None, why, cannot=True)]
-        )
+        for problem in beneath(("properties", name), [stated("properties", node, large, True, None, why, cannot=True)])
     ]
 
 
@@ -112,7 +107,7 @@ def _unnamed(check: Check, small: Node, large: Node) -> list[Problem]:
     if empty(other) and not empty(one):
         if check.mode.closing or not check.mode.tolerant:
             why = "members that are not named are refused"
-            found.append(_problem("additionalProperties", small, large, None, False, why))
+            found.append(stated("additionalProperties", small, large, None, False, why))
         return found
     return found + beneath(("additionalProperties",), check.run(one, other))
 
@@ -127,17 +122,11 @@ def _counts(small: Node, large: Node) -> list[Problem]:
     least = max(a.min_properties, len(a.required))
     if least < b.min_properties:
         found.append(
-            _problem("minProperties", small, large, least or None, b.min_properties, "fewer members are not allowed")
+            stated("minProperties", small, large, least or None, b.min_properties, "fewer members are not allowed")
         )
     most = a.max_properties
     if empty(small.others()) and not any(shape.patterns for shape in a.shapes):
         most = len(small.names) if most is None else min(most, len(small.names))
     if b.max_properties is not None and (most is None or most > b.max_properties):
-        found.append(_problem("maxProperties", small, large, most, b.max_properties, "more members are not allowed"))
+        found.append(stated("maxProperties", small, large, most, b.max_properties, "more members are not allowed"))
     return found
-
-
-def _problem(
-    keyword: str, small: Node, large: Node, one: Any, other: Any, why: str, *, cannot: bool = False
-) -> Problem:
-    return Problem((), keyword, one, other, small.pointer, large.pointer, why, cannot)

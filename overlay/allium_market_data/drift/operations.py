@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from ..upstream.canonical import join
 from ..upstream.page import METHODS, Document
-from .schema import Node, Reader, mapping, sequence
+from .facts import mapping, sequence
+from .schema import Node, Reader
 
 _STYLES: Final = {"query": "form", "cookie": "form", "path": "simple", "header": "simple"}
 _SPOKEN_FOR: Final = {"accept", "content-type", "authorization"}

@@ -14,9 +14,9 @@ class Mode:
     """How strictly two schemas are compared.
 
     ``side`` is ``request`` or ``answer``, so that readOnly and writeOnly members count where they are, and what is not
-    named is not sent; "" for neither. ``tolerant``: the reader of an answer ignores members that it does not know, and a member that is no longer named is
-    no longer sent. ``lenient``: the branches of a ``oneOf`` are taken to exclude each other, as their authors mean it.
-    ``closing``: that other members are refused counts, even where a tolerant reader would not mind.
+    named is not sent; "" for neither. ``tolerant``: the reader of an answer ignores members that it does not know.
+    ``lenient``: the branches of a ``oneOf`` are taken to exclude each other, as their authors mean it. ``closing``: that
+    other members are refused counts, even where a tolerant reader would not mind.
     """
 
     side: str = ""
@@ -60,3 +60,8 @@ class Check:
 def beneath(path: tuple[str | int, ...], found: Iterable[Problem]) -> list[Problem]:
     """The problems of an inner schema as those of the outer one."""
     return [replace(problem, path=path + problem.path) for problem in found]
+
+
+def stated(keyword: str, small: Node, large: Node, one: Any, other: Any, why: str, *, cannot: bool = False) -> Problem:
+    """A problem at two nodes: what their sides say of a keyword, and why that stands against the subset."""
+    return Problem((), keyword, one, other, small.pointer, large.pointer, why, cannot)

@@ -9,9 +9,10 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
+from .facts import compiled
 from .instance import accepts, hidden
 from .plain import FORMATS, plain
-from .schema import Node, compiled
+from .schema import Node
 
 _DEPTH: Final = 4
 _LETTERS: Final = "abcxyz019 .:-_/AZé"

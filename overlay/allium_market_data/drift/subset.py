@@ -7,20 +7,19 @@ found. What cannot be decided (different patterns, ``not``, conditions) is said 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from ..upstream.canonical import canonical, join
 from .empty import disjoint, empty
+from .facts import Group
 from .instance import accepts
 from .members import array_problems, object_problems, unknown_members
-from .problem import STRICT, Check, Mode, Problem
-from .schema import Facts, Group, Node
+from .problem import STRICT, Check, Mode, Problem, stated
+from .scalars import finite, number_problems, text_problems, type_list, types_text
+from .schema import Node
 
-_FINITE: Final = 1000
 _STEPS: Final = 50_000
-_NARROWER: Final = {("float", "double"), ("int32", "int64")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ class _Check(Check):
             return []
         self._steps += 1
         if self._steps > _STEPS:
-            return [_problem("allOf", small, large, None, None, "the schemas are too intricate", cannot=True)]
+            return [stated("allOf", small, large, None, None, "the schemas are too intricate", cannot=True)]
         before = self._assumed
         self._open.add(pair)
         found = _once(self._judge(small, large))
@@ -105,7 +104,7 @@ class _Check(Check):
             return []
         facts = small.facts
         if facts.enum is not None or facts.types <= {"null", "boolean"}:
-            return _values(small, large, _finite(facts) or [])
+            return _values(small, large, finite(facts) or [])
         whole = not (small.skip or large.skip or large.key in self._parts)
         found = unknown_members(small, large) if self.mode.side == "request" and whole else []
         return found + self._chosen(small, _without_equal_groups(small, large))
@@ -133,7 +132,7 @@ class _Check(Check):
             return []
         if fitting:
             why = "it cannot be told whether exactly one branch fits"
-            return [_problem(group.kind, small, large, None, None, why, cannot=True)]
+            return [stated(group.kind, small, large, None, None, why, cannot=True)]
         types = small.facts.types
         parts = [{"integer", "fraction"} & types, *({name} for name in sorted(types - {"integer", "fraction"}))]
         if sum(map(bool, parts)) > 1:
@@ -147,28 +146,28 @@ class _Check(Check):
         if len(close) == 1:
             return tried[close[0]]
         unsure = any(all(problem.cannot for problem in found) for found in tried)
-        stated = [small.reader.expanded(spot.value, spot.pointer) for spot in small.spots]
+        mine = [small.reader.expanded(spot.value, spot.pointer) for spot in small.spots]
         wanted = [large.reader.expanded(spot.value, spot.pointer) for spot in group.branches]
         why = "it fits none of the branches"
-        return [_problem(group.kind, small, large, stated, wanted, why, cannot=unsure)]
+        return [stated(group.kind, small, large, mine, wanted, why, cannot=unsure)]
 
     def _plain(self, small: Node, large: Node) -> list[Problem]:
         a, b = small.facts, large.facts
         found = []
         missing = a.types - b.types
         if missing:
-            why = f"{_types(missing)} is not allowed"
-            found.append(_problem("type", small, large, _type_list(a), _type_list(b), why))
+            why = f"{types_text(missing)} is not allowed"
+            found.append(stated("type", small, large, type_list(a), type_list(b), why))
         elif b.enum is not None:
-            values = _finite(a)
+            values = finite(a)
             if values is not None:
                 return _values(small, large, values)
-            found.append(_problem("enum", small, large, None, [*b.enum.values()], "only certain values are allowed"))
+            found.append(stated("enum", small, large, None, [*b.enum.values()], "only certain values are allowed"))
         both = a.types & b.types
         if both & {"integer", "fraction"}:
-            found += _numbers(small, large)
+            found += number_problems(small, large)
         if "string" in both:
-            found += _strings(small, large)
+            found += text_problems(small, large)
         if "array" in both:
             found += array_problems(self, small, large)
         if "object" in both:
@@ -184,14 +183,8 @@ class _Check(Check):
             if canonical(said) in mine or disjoint(small, refused):
                 continue
             sure = not self.run(small, refused)
-            found.append(_problem("not", small, large, None, said, "some values are excluded", cannot=not sure))
+            found.append(stated("not", small, large, None, said, "some values are excluded", cannot=not sure))
         return found
-
-
-def _problem(
-    keyword: str, small: Node, large: Node, one: Any, other: Any, why: str, *, cannot: bool = False
-) -> Problem:
-    return Problem((), keyword, one, other, small.pointer, large.pointer, why, cannot)
 
 
 def _without_equal_groups(small: Node, large: Node) -> Node:
@@ -210,21 +203,6 @@ def _only(small: Node, branches: list[Node], fitting: list[int]) -> bool:
     return any(all(disjoint(small, branch) for at, branch in enumerate(branches) if at != chosen) for chosen in fitting)
 
 
-def _finite(facts: Facts) -> list[Any] | None:
-    """All values of a node that has few of them, or None."""
-    if facts.enum is not None:
-        return [*facts.enum.values()]
-    if not facts.types <= {"null", "boolean", "integer"}:
-        return None
-    values: list[Any] = [None] if "null" in facts.types else []
-    values += [False, True] if "boolean" in facts.types else []
-    if "integer" in facts.types:
-        if facts.lower is None or facts.upper is None or facts.upper[0] - facts.lower[0] > _FINITE:
-            return None
-        values += range(int(facts.lower[0]), int(facts.upper[0]) + 1)
-    return values
-
-
 def _values(small: Node, large: Node, values: list[Any]) -> list[Problem]:
     """A node of a few values: each is looked at."""
     a, b = small.facts, large.facts
@@ -235,11 +213,11 @@ def _values(small: Node, large: Node, values: list[Any]) -> list[Problem]:
     if not refused and not unsure:
         return []
     if refused and a.types.isdisjoint(b.types):
-        return [_problem("type", small, large, _type_list(a), _type_list(b), f"{_types(a.types)} is not allowed")]
+        return [stated("type", small, large, type_list(a), type_list(b), f"{types_text(a.types)} is not allowed")]
     shown = ", ".join(canonical(value) for value in (refused or unsure)[:5])
     theirs = None if b.enum is None else [*b.enum.values()]
     return [
-        _problem(
+        stated(
             "enum",
             small,
             large,
@@ -251,83 +229,10 @@ def _values(small: Node, large: Node, values: list[Any]) -> list[Problem]:
     ]
 
 
-def _types(types: Iterable[str]) -> str:
-    return " or ".join(_type_names(frozenset(types)))
-
-
-def _type_names(types: frozenset[str]) -> list[str]:
-    named = ["number"] if "fraction" in types else ["integer"] if "integer" in types else []
-    return sorted([*named, *(types - {"integer", "fraction"})])
-
-
-def _type_list(facts: Facts) -> list[str] | None:
-    return None if len(facts.types) == 7 else _type_names(facts.types)
-
-
-def _plain_number(value: Fraction) -> int | float:
-    return int(value) if value.denominator == 1 else float(value)
-
-
-def _limit(bound: tuple[Fraction, bool] | None) -> Any:
-    if bound is None:
-        return None
-    return {"exclusive": _plain_number(bound[0])} if bound[1] else _plain_number(bound[0])
-
-
-def _numbers(small: Node, large: Node) -> list[Problem]:
-    a, b = small.facts, large.facts
-    found = []
-    if b.lower is not None and (a.lower is None or a.lower < b.lower):
-        found.append(
-            _problem("minimum", small, large, _limit(a.lower), _limit(b.lower), "smaller numbers are not allowed")
-        )
-    if b.upper is not None and (a.upper is None or (a.upper[0], not a.upper[1]) > (b.upper[0], not b.upper[1])):
-        found.append(
-            _problem("maximum", small, large, _limit(a.upper), _limit(b.upper), "larger numbers are not allowed")
-        )
-    whole = "fraction" not in a.types
-    for step in sorted(b.multiples):
-        held = any((mine / step).denominator == 1 for mine in {*a.multiples, *({Fraction(1)} if whole else ())} if step)
-        if not held:
-            mine = [_plain_number(one) for one in sorted(a.multiples)] or None
-            found.append(_problem("multipleOf", small, large, mine, _plain_number(step), "other steps are not allowed"))
-    values = _finite(replace(a, enum=None, types=a.types & {"integer"})) if found and whole else None
-    if values is not None and all(accepts(large, value) for value in values):
-        return []
-    formats = _format(small, large, {"float", "double"}) if not whole else []
-    return found + formats
-
-
-def _format(small: Node, large: Node, only: set[str]) -> list[Problem]:
-    a, b = small.facts.formats, large.facts.formats
-    missing = {name for name in b - a if not any((mine, name) in _NARROWER for mine in a)} & (only or b)
-    if not missing:
-        return []
-    name = min(missing)
-    return [_problem("format", small, large, min(a, default=None), name, f"it must have the format {name}")]
-
-
-def _strings(small: Node, large: Node) -> list[Problem]:
-    a, b = small.facts, large.facts
-    found = []
-    if a.min_length < b.min_length:
-        found.append(
-            _problem("minLength", small, large, a.min_length or None, b.min_length, "shorter texts are not allowed")
-        )
-    if b.max_length is not None and (a.max_length is None or a.max_length > b.max_length):
-        found.append(_problem("maxLength", small, large, a.max_length, b.max_length, "longer texts are not allowed"))
-    for pattern in sorted(b.patterns - a.patterns):
-        mine = min(a.patterns, default=None)
-        why = f"it must match {pattern}"
-        unsure = mine is not None or bool(a.formats)
-        found.append(_problem("pattern", small, large, mine, pattern, why, cannot=unsure))
-    return found + _format(small, large, set())
-
-
 def _opaque(small: Node, large: Node) -> list[Problem]:
     a, b = small.facts.opaque, large.facts.opaque
     return [
-        _problem(key, small, large, a.get(key), value, f"{key} cannot be compared", cannot=True)
+        stated(key, small, large, a.get(key), value, f"{key} cannot be compared", cannot=True)
         for key, value in sorted(b.items())
         if a.get(key) != value
     ]
