@@ -157,7 +157,7 @@ def _table(lines: list[Line], rows: int, times: int) -> str:
 
 
 def _reached(ratio: float, goal: str) -> bool:
-    bound = float(goal.rpartition(' ')[2])
+    bound = float(goal.rpartition(" ")[2])
     return ratio >= bound if goal.startswith("at least") else ratio <= bound
 
 

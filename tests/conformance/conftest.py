@@ -97,7 +97,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in ours:
         if config.pluginmanager.hasplugin("xdist"):
             item.add_marker(pytest.mark.xdist_group("conformance"))
-        for expected in xfails.load(config.stash[OPTIONS].target):
+        for expected in xfails.load(config.stash[TARGET].name):
             if expected.matches(item.nodeid):
                 reason = f"{expected.reason} (since {expected.date})"
                 item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
@@ -218,7 +218,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     account, observed, options = config.stash[ACCOUNT], config.stash[PROFILE], config.stash[OPTIONS]
     if not account.requests:
         return
-    terminalreporter.section(f"conformance: {options.target}")
+    terminalreporter.section(f"conformance: {options.target}, seed {options.seed}")
     for line in account.lines(len(Clauses.load().clauses)):
         terminalreporter.write_line(line)
     name = "sandbox" if options.target == "sandbox" else _recorded_from(options)

@@ -16,7 +16,17 @@ from allium_market_data.version import VERSION
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-AGREED = {"pyproject.toml", "README.md", "noxfile.py", "spec", "generated", "overlay", "tests", "LICENSE", "CHANGELOG.md"}
+AGREED = {
+    "pyproject.toml",
+    "README.md",
+    "noxfile.py",
+    "spec",
+    "generated",
+    "overlay",
+    "tests",
+    "LICENSE",
+    "CHANGELOG.md",
+}
 
 
 def tracked() -> list[str]:
@@ -35,7 +45,9 @@ def test_the_top_level_holds_only_what_was_agreed() -> None:
 
 
 def test_no_file_names_a_registry_s_host_or_a_path_of_somebody_s_machine() -> None:
-    forbidden = re.compile("|".join(("pypi" + r"\.org", "pythonhosted" + r"\.org", "/wo" + "rk/main", "/home/" + "[a-z]+/")))
+    forbidden = re.compile(
+        "|".join(("pypi" + r"\.org", "pythonhosted" + r"\.org", "/wo" + "rk/main", "/home/" + "[a-z]+/"))
+    )
     for name in tracked():
         content = (ROOT / name).read_bytes().decode("utf-8", "ignore")
         assert not forbidden.search(content), name

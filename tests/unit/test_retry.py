@@ -90,7 +90,18 @@ def test_a_retry_after_longer_than_the_policy_waits_is_not_waited_for(later: str
 
 
 @pytest.mark.parametrize(
-    "later", ["soon", "", "-5", "1.5", "5s", "١", "Fri, 31 Feb 2026 00:00:00 GMT", "2026-05-01T12:00:05Z"]
+    "later",
+    [
+        "soon",
+        "",
+        "-5",
+        "1.5",
+        "5s",
+        "١",
+        "Fri, 31 Feb 2026 00:00:00 GMT",
+        "Fri, 01 May 99999999999999999999 00:00:00 GMT",
+        "2026-05-01T12:00:05Z",
+    ],
 )
 def test_a_retry_after_that_says_nothing_leaves_the_pause_to_the_policy(later: str) -> None:
     assert pause(error(ServerError, 503, later), POLICY, NOW) is True

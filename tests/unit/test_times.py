@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -154,6 +155,16 @@ def test_a_pandas_timestamp_is_an_instant_unless_it_has_nanoseconds() -> None:
 def test_another_kind_of_datetime_becomes_a_plain_one() -> None:
     assert type(instant(Pendulum(2026, 5, 1, 12, 30), "start")) is datetime
     assert instant(Pendulum(2026, 5, 1, 12, 30), "start") == MAY
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of the process cannot be set here")
+def test_a_naive_time_is_utc_wherever_the_program_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as abroad:
+        abroad.setenv("TZ", "Asia/Kathmandu")
+        time.tzset()
+        assert instant(datetime(2026, 5, 1, 12, 30), "start") == MAY  # noqa: DTZ001
+        assert instant("2026-05-01T12:30", "start") == MAY
+    time.tzset()
 
 
 def test_a_zone_that_knows_no_offset_is_none() -> None:
