@@ -41,7 +41,7 @@ from .version import VERSION
 from .windows import Window
 
 T = TypeVar("T")
-E = TypeVar("E", bound=BaseException)
+E = TypeVar("E", bound=FetchError)
 
 LARGEST_BODY = 64 * 2**20
 """The most bytes, unpacked, that an answer may have. The largest honest one has about one."""
@@ -171,8 +171,6 @@ class Transport:
             return ConnectionFailedError(f"no whole answer from {settings.base_url}: {self._tell(error)}")
         except ContractError as error:
             return _bare(error)
-        except asyncio.CancelledError as cancelled:
-            raise _bare(cancelled)  # noqa: B904 - what it comes from is cut off, as it holds the key
         return self._read(answer, body, read)
 
     def _read(self, answer: httpx.Response, body: bytes, read: Callable[[bytes], T]) -> T | FetchError:

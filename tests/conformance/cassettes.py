@@ -82,11 +82,14 @@ def replaying(path: Path, key_header: str) -> Iterator[None]:
 @contextmanager
 def recording(path: Path, recorded: Recorded, key_header: str, api_key: str) -> Iterator[None]:
     """Write every request and its answer to ``path`` at the end; ``recorded.drawn`` may fill until then."""
-    path.unlink(missing_ok=True)
-    with _vcr(_Store(asdict(recorded) | {"drawn": recorded.drawn}), key_header, api_key).use_cassette(
-        str(path), record_mode="all"
-    ):
+    # Beside the old one until it is complete.
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    store = _Store(asdict(recorded) | {"drawn": recorded.drawn})
+    with _vcr(store, key_header, api_key).use_cassette(str(fresh), record_mode="all"):
         yield
+    if fresh.is_file():
+        fresh.replace(path)
 
 
 def _vcr(store: _Store, key_header: str, api_key: str) -> VCR:

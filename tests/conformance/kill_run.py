@@ -143,7 +143,9 @@ def run_schemathesis(job: Job) -> frozenset[str]:
     return frozenset(findings(run.stdout))
 
 
-_FINDING: Final = re.compile(r"^- (?:ST\d+ )?(?P<title>.+)\n(?:\n {4}Received: (?P<status>\d+))?", re.MULTILINE)
+_FINDING: Final = re.compile(
+    r"^- (?:ST\d+ )?(?P<title>.+?)(?: \(\d+ violations\))?\n(?:\n {4}Received: (?P<status>\d+))?", re.MULTILINE
+)
 
 
 def findings(output: str) -> Iterator[str]:

@@ -112,7 +112,7 @@ def _check_names(options: Options) -> None:
 
 def _recorded(options: Options) -> Target:
     if options.record:
-        raise OptionsError("a recording cannot be recorded: --record-run needs --target sandbox or live")
+        raise OptionsError("a recording cannot be recorded: --record needs --target sandbox or live")
     path = cassettes.path_of(options.cassette)
     if not path.is_file():
         raise OptionsError(f"there is no cassette {options.cassette!r} in {cassettes.FOLDER.name}")

@@ -189,9 +189,19 @@ def test_a_port_in_use_is_one_clear_error(samples: Samples) -> None:
             server.serve(create_app(samples), port=port)
 
 
-@pytest.mark.parametrize(
-    ("host", "port"), [("127.0.0.1", 65536), ("127.0.0.1", -1), ("no.such.host.invalid", 0), ("a" * 70, 0)]
-)
+@pytest.mark.parametrize("failure", [socket.gaierror(-2, "Name or service not known"), UnicodeError("label too long")])
+def test_a_host_that_has_no_address_is_an_error(
+    samples: Samples, failure: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(SandboxError, match="cannot listen on no.such.host"), running(create_app(samples), "no.such.host"):
+        pass
+
+
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 65536), ("127.0.0.1", -1)])
 def test_an_impossible_address_is_an_error(samples: Samples, host: str, port: int) -> None:
     with pytest.raises(SandboxError, match="port"), running(create_app(samples), host, port):
         pass

@@ -102,6 +102,8 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SandboxError(f"cannot listen on {host} port {port}: {reason}; choose another --port or --host") from error
+    # A small answer must not wait for the client's delayed acknowledgement; asyncio leaves sockets made like this alone.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with listener:
         yield listener
 
