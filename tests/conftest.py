@@ -59,9 +59,10 @@ def _guarded(connect: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No key and no URL of whoever runs the tests."""
-    for name in [name for name in os.environ if name.startswith("ALLIUM_") or name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
+    """No key, no URL and no habits of whoever runs the tests."""
+    for name in list(os.environ):
+        if name.startswith("ALLIUM_") or name.lower().endswith("_proxy") or name == "PYTHONUNBUFFERED":
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")

@@ -203,6 +203,12 @@ def test_a_market_with_control_characters_reaches_no_terminal(fetch: Any) -> Non
     assert "\x1b" not in result.output
 
 
+def test_no_message_brings_control_characters_to_a_terminal(fetch: Any) -> None:
+    result = fetch(MARKET, *SPAN, "--output", "no\x1b[2Jfolder/rows.csv")
+    failed(result, 1, "there is no folder")
+    assert "\x1b" not in result.output
+
+
 def test_a_plan_is_told_without_a_key_and_without_a_request(sandbox: Sandbox) -> None:
     result = run("plan", *LONG, ALLIUM_BASE_URL="http://broken.example")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -383,10 +389,11 @@ def test_a_reader_that_has_had_enough_ends_the_command_without_a_word(env: dict[
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
-@pytest.mark.parametrize("words", [["open-interest", MARKET, *SPAN], ["plan", *SPAN]])
-def test_a_full_disk_is_one_line(env: dict[str, str], words: list[str]) -> None:
+def test_a_full_disk_is_one_line(env: dict[str, str]) -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([*MAIN, *words], stdout=full, stderr=subprocess.PIPE, text=True, env=env, check=False)
+        done = subprocess.run(
+            [*MAIN, "plan", *SPAN], stdout=full, stderr=subprocess.PIPE, text=True, env=env, check=False
+        )
     assert (done.returncode, done.stderr) == (
         1,
         "allium-md: cannot write standard output: No space left on device\n",
@@ -407,7 +414,9 @@ def stalled(served_samples: Any) -> Iterator[tuple[str, threading.Event]]:
         over.set()
 
 
-def test_ctrl_c_does_not_wait_for_a_stalled_server_and_leaves_no_file(stalled: tuple[str, threading.Event], tmp_path: Path) -> None:
+def test_ctrl_c_does_not_wait_for_a_stalled_server_and_leaves_no_file(
+    stalled: tuple[str, threading.Event], tmp_path: Path
+) -> None:
     url, asked = stalled
     words = ["open-interest", MARKET, *LONG, "--base-url", url, "--output", str(tmp_path / "rows.parquet")]
     with subprocess.Popen(

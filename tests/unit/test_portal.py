@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -39,6 +40,7 @@ class Inside:
                 yield number
                 await asyncio.sleep(0)
         finally:
+            await asyncio.sleep(0)
             self.left.append(threading.current_thread().name)
 
 
@@ -266,22 +268,26 @@ def test_an_interrupt_of_the_caller_cancels_the_call_and_waits_for_it_to_unwind(
 def test_an_interrupted_call_that_does_not_unwind_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(portal, "GRACE", 0.05)
     one = made()
+    begun, release, unwound = threading.Event(), threading.Event(), threading.Event()
 
     async def stubborn(_: Inside) -> None:
+        begun.set()
         try:
             await asyncio.sleep(60)
         finally:
-            await asyncio.sleep(0.3)
+            await asyncio.to_thread(release.wait, 20)
+            unwound.set()
 
     def interrupt() -> None:
-        time.sleep(0.05)
-        os.kill(os.getpid(), 2)
+        begun.wait(20)
+        os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
-    began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         one.call(stubborn)
-    assert time.monotonic() - began < 0.25
+    assert not unwound.is_set()
+    release.set()
+    assert unwound.wait(20)
     one.close()
 
 
