@@ -10,7 +10,7 @@ import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from .errors import UsageError
 
@@ -63,26 +63,36 @@ class _Running(Generic[C]):
 
     def call(self, function: Callable[[C], Awaitable[T]]) -> T:
         """Run ``function`` on the loop and wait for it. An interrupt (Ctrl-C) cancels it and is passed on."""
-        over = threading.Event()
+        over, given_up = threading.Event(), threading.Event()
+        tasks: list[asyncio.Task[Any]] = []
 
         async def run() -> T:
             try:
+                tasks.append(cast("asyncio.Task[Any]", asyncio.current_task()))
+                if given_up.is_set():
+                    raise asyncio.CancelledError
                 return await function(self.inside)
             finally:
                 over.set()
 
         if not self.is_ours:  # before the lock: some thread of the parent may have held it
             raise UsageError("these rows are being read in the process that this one was forked from")
-        with self._lock:
-            if not self._open:
-                raise UsageError("the client was closed while its rows were being read")
-            future = asyncio.run_coroutine_threadsafe(run(), self._loop)
+        future: Future[T] | None = None
         try:
+            with self._lock:
+                if not self._open:
+                    raise UsageError("the client was closed while its rows were being read")
+                future = asyncio.run_coroutine_threadsafe(run(), self._loop)
             return future.result()
         except CancelledError:
             raise UsageError("the client was closed while a call was under way") from None
-        except BaseException:
-            if future.cancel():
+        except Exception:
+            raise
+        except BaseException:  # an interrupt, which may come before there is a future to cancel
+            given_up.set()
+            with suppress(RuntimeError):  # the loop has ended, and the call with it
+                self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
+            if not over.is_set():
                 over.wait(GRACE)
             raise
         finally:

@@ -265,6 +265,32 @@ def test_an_interrupt_of_the_caller_cancels_the_call_and_waits_for_it_to_unwind(
     one.close()
 
 
+def test_an_interrupt_before_there_is_a_future_ends_the_call_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = made()
+    one.call(itself)
+    unwound = threading.Event()
+
+    async def stall(_: Inside) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            unwound.set()
+
+    real = asyncio.run_coroutine_threadsafe
+
+    def interrupting(*args: Any) -> Any:
+        real(*args)
+        time.sleep(0.02)
+        raise Interrupted
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio, "run_coroutine_threadsafe", interrupting)
+        with pytest.raises(Interrupted):
+            one.call(stall)
+    assert unwound.is_set()
+    one.close()
+
+
 def test_an_interrupted_call_that_does_not_unwind_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(portal, "GRACE", 0.05)
     one = made()
