@@ -1,0 +1,79 @@
+"""The verdict on a new version of the specification: the documents, the prose, what breaks, shown by examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from ..upstream.errors import SpecError
+from .clauses import Clause, touched
+from .compare import differences
+from .draft import Found
+from .model import Change, Judgement, Level, ordered
+from .operations import operations
+from .prose import Prose, compare_prose
+from .schema import Reader
+from .source import Source
+from .wording import Texts, texts
+
+_EXAMPLES: Final = 12
+"""How many breaks are demonstrated, the worst-placed first, so that a judgement of two strangers stays quick."""
+
+
+def judge(baseline: Source, upstream: Source, clauses: Sequence[Clause] = (), *, examples: bool = True) -> Judgement:
+    """What changed from the baseline to the new side, and what it breaks.
+
+    ``clauses`` are those of ``clauses.read``. ``examples`` False leaves the demonstrations out, and with them the effects
+    on answers that only a demonstration shows. Raises `SpecError` where either side cannot be compared; that is never a
+    judgement of no change.
+    """
+    try:
+        return _judged(baseline, upstream, tuple(clauses), examples=examples)
+    except RecursionError:
+        raise SpecError(f"{baseline.name} and {upstream.name}", "are nested too deep to be compared") from None
+
+
+def _judged(baseline: Source, upstream: Source, clauses: tuple[Clause, ...], *, examples: bool) -> Judgement:
+    found = differences(baseline.document, upstream.document)
+    prose = compare_prose(baseline, upstream, clauses, (_texts(baseline), _texts(upstream)))
+    left = _EXAMPLES if examples else 0
+    changes = []
+    for one in sorted(_kept(found, prose), key=lambda one: (-one.change.level, one.change.where, one.change.kind)):
+        ids = touched(clauses, baseline.document, one.old_spot, one.change.kind)
+        changes.append(_judge(replace(one.change, clauses=ids), one, examples=left > 0))
+        left -= changes[-1].level is Level.BREAKING
+    return Judgement(ordered([*changes, *map(_worded, prose.changes)]), prose.notes)
+
+
+def _texts(source: Source) -> Texts:
+    reader = Reader(source.document)
+    return texts(reader, operations(reader))
+
+
+def _kept(found: Sequence[Found], prose: Prose) -> list[Found]:
+    """The findings without the wording that a lost clause already speaks of."""
+    return [one for one in found if one.logical not in prose.settled]
+
+
+def _judge(change: Change, found: Found, *, examples: bool) -> Change:
+    """The change with its example and its effect. What does that is heavy, and imported only where something changed."""
+    from .effect import effect
+    from .example import demonstrated, refused_example
+
+    if change.kind in {"words.example", "words.examples"} and found.subject.old is not None:
+        change = refused_example(change, found.subject.old, found.logical)
+    elif change.level is Level.BREAKING and examples:
+        change = demonstrated(change, found.subject)
+    elif change.level is Level.BREAKING:
+        change = replace(change, example_note="no example: it was not asked for, or enough others are shown")
+    return replace(change, effect=effect(change, found.subject))
+
+
+def _worded(change: Change) -> Change:
+    from .effect import effect
+    from .example import over_the_cap
+
+    if change.level is Level.BREAKING:
+        change = over_the_cap(change)
+    return replace(change, effect=effect(change, None))

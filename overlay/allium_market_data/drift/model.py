@@ -1,0 +1,156 @@
+"""What a judgement is made of. Frozen, and ready for JSON: `Judgement.data` holds plain values only."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+from ..upstream.canonical import canonical
+
+
+class Level(enum.IntEnum):
+    """How much a change matters; the verdict of a judgement is its highest."""
+
+    NONE = 0
+    DOCS = 1
+    COMPATIBLE = 2
+    BREAKING = 3
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Effect(enum.Enum):
+    """What a change does to this client, as a report says it."""
+
+    NONE = "none"
+    HARMLESS = "harmless to this client though breaking in general"
+    DECODING = "breaks decoding"
+    REQUEST = "breaks a request"
+    PLANNER = "the planner's numbers are wrong"
+    MEANING = "the rows may mean something else"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What demonstrates a break: a request line or the JSON body of an answer, and who refuses it with which words."""
+
+    kind: str
+    """``request`` or ``answer``."""
+    text: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """An entry of ``spec/drift-accepted.toml``: a change that a person has looked at. Both dates are ISO 8601 days."""
+
+    fingerprint: str
+    reason: str
+    date: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference.
+
+    ``place`` is a JSON pointer into the new document (into the old one for what is gone), or ``prose``; ``where`` says the
+    same in words. ``kind`` is a slug such as ``answer.enum``. ``old`` and ``new`` are plain JSON data, None for a side that
+    has nothing there. ``cannot_tell`` marks a break that is none for certain. ``clauses`` are ids of ``spec/clauses.toml``.
+    ``example`` demonstrates a break; ``example_note`` says why there is none. ``nearest`` is, for a clause that is gone,
+    the new sentence most like it.
+    """
+
+    fingerprint: str
+    level: Level
+    place: str
+    where: str
+    kind: str
+    old: Any
+    new: Any
+    sentence: str
+    effect: Effect = Effect.NONE
+    cannot_tell: bool = False
+    operations: tuple[str, ...] = ()
+    clauses: tuple[str, ...] = ()
+    example: Example | None = None
+    example_note: str = ""
+    nearest: str = ""
+    accepted: Acceptance | None = None
+
+
+def fingerprint(*parts: Any) -> str:
+    """Twelve hexadecimal digits that stand for plain data: the same for the same change, whatever else changed."""
+    return hashlib.sha256(canonical(list(parts)).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class StaleAcceptance:
+    """An acceptance that does nothing: ``why`` is that nothing matches it any more, or that its end is past."""
+
+    entry: Acceptance
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Public names of the generated package that appear, vanish, or have another signature; ``note`` says why unknown."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[tuple[str, str, str], ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """All changes, the worst first, and what was not compared (``notes``)."""
+
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
+    stale: tuple[StaleAcceptance, ...] = ()
+    names: Names | None = None
+
+    @property
+    def verdict(self) -> Level:
+        """The highest level of a change that nobody has accepted."""
+        return max((change.level for change in self.changes if change.accepted is None), default=Level.NONE)
+
+    def at(self, level: Level) -> tuple[Change, ...]:
+        """The changes of one level."""
+        return tuple(change for change in self.changes if change.level is level)
+
+    def with_names(self, names: Names) -> Judgement:
+        """The same judgement, with what becomes of the generated names."""
+        return replace(self, names=names)
+
+    def data(self) -> dict[str, Any]:
+        """The judgement as plain JSON data, with its verdict."""
+        return {"verdict": str(self.verdict), **_plain(self)}
+
+
+def ordered(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Each change once, the worst first, then by where it stands."""
+    once = {change.fingerprint: change for change in changes}
+    return tuple(
+        sorted(once.values(), key=lambda change: (-change.level, change.where, change.kind, change.fingerprint))
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, enum.Enum):
+        return str(value)
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value

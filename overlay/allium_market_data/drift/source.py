@@ -1,0 +1,41 @@
+"""One side of a comparison: published pages, or a bare document without prose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..upstream import document as documents
+from ..upstream import page as pages
+from ..upstream.errors import SpecError
+from ..upstream.page import Document, Page, operations
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A merged document, and the prose of its pages by page name; ``prose`` None: there is no page, so nothing to read."""
+
+    name: str
+    document: Document
+    prose: tuple[tuple[str, str], ...] | None = None
+
+    @classmethod
+    def of_pages(cls, *read: Page) -> Source:
+        """Pages as read by ``upstream.page.read``, merged. A bare document among them has no prose.
+
+        Raises `SpecError` where the pages contradict each other, or describe no operation.
+        """
+        name = " and ".join(page.name for page in read)
+        try:
+            merged = documents.merge(part for page in read for part in page.parts)
+        except RecursionError:
+            raise SpecError(name, "is nested too deep to be compared") from None
+        if not operations(merged):
+            raise SpecError(name, "the document describes no operation")
+        prose = tuple((page.name, page.prose) for page in read if page.parts[0].where != page.name)
+        return cls(name, merged, prose or None)
+
+    @classmethod
+    def of_bytes(cls, named: Sequence[tuple[str, bytes]]) -> Source:
+        """Pages or documents as (name, bytes); raises `SpecError` for whatever is none."""
+        return cls.of_pages(*(pages.read(name, data) for name, data in named))

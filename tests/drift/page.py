@@ -1,0 +1,114 @@
+"""The published page, to be edited: its document in parts, and what is to be said of an edited page."""
+
+from __future__ import annotations
+
+import copy
+import json
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from allium_market_data.drift.model import Effect
+from allium_market_data.upstream.fences import fences
+from allium_market_data.upstream.syntax import parse
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "spec/upstream/get-open-interest.md").read_text()
+CLAUSES_TEXT = (ROOT / "spec/clauses.toml").read_text()
+CLAUSES = tomllib.loads(CLAUSES_TEXT)["clause"]
+BLOCK = next(block for block in fences(PAGE) if "openapi" in block.info)
+PATH = "/api/v1/markets/{market_id}/perps/open_interest"
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An edited page, and what is to be said of it: its verdict; the kind, effect and clause of the change that gives it."""
+
+    name: str
+    page: str
+    verdict: str
+    kind: str = ""
+    effect: Effect | None = None
+    clause: str = ""
+
+
+PARSED: Document = parse(BLOCK.body, where="the page")
+
+
+def document() -> Document:
+    """The document of the page, to be changed."""
+    return copy.deepcopy(PARSED)
+
+
+def with_block(text: str, info: str = BLOCK.info, fence: str = "````") -> str:
+    """The page with another block."""
+    lines = PAGE.split("\n")
+    return "\n".join([*lines[: BLOCK.start - 1], f"{fence}{info}", text.rstrip("\n"), fence, *lines[BLOCK.end :]])
+
+
+def swapped(old: str, new: str, count: int = 1) -> str:
+    """The page with a text replaced, which must be there."""
+    assert old in PAGE, old
+    return PAGE.replace(old, new, count)
+
+
+def changed(change: Callable[[Document], None]) -> str:
+    """The page with its document changed in place; in JSON, which is read much faster than YAML."""
+    made = document()
+    change(made)
+    assert made != PARSED
+    return with_block(json.dumps(made))
+
+
+def operation(made: Document) -> Any:
+    return made["paths"][PATH]["get"]
+
+
+def parameter(made: Document, name: str) -> Any:
+    shared = {"market_id": "MarketIdPath", "start_timestamp": "StartTimestamp", "end_timestamp": "EndTimestamp"}
+    if name in shared:
+        return made["components"]["parameters"][shared[name]]
+    return next(one for one in operation(made)["parameters"] if one.get("name") == name)
+
+
+def row(made: Document) -> Any:
+    return made["components"]["schemas"]["OpenInterest"]
+
+
+def answer(made: Document) -> Any:
+    return operation(made)["responses"]["200"]
+
+
+def body(made: Document) -> Any:
+    return answer(made)["content"]["application/json"]["schema"]
+
+
+def put(target: Callable[[Document], Any], **values: Any) -> str:
+    return changed(lambda made: target(made).update(values))
+
+
+def drop(target: Callable[[Document], Any], key: str) -> str:
+    def change(made: Document) -> None:
+        del target(made)[key]
+
+    return changed(change)
+
+
+def limit(made: Document) -> Any:
+    return parameter(made, "limit")["schema"]
+
+
+def interval(made: Document) -> Any:
+    return parameter(made, "interval")["schema"]
+
+
+def field_of(name: str) -> Callable[[Document], Any]:
+    return lambda made: row(made)["properties"][name]
+
+
+def responses(more: dict[str, Any]) -> str:
+    return changed(lambda made: operation(made)["responses"].update(more))
