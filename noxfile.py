@@ -89,7 +89,8 @@ def record(session: nox.Session) -> None:
 def kill_matrix(session: nox.Session) -> None:
     """The conformance suite against every violation of the sandbox, and every reading; writes the table as Markdown."""
     _install(session, "test", "rival", extras="[sandbox]")
-    session.run("python", "tests/conformance/kill_matrix.py", *session.posargs)
+    whole = ("--readings", "--schemathesis", "--output", "tests/conformance/KILL_MATRIX.md")
+    session.run("python", "tests/conformance/kill_matrix.py", *(session.posargs or whole))
 
 
 @nox.session
@@ -119,7 +120,7 @@ def bench(session: nox.Session) -> None:
 @nox.session(venv_backend="uv")
 def lowest(session: nox.Session) -> None:
     """The tests with the oldest versions that pyproject.toml allows."""
-    wanted = nox.project.dependency_groups(PYPROJECT, "test")
+    wanted = [item for group in ("spec", "test") for item in nox.project.dependency_groups(PYPROJECT, group)]
     session.install("--resolution", "lowest-direct", "--editable", ".[all]", *wanted)
     session.run("pytest", *WORKERS, "tests/unit", "tests/property", *session.posargs)
 

@@ -46,6 +46,9 @@ def choose_format(wanted: str | None, output: Path | None) -> Shown:
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[Pages], Pages]]:
     """Count pages as they pass, on standard error, and only if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda pages: pages
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -56,7 +59,6 @@ def progress(total: int) -> Iterator[Callable[[Pages], Pages]]:
         TextColumn("requests, {task.fields[rows]:,} rows"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
         transient=True,
     )
     with bar:

@@ -117,7 +117,7 @@ def _parse(body: bytes, question: Question) -> tuple[list[Any], Mapping[str, int
         message = str(error)
     except RecursionError:
         _wrong("JSON nested too deeply")
-    except ValueError as error:  # malformed JSON, or text that is not UTF-8
+    except (msgspec.MsgspecError, ValueError) as error:  # malformed JSON, or text that is not UTF-8
         if "truncated" in str(error):
             raise ConnectionFailedError("the answer stops in the middle of its JSON") from None
         _wrong(f"no JSON: {error}"[:200])

@@ -52,7 +52,7 @@ def explanation(body: bytes) -> str:
     """The server's own words, in one clean line of at most 500 characters; empty where it says nothing."""
     try:
         said = _said(msgspec.json.decode(body), 0)
-    except (ValueError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         said = re.sub(r"(?is)<(style|script).*?</\1>|<[^>]*>", " ", body[: 4 * BODY_KEPT].decode("utf-8", "replace"))
     line = " ".join(clean(said).split())
     return line if len(line) <= LONGEST else line[: LONGEST - 3] + "..."

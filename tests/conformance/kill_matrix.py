@@ -29,7 +29,16 @@ from allium_market_data.sandbox.readings import READINGS
 from allium_market_data.sandbox.violations import GROUPS, VIOLATIONS, Violation
 from conformance.document import Document
 from conformance.kill_notes import Notes
-from conformance.kill_run import EXAMPLES, Job, Outcome, pool, run_schemathesis, run_suite, schemathesis_command
+from conformance.kill_run import (
+    EXAMPLES,
+    Job,
+    Outcome,
+    pool,
+    run_schemathesis,
+    run_suite,
+    schemathesis_command,
+    schemathesis_version,
+)
 
 _SEEDS_OF_CORRECT: Final = (1, 2, 3)
 Run: TypeAlias = Callable[[Job], Outcome | frozenset[str]]
@@ -142,8 +151,9 @@ def _head(matrix: Matrix) -> Iterator[str]:
     killed = len(matrix.mutants) - len(matrix.missed)
     yield "# The suite against its mutants"
     yield ""
-    yield "Written by `nox -s kill_matrix`; never edited. A mutant is a sandbox that breaks the contract in one way"
-    yield "(`allium-md sandbox --violate NAME`). It counts as killed if a test fails that is about a clause that it breaks."
+    yield "Written by `nox -s kill_matrix`; never edited. A mutant is a sandbox"
+    yield "that breaks the contract in one way (`allium-md sandbox --violate NAME`). It counts as killed if a test fails that"
+    yield "is about a clause that it breaks; the first such test is named, and ends the run."
     yield ""
     yield f"- date: {datetime.now(UTC).date()}"
     yield f"- document (SHA-256): `{Document.load().digest}`"
@@ -156,7 +166,7 @@ def _head(matrix: Matrix) -> Iterator[str]:
         yield f"- mutants that schemathesis finds: {found} of {len(matrix.generic)}"
     if matrix.generic is not None:
         yield ""
-        yield f"schemathesis ran with its default checks, the document as published, the key, {EXAMPLES} examples a mutant,"
+        yield f"{schemathesis_version()} ran with its default checks, the document as published, the key, {EXAMPLES} examples a mutant,"
         yield "and was told to go on after failures. On the *correct* sandbox it already fails with:"
         yield f"{', '.join(sorted(matrix.correct)) or 'nothing'}."
         yield "It counts as having found a mutant if it says something that it does not say of the correct sandbox."

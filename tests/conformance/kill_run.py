@@ -115,6 +115,15 @@ def schemathesis_command() -> str | None:
     return str(beside) if beside.is_file() else shutil.which("schemathesis")
 
 
+def schemathesis_version() -> str:
+    """Its name and version, as it says them; only the name where it is not installed."""
+    command = schemathesis_command()
+    if command is None:
+        return "schemathesis"
+    shown = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=_RUN_SECONDS, check=True)
+    return shown.stdout.strip().replace(", version", "")
+
+
 def run_schemathesis(job: Job) -> frozenset[str]:
     """What schemathesis finds, its checks at their default, with the document as published and the right key.
 
