@@ -166,8 +166,8 @@ def _head(matrix: Matrix) -> Iterator[str]:
         yield f"- mutants that schemathesis finds: {found} of {len(matrix.generic)}"
     if matrix.generic is not None:
         yield ""
-        yield f"{schemathesis_version()} ran with its default checks, the document as published, the key, {EXAMPLES} examples a mutant,"
-        yield "and was told to go on after failures. On the *correct* sandbox it already fails with:"
+        yield f"{schemathesis_version()} ran with its default checks, the document as published, the key, {EXAMPLES} examples"
+        yield "a mutant, and was told to go on after failures. On the *correct* sandbox it already fails with:"
         yield f"{', '.join(sorted(matrix.correct)) or 'nothing'}."
         yield "It counts as having found a mutant if it says something that it does not say of the correct sandbox."
 
