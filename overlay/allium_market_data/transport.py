@@ -30,6 +30,7 @@ from .errors import (
     RequestTimeoutError,
     UsageError,
 )
+from .pool import Pool
 from .refusal import clean, refusal
 from .resource import Resource
 from .retry import pause
@@ -104,11 +105,11 @@ class Transport:
             base_url=url,
             auth=_Key(settings.key),
             timeout=settings.timeout,
-            limits=httpx.Limits(max_connections=settings.max_concurrency),
             headers={"accept": "application/json", "user-agent": f"allium-market-data/{VERSION}"},
             follow_redirects=False,
-            trust_env=not settings.is_loopback,  # a proxy cannot reach this machine's own addresses
-            transport=http,
+            # a proxy cannot reach this machine's own addresses
+            transport=http or Pool(settings.max_concurrency, trust_env=not settings.is_loopback),
+            trust_env=False,  # the pool reads it
         )
 
     async def aclose(self) -> None:
