@@ -116,8 +116,9 @@ class Run:
     async def _in_time(self, parts: AsyncGenerator[Columns, None]) -> Columns | None:
         """The next rows, None behind the last. The time that a reader takes between two parts counts too."""
         left = None if self.until is None else self.until - time.monotonic()
+        limit = asyncio.timeout(left)
         try:
-            async with asyncio.timeout(left) as limit:
+            async with limit:
                 part = await anext(parts, None)
         except TimeoutError:
             if not limit.expired():

@@ -28,7 +28,10 @@ def test_a_stalled_server_ends_by_the_deadline_with_market_and_window(asynchrono
         async with AsyncMarketData("key", url) as client:
             await client.open_interest(markets, deadline=0.2, **SPAN)
 
-    with served(lambda *_: over.wait(20) and None) as url:
+    def stall(*_: Any) -> None:
+        over.wait(20)
+
+    with served(stall) as url:
         with pytest.raises(DeadlineExceededError, match="rows are whole up to 2026-03-01T00:00:00Z") as caught:
             asyncio.run(other(url)) if asynchronous else sync(url)
         over.set()
@@ -40,7 +43,8 @@ def test_a_fetch_within_its_deadline_is_whole_and_a_wrong_deadline_is_told(sandb
     with MarketData(sandbox.key, sandbox.url) as client:
         assert len(client.open_interest(MARKET, deadline=60, **SPAN)) == 48
         assert len(list(client.iter_open_interest(MARKET, deadline=60, **SPAN))) == 48
-        for wrong in (0, -1, float("inf"), "5"):
+        wrongs: list[Any] = [0, -1, float("inf"), "5"]
+        for wrong in wrongs:
             with pytest.raises(UsageError, match="deadline must be"):
                 client.open_interest(MARKET, deadline=wrong, **SPAN)
             with pytest.raises(UsageError, match="deadline must be"):
