@@ -77,6 +77,7 @@ def open_interest(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write, whole or not at all.")] = None,
     format: Annotated[str | None, typer.Option("--format", "-f", help="csv, jsonl, parquet, arrow or table.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that one request may take.")] = 30.0,
+    deadline: Annotated[float | None, typer.Option(help="Seconds that each market may take in all.")] = None,
     concurrency: Annotated[int, typer.Option(help="Requests under way at a time, at most.")] = 8,
     rate: Annotated[float | None, typer.Option(help="Requests a second, at most.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
@@ -94,7 +95,8 @@ def open_interest(
     with MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, max_rate=rate) as client:
         plan = client.plan(interval=interval, start=start, end=end)  # type: ignore[arg-type]
         streams = [  # all of them now, so that a wrong market is told before anything is asked
-            client.iter_open_interest(one, interval=plan.interval, start=start, end=end, by="page") for one in markets
+            client.iter_open_interest(one, interval=plan.interval, start=start, end=end, by="page", deadline=deadline)
+            for one in markets
         ]
         with console.progress(len(plan) * len(markets)) as advance:
             pages = advance(chain.from_iterable(streams))

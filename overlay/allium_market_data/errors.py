@@ -14,6 +14,7 @@
         │   ├── ServerError            any 5xx, after the retries
         │   └── UnexpectedStatusError  anything else that is not 200, such as a redirect
         ├── TransportError             no whole answer came back, after the retries
+        │   ├── DeadlineExceededError  the whole call took longer than its deadline
         │   ├── RequestTimeoutError    too slow
         │   └── ConnectionFailedError  refused, reset, cut off, no such host
         ├── ContractError              an answer that the specification does not allow
@@ -153,6 +154,10 @@ class UnexpectedStatusError(ResponseError):
 
 class TransportError(FetchError):
     """No whole answer came back, still after the retries."""
+
+
+class DeadlineExceededError(TransportError):
+    """The whole call took longer than its ``deadline``; ``window`` is what was still to come. It is not retried."""
 
 
 class RequestTimeoutError(TransportError):
