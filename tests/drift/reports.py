@@ -23,7 +23,9 @@ def judged(page: str, *, examples: bool = False) -> Judgement:
 def report(judgement: Judgement, *, behaviour: Behaviour | None = None) -> Report:
     """A report of a judgement; every change was seen in four runs."""
     seen = {change.fingerprint: Seen("2026-11-21T03:17:02Z", MADE, 4) for change in judgement.changes}
-    return Report(judgement, "spec/openapi.yaml", "https://docs.example/get-open-interest.md", MADE, "0.1.0", seen, behaviour)
+    return Report(
+        judgement, "spec/openapi.yaml", "https://docs.example/get-open-interest.md", MADE, "0.1.0", seen, behaviour
+    )
 
 
 def _wild(made: Document) -> None:
@@ -42,7 +44,7 @@ def full(*, examples: bool = False) -> Report:
     _wild(made)
     page = with_block(json.dumps(made)).replace("capped at **7 days**", "capped at **31 days**")
     judgement = judged(page, examples=examples)
-    taken = Acceptance("", "The client asks for 5000 rows at most and takes fewer.", "2026-11-22", "2027-02-01")
+    taken = Acceptance("", "Nobody here asks for 5m, 15m or 4h.", "2026-11-22", "2027-02-01")
     accepted = next(change for change in judgement.changes if change.kind == "parameter.enum")
     changes = tuple(
         replace(change, accepted=replace(taken, fingerprint=change.fingerprint)) if change is accepted else change

@@ -18,14 +18,16 @@ from difflib import SequenceMatcher
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
-from .model import Change, Effect, Level
+from .model import Change, Level
 from .report import Report, Seen
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-_TOKEN: Final = re.compile(r"\w+|\s+|.", re.DOTALL)
-_UNSEEN: Final = re.compile(r"[^\S \n\t]|[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_TOKEN: Final = re.compile(r'"[^"\s]*"|\w+|\s+|.', re.DOTALL)
+_UNSEEN: Final = re.compile(
+    r"[^\S \n\t]|[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
 """What a browser would drop, choke on or turn round: blanks and controls that are not seen, and halves of characters."""
 
 _WIDE: Final = 60
@@ -70,11 +72,6 @@ class Card:
     change: Change
     sides: tuple[Side, Side]
     seen: Seen | None
-
-    @property
-    def effect(self) -> str:
-        """What the change does to this client, as a phrase."""
-        return "none known" if self.change.effect is Effect.NONE else str(self.change.effect)
 
 
 def html(report: Report) -> str:
