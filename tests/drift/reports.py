@@ -16,8 +16,8 @@ MADE = "2026-11-24T03:17:05Z"
 
 def judged(page: str, *, examples: bool = False) -> Judgement:
     """What is to be said of an edited page."""
-    sides = [Source.of_bytes([("get-open-interest.md", text.encode())]) for text in (PAGE, page)]
-    return judge(*sides, read(CLAUSES_TEXT), examples=examples)
+    old, new = (Source.of_bytes([("get-open-interest.md", text.encode())]) for text in (PAGE, page))
+    return judge(old, new, read(CLAUSES_TEXT), examples=examples)
 
 
 def report(judgement: Judgement, *, behaviour: Behaviour | None = None) -> Report:
