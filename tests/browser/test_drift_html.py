@@ -103,7 +103,7 @@ def test_axe_finds_nothing_to_complain_of_in_light_and_in_dark(browser: Browser,
             page.evaluate(axe)
             papers = set()
             for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                page.emulate_media(color_scheme=scheme)
                 papers.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
                 found = page.evaluate("run => axe.run(run)", "html" if name in WHOLE else "header")
                 said = [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found["violations"]]
