@@ -16,7 +16,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .alignment import Aligned, Total, align, totals
+    from .charts import plot
     from .client import AsyncMarketData, MarketData
+    from .dense import DenseRow, DenseSeries
     from .errors import (
         AlliumError,
         AuthenticationError,
@@ -46,7 +49,10 @@ if TYPE_CHECKING:
     from .windows import Plan, Window
 
 _HOME = {
+    "alignment": ("Aligned", "Total", "align", "totals"),
+    "charts": ("plot",),
     "client": ("AsyncMarketData", "MarketData"),
+    "dense": ("DenseRow", "DenseSeries"),
     "errors": (
         "AlliumError",
         "AuthenticationError",
@@ -79,11 +85,14 @@ _MODULES = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "INTERVALS",
+    "Aligned",
     "AlliumError",
     "AsyncMarketData",
     "AuthenticationError",
     "ConnectionFailedError",
     "ContractError",
+    "DenseRow",
+    "DenseSeries",
     "FetchError",
     "Gap",
     "IncompleteError",
@@ -103,11 +112,15 @@ __all__ = [
     "ResponseError",
     "RetryPolicy",
     "ServerError",
+    "Total",
     "TransportError",
     "UnexpectedStatusError",
     "UsageError",
     "Window",
     "__version__",
+    "align",
+    "plot",
+    "totals",
 ]
 
 
