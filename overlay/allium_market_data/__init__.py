@@ -16,7 +16,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .alignment import Aligned, Total, align, totals
+    from .charts import plot
     from .client import AsyncMarketData, MarketData
+    from .dense import DenseRow, DenseSeries
     from .errors import (
         AlliumError,
         AuthenticationError,
@@ -47,7 +50,10 @@ if TYPE_CHECKING:
     from .windows import Plan, Window
 
 _HOME = {
+    "alignment": ("Aligned", "Total", "align", "totals"),
+    "charts": ("plot",),
     "client": ("AsyncMarketData", "MarketData"),
+    "dense": ("DenseRow", "DenseSeries"),
     "errors": (
         "AlliumError",
         "AuthenticationError",
@@ -81,12 +87,15 @@ _MODULES = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "INTERVALS",
+    "Aligned",
     "AlliumError",
     "AsyncMarketData",
     "AuthenticationError",
     "ConnectionFailedError",
     "ContractError",
     "DeadlineExceededError",
+    "DenseRow",
+    "DenseSeries",
     "FetchError",
     "Gap",
     "IncompleteError",
@@ -106,11 +115,15 @@ __all__ = [
     "ResponseError",
     "RetryPolicy",
     "ServerError",
+    "Total",
     "TransportError",
     "UnexpectedStatusError",
     "UsageError",
     "Window",
     "__version__",
+    "align",
+    "plot",
+    "totals",
 ]
 
 

@@ -105,6 +105,32 @@ def open_interest(
 
 @app.command()
 @_failures()
+def plot(
+    market: Annotated[list[str], typer.Argument(help="One or more markets, like hl:perp:BTC-USDC.")],
+    interval: Interval,
+    start: Start,
+    end: End,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Chart to write: .png, .svg or .pdf.")],
+    base_url: Annotated[str | None, typer.Option(help="Server to ask.", envvar="ALLIUM_BASE_URL")] = None,
+    amount: Annotated[str, typer.Option(help="oi_quote_usd or oi_base.")] = "oi_quote_usd",
+    timeout: Annotated[float, typer.Option(help="Seconds that one request may take.")] = 30.0,
+    concurrency: Annotated[int, typer.Option(help="Requests under way at a time, at most.")] = 8,
+    rate: Annotated[float | None, typer.Option(help="Requests a second, at most.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Draw one or more markets, gaps as gaps, into a file. The API key comes from ALLIUM_API_KEY."""
+    from . import charts
+    from .client import MarketData
+
+    logging.getLogger("stamina").addHandler(logging.NullHandler())
+    charts.check(output, amount, overwrite=overwrite)  # before anything is asked
+    with MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, max_rate=rate) as client:
+        found = client.open_interest(market, interval=interval, start=start, end=end)  # type: ignore[call-overload]
+    charts.save(list(found.values()), output, amount=amount, overwrite=overwrite)  # type: ignore[arg-type]
+
+
+@app.command()
+@_failures()
 def plan(interval: Interval, start: Start, end: End) -> None:
     """Tell which requests a fetch takes, without sending any."""
     from . import console
