@@ -7,7 +7,7 @@ so it works in scripts, in threads, after a fork, and inside a running loop such
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
@@ -67,6 +67,7 @@ class AsyncMarketData:
 
     _http: httpx.AsyncBaseTransport | None = None
     _clock: Callable[[], datetime] = staticmethod(_now)
+    _toll: Callable[[], Awaitable[None]] | None = None
 
     def __init__(
         self,
@@ -159,7 +160,7 @@ class AsyncMarketData:
         if self._transport is None:
             from .transport import Transport
 
-            self._transport = Transport(self._settings, self._http)
+            self._transport = Transport(self._settings, self._http, self._toll)
         return Run(OPEN_INTEREST, market_id, wanted, self._transport, self._settings, self._clock)
 
     async def _several(self, market_ids: list[str], wanted: Plan) -> dict[str, OpenInterestSeries]:
