@@ -156,6 +156,7 @@ def backfill(
     check_budget(max_requests)
     chosen, ours = opened(client)
     try:
+        chosen.plan(interval=interval, start=start, end=end)  # a wrong call makes no table
         store = Table(table, create=True, options=storage_options)
         tasks = pending(store, markets, interval, start, end, chosen)
         at = Progress(len(tasks), sum(task.requests for task in tasks))
@@ -164,7 +165,8 @@ def backfill(
         if dask is not None:
             from .cluster import spread
 
-            return spread(dask, store, tasks, chosen, at, report, max_requests, max_rate, commit_rows)
+            spread_out: Progress = spread(dask, store, tasks, chosen, at, report, max_requests, max_rate, commit_rows)
+            return spread_out
 
         async def run(inner: AsyncMarketData) -> Progress:
             budget = Budget(max_requests)

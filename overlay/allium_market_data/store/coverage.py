@@ -55,9 +55,7 @@ class Coverage:
         for series, spans in note.complete.items():
             complete[series] = union((*complete.get(series, ()), *spans))
         provisional = {**self.provisional, **note.provisional}
-        return Coverage(
-            complete, {s: t for s, t in provisional.items() if t}, max(self.fetched_at, note.fetched_at)
-        )
+        return Coverage(complete, {s: t for s, t in provisional.items() if t}, max(self.fetched_at, note.fetched_at))
 
     def end(self, series: Series) -> int | None:
         """Where the last complete window of a series ends."""

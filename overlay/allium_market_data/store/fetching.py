@@ -42,7 +42,9 @@ class Budget:
 
 def exhausted(most: int) -> BudgetError:
     """The error for a spent budget."""
-    return BudgetError(f"{most:,} requests are spent (max_requests): what is whole was committed, the same call goes on")
+    return BudgetError(
+        f"{most:,} requests are spent (max_requests): what is whole was committed, the same call goes on"
+    )
 
 
 def check_clock(now: datetime, coverage: Coverage, uri: str) -> None:
@@ -57,7 +59,7 @@ def check_clock(now: datetime, coverage: Coverage, uri: str) -> None:
 def own_client(inner: AsyncMarketData, budget: Budget) -> AsyncMarketData:
     """A client like ``inner`` with connections of its own, whose requests the budget counts."""
     client = AsyncMarketData._told(inner._settings)
-    client._http, client._clock = inner._http, inner._clock  # type: ignore[method-assign]
+    client._http, client._clock = inner._http, inner._clock
     client._toll = budget.toll
     return client
 

@@ -23,7 +23,7 @@ class Task:
     @property
     def requests(self) -> int:
         """How many requests it takes when no answer is short."""
-        return len(plan(OPEN_INTEREST, self.series[0], *map(from_micros, self.span)))
+        return len(plan(OPEN_INTEREST, self.series[0], from_micros(self.span[0]), from_micros(self.span[1])))
 
     @property
     def buckets(self) -> int:
@@ -31,7 +31,9 @@ class Task:
         return (self.span[1] - self.span[0]) // WIDTHS[self.series[0]]
 
     def __str__(self) -> str:
-        return f"{self.series[1]} {self.series[0]} {text(from_micros(self.span[0]))} to {text(from_micros(self.span[1]))}"
+        return (
+            f"{self.series[1]} {self.series[0]} {text(from_micros(self.span[0]))} to {text(from_micros(self.span[1]))}"
+        )
 
 
 def closed(interval: Interval, start: int, end: int, now: int) -> Span:

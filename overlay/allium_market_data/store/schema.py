@@ -8,7 +8,7 @@ only ``ts`` and ``provisional`` have such statistics, and no engine skips a file
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ..errors import PrecisionError
 from ..frames import Form, Room, measure, need, plain_table
@@ -61,13 +61,10 @@ def restatements_schema() -> pa.Schema:
     """
     pa = need("pyarrow", "store")
     instant, decimal = pa.timestamp("us", tz="UTC"), pa.decimal128(PRECISION, SCALE)
-    pairs = [(f"{age}_{name}", kind) for name, kind in _RESTATED(decimal, instant) for age in ("old", "new")]
+    kinds = [("oi_base", decimal), ("oi_quote_usd", decimal), ("fetched_at", instant)]
+    pairs = [(f"{age}_{name}", kind) for name, kind in kinds for age in ("old", "new")]
     plain = [("market_id", pa.string()), ("interval", pa.string()), ("month", pa.string()), ("ts", instant)]
     return pa.schema([*plain, *pairs])
-
-
-def _RESTATED(decimal: Any, instant: Any) -> list[tuple[str, Any]]:  # noqa: N802
-    return [("oi_base", decimal), ("oi_quote_usd", decimal), ("fetched_at", instant)]
 
 
 def rows_table(market_id: str, interval: Interval, columns: Columns, fetched_at: int, specification: str) -> pa.Table:

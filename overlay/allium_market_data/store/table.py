@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -80,7 +80,9 @@ class Table:
             if len(commits) > version:
                 return add_up(Coverage(), reversed(commits))
             if limit > version:
-                raise StoreError(f"the log of {self.uri} was cut off: which windows are complete cannot be known any more")
+                raise StoreError(
+                    f"the log of {self.uri} was cut off: which windows are complete cannot be known any more"
+                )
             limit *= 4
 
     def land(self, pieces: Sequence[Piece]) -> int:
@@ -180,9 +182,7 @@ def between(rows: pa.Table, start: int, end: int) -> pa.Table:
     """The rows with start <= ts < end."""
     pc = need("pyarrow.compute", "store")
     ts = rows["ts"]
-    return rows.filter(
-        pc.and_(pc.greater_equal(ts, from_micros(start)), pc.less(ts, from_micros(end)))
-    )
+    return rows.filter(pc.and_(pc.greater_equal(ts, from_micros(start)), pc.less(ts, from_micros(end))))
 
 
 def _concat(tables: Iterable[pa.Table]) -> pa.Table:
@@ -213,19 +213,26 @@ def _open(uri: str, options: dict[str, str] | None, name: str, make: Callable[[]
 def _occupied(uri: str) -> bool:
     """Whether other things lie where a table would be made."""
     place = Path(uri)
-    return "://" not in uri and place.exists() and (not place.is_dir() or any(p.name != "_delta_log" for p in place.iterdir()))
+    return (
+        "://" not in uri
+        and place.exists()
+        and (not place.is_dir() or any(p.name != "_delta_log" for p in place.iterdir()))
+    )
 
 
 def _create(uri: str, options: dict[str, str] | None, name: str, columns: pa.Schema) -> DeltaTable:
     deltalake, problems = need("deltalake", "store"), need("deltalake.exceptions", "store")
     config = schema.CONFIGURATION if "provisional" in columns.names else {}
-    try:
+    with suppress(problems.CommitFailedError):  # another process made it at the same moment
         deltalake.DeltaTable.create(
-            uri, columns, mode="ignore", name=name, partition_by=list(schema.PARTITIONS),
-            configuration=config, storage_options=options,
+            uri,
+            columns,
+            mode="ignore",
+            name=name,
+            partition_by=list(schema.PARTITIONS),
+            configuration=config,
+            storage_options=options,
         )
-    except problems.CommitFailedError:
-        pass  # another process made it at the same moment
     return deltalake.DeltaTable(uri, storage_options=options)
 
 
