@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from .errors import AlliumError, UsageError
+from .store import commands as _store
 
 app = typer.Typer(
     name="allium-md",
@@ -162,6 +163,9 @@ def sandbox(
         raise AlliumError(f"the sandbox is an extra: pip install 'allium-market-data[sandbox]' ({error})") from None
     except SandboxError as error:
         raise AlliumError(str(error)) from None
+
+
+_store.register(app, _failures)
 
 
 @app.callback(invoke_without_command=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
@@ -77,6 +77,7 @@ class AsyncMarketData:
 
     _http: httpx.AsyncBaseTransport | None = None
     _clock: Callable[[], datetime] = staticmethod(_now)
+    _toll: Callable[[], Awaitable[None]] | None = None
 
     def __init__(
         self,
@@ -205,7 +206,7 @@ class AsyncMarketData:
         if self._transport is None:
             from .transport import Transport
 
-            self._transport = Transport(self._settings, self._http)
+            self._transport = Transport(self._settings, self._http, self._toll)
         return Run(OPEN_INTEREST, market_id, wanted, self._transport, self._settings, self._clock, until)
 
     async def _several(self, market_ids: list[str], wanted: Plan, until: float | None) -> dict[str, OpenInterestSeries]:

@@ -4,6 +4,8 @@
     ├── UsageError (also ValueError)   the call is wrong; nothing was asked
     ├── OutputError                    a file or a frame could not be made; nothing half-written stays
     │   └── PrecisionError             a decimal does not fit the type asked for; nothing was rounded
+    ├── StoreError                     a table cannot be used; what was committed to it before is unharmed
+    │   └── BudgetError                the requests that were allowed are spent; what was fetched is committed
     └── FetchError                     something was asked, and the answer cannot be used
         ├── ResponseError              the server answered with an error status
         │   ├── RefusedError           any 4xx: the server understood and said no
@@ -51,6 +53,14 @@ class OutputError(AlliumError):
 
 class PrecisionError(OutputError):
     """A decimal does not fit the type that was asked for. Nothing was rounded."""
+
+
+class StoreError(AlliumError):
+    """A table cannot be read, written, or is none of ours. What was committed to it before is unharmed."""
+
+
+class BudgetError(StoreError):
+    """``max_requests`` is spent. What was fetched whole is committed, and the same call again goes on from there."""
 
 
 @dataclass(frozen=True, slots=True)

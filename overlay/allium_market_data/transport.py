@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -89,11 +89,20 @@ class _Key(httpx.Auth):
 
 
 class Transport:
-    """A pool of connections to one server, with its pace, its time limit and its retries."""
+    """A pool of connections to one server, with its pace, its time limit and its retries.
 
-    def __init__(self, settings: Settings, http: httpx.AsyncBaseTransport | None = None) -> None:
+    ``toll`` is awaited before each request is sent; what it raises ends the fetch.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        http: httpx.AsyncBaseTransport | None = None,
+        toll: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         settings.key.reveal()  # a missing key is told before anything is asked
         self._settings = settings
+        self._toll = toll
         self._gate = asyncio.Semaphore(settings.max_concurrency)
         self._pace = AsyncLimiter(1, 1 / settings.max_rate) if settings.max_rate else None
         try:
@@ -141,6 +150,8 @@ class Transport:
     async def _turn(self) -> AsyncIterator[None]:
         """Wait for a free place and for the pace."""
         async with self._gate:
+            if self._toll:
+                await self._toll()
             if self._pace:
                 await self._pace.acquire()
             yield
