@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC
 from math import isnan
 from pathlib import Path
@@ -26,8 +25,8 @@ MAGIC = {"png": b"\x89PNG\r\n", "svg": b"<?xml", "pdf": b"%PDF-"}
 
 
 @pytest.fixture
-def axes() -> Iterator[Axes]:
-    yield Figure().add_subplot()
+def axes() -> Axes:
+    return Figure().add_subplot()
 
 
 def drawn(axes: Any) -> list[tuple[Any, float]]:
