@@ -197,7 +197,7 @@ def test_a_table_that_is_no_series_is_refused(table: Any, options: dict[str, Any
 
 
 def test_a_column_of_intervals_selects() -> None:
-    hours, minutes = (series([0, 1], interval=name).to_arrow().replace_schema_metadata({}) for name in ("1h", "1m"))  # type: ignore[arg-type]
+    hours, minutes = (series([0, 1], interval=name).to_arrow().replace_schema_metadata({}) for name in ("1h", "1m"))
     table = pa.concat_tables(
         [part.append_column("interval", pa.repeat(name, 2)) for part, name in ((hours, "1h"), (minutes, "1m"))]
     )

@@ -9,7 +9,6 @@ from typing import Any
 
 import matplotlib as mpl
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.dates import num2date
 from matplotlib.figure import Figure
 from typer.testing import CliRunner
@@ -25,7 +24,7 @@ MAGIC = {"png": b"\x89PNG\r\n", "svg": b"<?xml", "pdf": b"%PDF-"}
 
 
 @pytest.fixture
-def axes() -> Axes:
+def axes() -> Any:
     return Figure().add_subplot()
 
 
@@ -34,23 +33,23 @@ def drawn(axes: Any) -> list[tuple[Any, float]]:
     return list(zip(line.get_xdata(), line.get_ydata(), strict=True))
 
 
-def test_a_gap_breaks_the_line_and_every_row_is_on_it(axes: Axes) -> None:
+def test_a_gap_breaks_the_line_and_every_row_is_on_it(axes: Any) -> None:
     one = series([0, 1, 4, 5], 0, 7)
     assert one.plot(axes=axes) is axes
     points = drawn(axes)
     assert [at for at, value in points if not isnan(value)] == one.columns.ts
     assert [value for _, value in points if not isnan(value)] == [0.5, 1.5, 4.5, 5.5]
     assert [(at, isnan(value)) for at, value in points][2] == (instant(2), True)
-    (bands,) = (found for found in axes.collections if len(found.get_paths()) == 2)  # type: ignore[attr-defined]
+    (bands,) = (found for found in axes.collections if len(found.get_paths()) == 2)
     edges = bands.get_paths()[0].get_extents()
     assert [num2date(x, tz=UTC) for x in (edges.x0, edges.x1)] == [instant(2), instant(4)]
 
 
-def test_provisional_rows_are_hollow_and_told(axes: Axes) -> None:
+def test_provisional_rows_are_hollow_and_told(axes: Any) -> None:
     series(columns([0, 1, 2], provisional=[2])).plot(axes=axes)
-    hollow = [line for line in axes.get_lines() if line.get_markerfacecolor() == "white"]  # type: ignore[attr-defined]
+    hollow = [line for line in axes.get_lines() if line.get_markerfacecolor() == "white"]
     assert [list(line.get_xdata()) for line in hollow] == [[instant(2)]]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["provisional"]  # type: ignore[attr-defined]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["provisional"]
 
 
 @pytest.mark.parametrize(
@@ -62,28 +61,28 @@ def test_provisional_rows_are_hollow_and_told(axes: Axes) -> None:
         ("9" + "0" * 9, "billion", 9.0),
     ],
 )
-def test_the_axis_says_its_unit(axes: Axes, amount: str, unit: str, height: float) -> None:
+def test_the_axis_says_its_unit(axes: Any, amount: str, unit: str, height: float) -> None:
     series(columns([0], [amount])).plot(axes=axes)
     assert drawn(axes)[0][1] == height
-    assert unit in axes.get_ylabel()  # type: ignore[attr-defined]
-    assert "UTC" in axes.get_xlabel()  # type: ignore[attr-defined]
-    assert axes.get_title(loc="left") == f"{MARKET}: open interest, 1m buckets"  # type: ignore[attr-defined]
+    assert unit in axes.get_ylabel()
+    assert "UTC" in axes.get_xlabel()
+    assert axes.get_title(loc="left") == f"{MARKET}: open interest, 1m buckets"
 
 
-def test_several_markets_are_several_lines_of_different_looks(axes: Axes) -> None:
+def test_several_markets_are_several_lines_of_different_looks(axes: Any) -> None:
     group = [series([0, 1, 2, 3], market_id=f"a:perp:{number}") for number in range(12)]
     plot(*group, axes=axes)
-    lines = [line for line in axes.get_lines() if not line.get_label().startswith("_")]  # type: ignore[attr-defined]
+    lines = [line for line in axes.get_lines() if not line.get_label().startswith("_")]
     assert [line.get_label() for line in lines] == [one.market_id for one in group]
     assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 12
 
 
-def test_no_rows_are_said_to_be_none(axes: Axes) -> None:
+def test_no_rows_are_said_to_be_none(axes: Any) -> None:
     series([], 0, 10).plot(axes=axes)
-    assert [text.get_text() for text in axes.texts] == ["no rows in this span"]  # type: ignore[attr-defined]
+    assert [text.get_text() for text in axes.texts] == ["no rows in this span"]
 
 
-def test_what_cannot_be_drawn_is_an_error(axes: Axes) -> None:
+def test_what_cannot_be_drawn_is_an_error(axes: Any) -> None:
     with pytest.raises(UsageError, match="at least one series"):
         plot(axes=axes)
     with pytest.raises(UsageError, match="unknown amount 'price'"):
