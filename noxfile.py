@@ -96,8 +96,30 @@ def kill_matrix(session: nox.Session) -> None:
 @nox.session
 def update_spec(session: nox.Session) -> None:
     """Read the pages in spec/upstream and make all that follows from them; `-- --from FILE-OR-URL`, `-- --dry-run`."""
-    _install(session, "spec")
+    _install(session, "spec", extras="[drift]")
     session.run("python", "-m", "allium_market_data.upstream", "update", *session.posargs)
+
+
+@nox.session
+def drift(session: nox.Session) -> None:
+    """What changed upstream and what it breaks: `-- --upstream FILE-OR-URL --report-dir DIR`; 0 nothing, 3, 4, 1."""
+    _install(session, "test", extras="[drift,sandbox]")
+    session.run("allium-md", "drift", *session.posargs)
+
+
+@nox.session
+def workflows(session: nox.Session) -> None:
+    """The workflows of .github, looked at by actionlint and zizmor."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "workflows"))
+    session.run("zizmor", "--offline", ".github/workflows")
+    session.run("actionlint", external=True)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Known faults of the versions in the lock file; asks the advisory database."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "audit"))
+    session.run("pip-audit", "--requirement", LOCK, "--disable-pip", "--no-deps", *session.posargs)
 
 
 @nox.session
@@ -132,10 +154,12 @@ def wheel(session: nox.Session) -> None:
     folder = session.create_tmp()
     session.run("python", "-m", "build", "--installer=uv", "--wheel", "--outdir", folder)
     built = max((entry for entry in os.scandir(folder) if entry.name.endswith(".whl")), key=lambda e: e.stat().st_mtime)
-    session.install("--reinstall", f"{built.path}[all]", "matplotlib", "--constraint", LOCK)
+    session.install("--reinstall", f"{built.path}[all,drift]", "matplotlib", "--constraint", LOCK)
     session.chdir(folder)
     session.run("allium-md", "--version")
     session.run("python", "-m", "allium_market_data.demo", "--output", "demo")
+    page = os.path.join(session.invoked_from, "spec", "upstream", "get-open-interest.md")  # noqa: PTH118
+    session.run("allium-md", "drift", "--upstream", page, "--report-dir", "drift")
 
 
 @nox.session(venv_backend="uv")

@@ -168,6 +168,44 @@ def sandbox(
 _store.register(app, _failures)
 
 
+@app.command()
+@_failures()
+def drift(
+    upstream: Annotated[list[str] | None, typer.Option(help="Page or document, file or URL; repeatable.")] = None,
+    baseline: Annotated[list[str] | None, typer.Option(help="What to compare with; repeatable.")] = None,
+    report_dir: Annotated[Path | None, typer.Option(help="Folder for drift.json, .md, .html, .sarif, junit.xml.")] = None,
+    accepted: Annotated[Path | None, typer.Option(help="Changes that a person has looked at.")] = None,
+    history: Annotated[Path | None, typer.Option(help="File to append a line to for each run.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Server to look at.", envvar="ALLIUM_BASE_URL")] = None,
+    api_key: Annotated[str | None, typer.Option(help="Better: ALLIUM_API_KEY.", show_default=False)] = None,
+    market: Annotated[str | None, typer.Option(help="A perpetual with data around --around.")] = None,
+    around: Annotated[str | None, typer.Option(help="Past instant, 30 days of history before, 14 after.")] = None,
+    profile: Annotated[Path | None, typer.Option(help="Behaviour on record; default: the target's in spec/.")] = None,
+    no_live: Annotated[bool, typer.Option("--no-live", help="Do not look at the server, key or not.")] = False,
+) -> None:
+    """Tell what changed upstream and what it breaks: exit 0 nothing that matters, 3 compatible, 4 breaking.
+
+    1 is that it could not be checked. With an API key the server is looked at too, by the conformance suite.
+    """
+    try:
+        from .drift import command, options
+
+        status = command.run(
+            options.options(
+                upstream=upstream or (),
+                baseline=baseline or (),
+                accepted=accepted,
+                report_dir=report_dir,
+                history=history,
+                server=None if no_live else options.server(api_key, base_url, market, around, profile),
+                no_live=no_live,
+            )
+        )
+    except ImportError as error:
+        raise AlliumError(f"the drift check is an extra: pip install 'allium-market-data[drift]' ({error})") from None
+    raise SystemExit(status)
+
+
 @app.callback(invoke_without_command=True)
 def _version(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
     if version:
