@@ -47,7 +47,7 @@ class Aligned(Mapping[str, DenseSeries]):
     """Markets on the clock ``ts``: a mapping from market to its ``DenseSeries``, all of one length.
 
     It spans start <= ts < end, which every market's series covers: None means that there is no row, never that
-    nobody asked.
+    nobody asked. Where one market was fetched later than another, the buckets that began in between are provisional.
     """
 
     interval: Interval

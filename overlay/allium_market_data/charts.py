@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from . import files, frames
 from .alignment import Amount
-from .errors import UsageError
+from .errors import PrecisionError, UsageError
 from .intervals import WIDTHS
 from .partial import PartialFile, place, reported
 from .resource import OPEN_INTEREST
 from .runs import runs
-from .times import micros
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 FORMATS: Final = ("png", "svg", "pdf")
 COLORS: Final = ("#1f5fa8", "#c8551b", "#2b8a5a", "#8a4fa3", "#b0892b", "#4c8fa8", "#a83255", "#5c5c5c")
 """Told apart by most colour-blind readers, and in print."""
+DASHES: Final = ("-", "--", ":", "-.")
+"""The next one when the colors are used up."""
 MARKED: Final = 120
-"""A line of fewer rows shows each as a point; a row between two gaps is always a point."""
+"""A chart of fewer buckets shows each row as a point; a row between two gaps is always a point."""
 STYLE: Final = {"svg.hashsalt": "allium-market-data", "svg.fonttype": "path", "font.size": 10}
 UNITS: Final = {"oi_base": "units of the base asset", "oi_quote_usd": "US dollars"}
 
@@ -35,7 +37,7 @@ def plot(*series: OpenInterestSeries, axes: Axes | None = None, amount: Amount =
 
     A line breaks where buckets are missing, and grey bands mark those gaps for a single series. Hollow points are
     provisional rows. Time is in UTC. ``amount`` is ``oi_quote_usd`` or ``oi_base``. Raises ``UsageError`` for an unknown
-    amount or no series, ``OutputError`` when matplotlib is missing.
+    amount or no series, ``PrecisionError`` for a value beyond floats, ``OutputError`` when matplotlib is missing.
     """
     _check_amount(amount)
     if not series:
@@ -86,9 +88,14 @@ def _check_amount(amount: str) -> None:
 
 def _draw(axes: Any, series: Sequence[OpenInterestSeries], amount: Amount) -> None:
     field = OPEN_INTEREST.values.index(amount)
-    scale, word = _scale(max((float(value) for one in series for value in one.columns.values[field]), default=0.0))
-    for number, one in enumerate(series):
-        _line(axes, one, [float(value) / scale for value in one.columns.values[field]], COLORS[number % len(COLORS)])
+    values = [list(map(float, one.columns.values[field])) for one in series]
+    most = max((value for column in values for value in column), default=0.0)
+    if not isfinite(most):
+        raise PrecisionError(f"{amount} is somewhere beyond what a float, and so a chart, can hold")
+    scale, word = _scale(most)
+    for number, (one, column) in enumerate(zip(series, values, strict=True)):
+        row, place = divmod(number, len(COLORS))
+        _line(axes, one, [value / scale for value in column], COLORS[place], DASHES[row % len(DASHES)])
     if len(series) == 1:
         _bands(axes, series[0])
     _dress(axes, series, f"{word} {UNITS[amount]}".strip())
@@ -96,13 +103,13 @@ def _draw(axes: Any, series: Sequence[OpenInterestSeries], amount: Amount) -> No
 
 def _scale(most: float) -> tuple[float, str]:
     """The unit in which the largest value has few digits before the point."""
-    for scale, word in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
+    for scale, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
         if most >= scale:
             return scale, word
     return 1.0, ""
 
 
-def _line(axes: Any, series: OpenInterestSeries, values: list[float], color: str) -> None:
+def _line(axes: Any, series: OpenInterestSeries, values: list[float], color: str, dash: str) -> None:
     """One line, broken by a NaN at each gap; lone rows and provisional ones as points."""
     times: list[datetime] = []
     drawn: list[float] = []
@@ -115,8 +122,10 @@ def _line(axes: Any, series: OpenInterestSeries, values: list[float], color: str
         times += ts[first:stop]
         drawn += values[first:stop]
         lone += [first] if stop - first == 1 else []
-    axes.plot(times, drawn, color=color, linewidth=1.4, label=series.market_id, solid_capstyle="butt", zorder=3)
-    settled = [row for row in (range(len(ts)) if len(ts) < MARKED else lone) if not series.columns.provisional[row]]
+    style = {"linestyle": dash, "linewidth": 1.4, "solid_capstyle": "butt", "zorder": 3}
+    axes.plot(times, drawn, color=color, label=series.market_id, **style)
+    few = series.end - series.start < MARKED * width
+    settled = [row for row in (range(len(ts)) if few else lone) if not series.columns.provisional[row]]
     _points(axes, [ts[row] for row in settled], [values[row] for row in settled], color, color)
     unsure = [row for row, flag in enumerate(series.columns.provisional) if flag]
     _points(axes, [ts[row] for row in unsure], [values[row] for row in unsure], "white", color, size=5.5)
@@ -129,22 +138,27 @@ def _points(axes: Any, times: list[datetime], values: list[float], face: str, ed
 
 
 def _bands(axes: Any, series: OpenInterestSeries) -> None:
-    for gap in series.gaps():
-        axes.axvspan(gap.start, gap.end, color="#9a9a9a", alpha=0.16, linewidth=0, zorder=0)
+    """The gaps as one collection: a long series may have thousands."""
+    if gaps := series.gaps():
+        spans = [(gap.start, gap.end - gap.start) for gap in gaps]
+        whole = {"transform": axes.get_xaxis_transform(), "linewidth": 0, "zorder": 0}
+        axes.broken_barh(spans, (0, 1), color="#9a9a9a", alpha=0.16, **whole)
 
 
 def _dress(axes: Any, series: Sequence[OpenInterestSeries], unit: str) -> None:
     """Title, units, ticks and the key to what is drawn."""
     dates, ticker = (frames.need(f"matplotlib.{name}", "plot") for name in ("dates", "ticker"))
     start, end = min(one.start for one in series), max(one.end for one in series)
-    if micros(start) < micros(end):
-        axes.set_xlim(start, end)
+    margin = (end - start) / 80 or timedelta(minutes=1)  # so that a point at an edge is seen whole
+    axes.set_xlim(start - margin, end + margin)
     locator = dates.AutoDateLocator(tz=UTC, minticks=4, maxticks=9)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, tz=UTC))
-    axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,g}"))
+    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, tz=UTC, show_offset=False))
+    plain = ticker.ScalarFormatter(useOffset=False)
+    plain.set_scientific(False)
+    axes.yaxis.set_major_formatter(plain)
     axes.margins(y=0.08)
-    axes.set_xlabel("time (UTC)")
+    axes.set_xlabel(f"time (UTC), {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
     axes.set_ylabel(f"open interest, {unit}")
     intervals = ", ".join(dict.fromkeys(one.interval for one in series))
     names = series[0].market_id if len(series) == 1 else f"{len(series)} markets"

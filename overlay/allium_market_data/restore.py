@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 UNKNOWN = "unknown"
+KNOWN = {"market_id", "interval", "ts", *OPEN_INTEREST.values, "provisional", "fetched_at"}
 
 
 def restore(
@@ -82,6 +83,10 @@ def _table(source: Any) -> pa.Table:
     ]
     if missing:
         _wrong(f"it has no column {', '.join(missing)}")
+    for name in ("market_id", "interval", *OPEN_INTEREST.values):  # engines hand out text in several types
+        if name in rows.column_names and (name in ("market_id", "interval") or "string" in str(rows[name].type)):
+            column = _attempt(partial(rows[name].cast, pa.string()), f"{name} is no text")
+            rows = rows.set_column(rows.schema.get_field_index(name), name, column)
     for name in [name for name in ("ts", "fetched_at") if name in rows.column_names]:
         column = _attempt(partial(rows[name].cast, pa.timestamp("us", tz="UTC")), f"{name} is no time in microseconds")
         rows = rows.set_column(rows.schema.get_field_index(name), name, column)
@@ -99,7 +104,7 @@ def _attempt(make: Callable[[], T], what: str) -> T:
 
 def _where(rows: pa.Table, name: str, value: str) -> pa.Table:
     compute = frames.need("pyarrow.compute", "arrow")
-    return rows.filter(compute.equal(rows[name].cast("string"), value))
+    return rows.filter(compute.equal(rows[name], value))
 
 
 def _within(rows: pa.Table, start: datetime, end: datetime) -> pa.Table:
@@ -168,7 +173,7 @@ def _columns(rows: pa.Table, width: int) -> Columns:
 def _texts(column: pa.ChunkedArray, name: str) -> list[str]:
     """Decimal text; of Arrow decimals without the zeros behind that their scale adds."""
     types = frames.need("pyarrow", "arrow").types
-    if not (types.is_decimal(column.type) or types.is_string(column.type) or types.is_large_string(column.type)):
+    if not (types.is_decimal(column.type) or types.is_string(column.type)):
         _wrong(f"{name} is {column.type}, and only decimals or their text are exact")
     made = [_plain(value) if isinstance(value, Decimal) else value for value in column.to_pylist()]
     for row, value in enumerate(made):
