@@ -87,13 +87,3 @@ def seen(runs: Iterable[Run]) -> dict[str, Seen]:
             before = found.get(one, Seen(run.made, run.made, 0))
             found[one] = Seen(before.first, run.made, before.runs + 1)
     return found
-
-
-def unchecked_in_a_row(runs: Iterable[Run]) -> int:
-    """How many of the newest runs could not check, without one between them that could."""
-    count = 0
-    for run in sorted(runs, key=lambda run: run.made, reverse=True):
-        if run.verdict != UNCHECKED:
-            break
-        count += 1
-    return count
