@@ -52,7 +52,7 @@ def _run(line: bytes, where: str) -> Run:
     except (ValueError, RecursionError) as problem:
         raise SpecError(where, f"is no JSON: {problem}") from None
     made, verdict, prints = (raw.get(key) if isinstance(raw, dict) else None for key in _KEYS)
-    if not isinstance(made, str) or verdict not in _VERDICTS or not _are_texts(prints):
+    if not isinstance(made, str) or not isinstance(verdict, str) or verdict not in _VERDICTS or not _are_texts(prints):
         raise SpecError(where, f"is no run: it needs {', '.join(_KEYS)}")
     return Run(made, verdict, tuple(prints))
 
