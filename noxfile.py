@@ -129,7 +129,7 @@ def workflows(session: nox.Session) -> None:
 def audit(session: nox.Session) -> None:
     """Known faults of the versions in the lock file; asks the advisory database."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "audit"))
-    session.run("pip-audit", "--requirement", LOCK, "--disable-pip", "--no-deps", *session.posargs)
+    session.run("pip-audit", "--requirement", LOCK, "--disable-pip", "--no-deps", "--strict", *session.posargs)
 
 
 @nox.session

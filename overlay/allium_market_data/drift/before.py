@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from pathlib import Path
+from typing import Final
 
-from ..upstream.project import PACKAGE, UPSTREAM, Plan
+from ..upstream import lock
+from ..upstream.project import DOCUMENT, LOCK, PACKAGE, UPSTREAM, Plan
 from ..upstream.tree import read as read_tree
 from ..version import VERSION
 from . import spec_files
@@ -17,17 +20,17 @@ from .names import names
 from .report import Report
 from .source import Source
 
-ACCEPTED = "spec/drift-accepted.toml"
-CLAUSES = "spec/clauses.toml"
+ACCEPTED: Final = "spec/drift-accepted.toml"
+CLAUSES: Final = "spec/clauses.toml"
 
 
 def report(plan: Plan, made: dt.datetime) -> Report | None:
-    """What the plan's pages change against those of its folder; None where the folder has none yet.
+    """What the plan's pages change against those that everything was last made from; None where nothing was yet.
 
     Raises `SpecError` where they cannot be compared.
     """
     root = plan.root
-    old = [(place.name, place.read_bytes()) for place in sorted((root / UPSTREAM).glob("*.md"))]
+    old = _before(root)
     if not old:
         return None
     found = plan.contents.items()
@@ -41,7 +44,17 @@ def report(plan: Plan, made: dt.datetime) -> Report | None:
     generated = plan.contents[PACKAGE]
     if judgement.changes and isinstance(generated, dict):
         judgement = judgement.with_names(names(read_tree(root / PACKAGE), generated))
-    return Report(judgement, f"{UPSTREAM} as it is", f"{UPSTREAM} as it will be", f"{made:%FT%TZ}", VERSION)
+    return Report(judgement, "the specification as it is", "the specification as it will be", f"{made:%FT%TZ}", VERSION)
+
+
+def _before(root: Path) -> list[tuple[str, bytes]]:
+    """The pages that everything was last made from; where one was since replaced by hand, the document made from them."""
+    locked = lock.read(_text(root, LOCK)).pages if (root / LOCK).is_file() else ()
+    pages = [(page.file, root / UPSTREAM / page.file) for page in locked]
+    read = [(name, place.read_bytes()) for name, place in pages if place.is_file()]
+    if [hashlib.sha256(data).hexdigest() for _, data in read] == [page.sha256 for page in locked]:
+        return read
+    return [(DOCUMENT, (root / DOCUMENT).read_bytes())] if (root / DOCUMENT).is_file() else []
 
 
 def _text(root: Path, name: str) -> str:

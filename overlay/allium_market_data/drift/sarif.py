@@ -32,7 +32,11 @@ def unchecked(reason: str, made: str, version: str) -> str:
 def _result(change: Change) -> dict[str, Any]:
     example = f" Example: {value(change.example.outcome, 600)}" if change.example else ""
     result = _plain(change.kind, change.level, f"{change.sentence}{example}", change.fingerprint, change.where)
-    result["properties"] = {"effect": str(change.effect), "place": xml(change.place), "clauses": list(change.clauses)}
+    result["properties"] = {
+        "effect": str(change.effect),
+        "place": xml(change.place),
+        "clauses": [xml(clause) for clause in change.clauses],
+    }
     if change.accepted:
         result["suppressions"] = [{"kind": "external", "justification": xml(change.accepted.reason)}]
     return result
