@@ -12,6 +12,7 @@ import pytest
 
 from allium_market_data.upstream import project
 from allium_market_data.upstream.__main__ import main
+from allium_market_data.upstream.errors import SpecError
 from allium_market_data.upstream.tree import read as read_tree
 from drift.page import ROOT
 
@@ -77,7 +78,7 @@ def test_published_pages_come_from_the_lock_file(root: Path) -> None:
     (address,) = project.published(root)
     assert f'source = "{address}"' in (root / project.LOCK).read_text()
     (root / project.LOCK).unlink()
-    with pytest.raises(project.SpecError, match="does not know the address"):
+    with pytest.raises(SpecError, match="does not know the address"):
         project.published(root)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allium_market_data.drift import live, spec_files
-from allium_market_data.drift.behaviour import Looked, behaviour, could_not_look, moved, profile, results
+from allium_market_data.drift.behaviour import Looked, Profile, behaviour, could_not_look, moved, profile, results
 from allium_market_data.drift.live import Server, look
 from allium_market_data.drift.model import Change, Effect, Judgement, Level
 from allium_market_data.drift.report import Report
@@ -23,7 +23,7 @@ from allium_market_data.secret import Secret
 from allium_market_data.upstream.errors import SpecError
 from serving import SECRET, Sandbox, http, served
 
-SEEN = {"readings": {"order": "ascending"}, "statuses": {"no-key": 401}}
+SEEN: Profile = {"readings": {"order": "ascending"}, "statuses": {"no-key": 401}}
 
 
 def judgement(*levels: Level) -> Judgement:

@@ -18,6 +18,7 @@ from allium_market_data import cli
 from allium_market_data.drift import check, command, spec_files
 from allium_market_data.drift.check import Wanted
 from allium_market_data.drift.command import Options
+from allium_market_data.errors import AlliumError
 from allium_market_data.upstream.errors import SpecError
 from drift.page import PAGE
 from serving import SECRET, http, served
@@ -154,7 +155,7 @@ def test_without_a_network_the_default_run_could_not_be_checked(tmp_path: Path) 
     def read(source: str) -> bytes:
         raise SpecError(source, "cannot be fetched: no route")
 
-    with pytest.raises(cli.AlliumError, match=r"could not be checked: https://.*no route"):
+    with pytest.raises(AlliumError, match=r"could not be checked: https://.*no route"):
         command.run(Options(Wanted(), report_dir=tmp_path), read=read)
     assert verdict(tmp_path) == "unchecked"
 
