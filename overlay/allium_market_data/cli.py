@@ -173,7 +173,9 @@ _store.register(app, _failures)
 def drift(
     upstream: Annotated[list[str] | None, typer.Option(help="Page or document, file or URL; repeatable.")] = None,
     baseline: Annotated[list[str] | None, typer.Option(help="What to compare with; repeatable.")] = None,
-    report_dir: Annotated[Path | None, typer.Option(help="Folder for drift.json, .md, .html, .sarif, junit.xml.")] = None,
+    report_dir: Annotated[
+        Path | None, typer.Option(help="Folder for drift.json, .md, .html, .sarif, junit.xml.")
+    ] = None,
     accepted: Annotated[Path | None, typer.Option(help="Changes that a person has looked at.")] = None,
     history: Annotated[Path | None, typer.Option(help="File to append a line to for each run.")] = None,
     base_url: Annotated[str | None, typer.Option(help="Server to look at.", envvar="ALLIUM_BASE_URL")] = None,

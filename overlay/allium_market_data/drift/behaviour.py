@@ -28,7 +28,7 @@ _SENTENCES: Final = {
     "could-not-look": "The server was not looked at.",
 }
 _LONGEST: Final = 300
-_UNREACHED: Final = ("httpx.", "httpcore.", "ConnectionRefusedError", "failed on setup with \"httpx.")
+_UNREACHED: Final = ("httpx.", "httpcore.", "ConnectionRefusedError", 'failed on setup with "httpx.')
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ from ..upstream.errors import SpecError
 from ..upstream.fetch import fetch
 from ..version import VERSION
 from . import history, live, reports, terminal
+from .behaviour import could_not_look
 from .check import Read, Wanted, check
 from .history import Run
 from .model import Level
@@ -75,13 +76,11 @@ def _report(options: Options, past: tuple[Run, ...], made: str, read: Read) -> R
     if options.server:
         behaviour = live.look(options.server, checked.judgement)
     else:
-        behaviour = live.could_not_look(options.why_not, wanted=False)
+        behaviour = could_not_look(options.why_not, wanted=False)
     report = Report(checked.judgement, checked.baseline, checked.upstream, made, VERSION, {}, behaviour)
     if not options.history:
         return report
-    return Report(
-        checked.judgement, checked.baseline, checked.upstream, made, VERSION, _seen(past, report), behaviour
-    )
+    return Report(checked.judgement, checked.baseline, checked.upstream, made, VERSION, _seen(past, report), behaviour)
 
 
 def _seen(past: tuple[Run, ...], report: Report) -> dict[str, Seen]:

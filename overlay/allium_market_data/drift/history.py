@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from ..partial import reported
 from ..upstream.errors import SpecError
@@ -60,7 +60,7 @@ def _run(line: bytes, where: str) -> Run:
 _KEYS: Final = ("made", "verdict", "fingerprints")
 
 
-def _are_texts(value: Any) -> bool:
+def _are_texts(value: Any) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 

@@ -62,7 +62,9 @@ def look(server: Server, judgement: Judgement) -> Behaviour:
     """How the server behaves, beside what the documents say. Takes minutes, and at most 150 requests."""
     root = spec_files.repository()
     if root is None:
-        return could_not_look("the live part needs the repository: its conformance suite is not installed", wanted=False)
+        return could_not_look(
+            "the live part needs the repository: its conformance suite is not installed", wanted=False
+        )
     why = _no_use(server)
     if why:
         return could_not_look(server.key.wipe(why), wanted=True)
@@ -107,7 +109,9 @@ def _looked(server: Server, root: Path) -> Looked:
     with tempfile.TemporaryDirectory(prefix="allium-drift-") as folder:
         seen, junit = Path(folder, "seen.toml"), Path(folder, "junit.xml")
         options = [f"--market={server.market}", f"--around={server.around}", f"--profile-out={seen}"]
-        options += [f"--junitxml={junit}", f"--base-url={server.base_url}"] if server.base_url else [f"--junitxml={junit}"]
+        options += (
+            [f"--junitxml={junit}", f"--base-url={server.base_url}"] if server.base_url else [f"--junitxml={junit}"]
+        )
         _run([sys.executable, *_SUITE, *_NOT_ABOUT_THE_SERVER, *options], root, server.key)
         if not junit.is_file():
             raise _NoRunError("the conformance suite did not come to its end")
@@ -128,4 +132,6 @@ def _run(command: list[str], root: Path, key: Secret) -> None:
         raise _NoRunError(f"the conformance suite took longer than {SECONDS} s") from None
     if done.returncode not in (0, 1):
         said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        raise _NoRunError(f"the conformance suite ended with {done.returncode}: {clean(said[-1]) if said else ''}"[:500])
+        raise _NoRunError(
+            f"the conformance suite ended with {done.returncode}: {clean(said[-1]) if said else ''}"[:500]
+        )

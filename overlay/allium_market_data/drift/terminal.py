@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 SHOWN: Final = 20
 """How many changes are shown; the reports have all of them."""
 
-_STYLES: Final = {"none": "green", "docs": "green", "compatible": "yellow", "breaking": "bold red", UNCHECKED: "bold red"}
+_STYLES: Final = {
+    "none": "green",
+    "docs": "green",
+    "compatible": "yellow",
+    "breaking": "bold red",
+    UNCHECKED: "bold red",
+}
 
 
 def show(report: Report, console: Console | None = None) -> None:
@@ -70,5 +76,9 @@ def _names(report: Report) -> str:
     if names is None or not (names.added or names.removed or names.changed):
         return "generated names: none changes"
     parts = {"new": names.added, "gone": names.removed, "changed": [name for name, _, _ in names.changed]}
-    said = [f"{len(found)} {what} ({', '.join(found[:5])}{', ...' if len(found) > 5 else ''})" for what, found in parts.items() if found]
+    said = [
+        f"{len(found)} {what} ({', '.join(found[:5])}{', ...' if len(found) > 5 else ''})"
+        for what, found in parts.items()
+        if found
+    ]
     return f"generated names: {'; '.join(said)}"
