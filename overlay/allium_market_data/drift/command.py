@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,7 @@ from .behaviour import could_not_look
 from .check import Read, Wanted, check
 from .history import Run
 from .model import Level
-from .report import UNCHECKED, Behaviour, Report, Seen
+from .report import UNCHECKED, Report, Seen
 
 STATUS: Final = {Level.NONE: 0, Level.DOCS: 0, Level.COMPATIBLE: 3, Level.BREAKING: 4}
 """The exit status of each verdict; 1 is for what could not be checked."""
@@ -72,11 +72,11 @@ def _usable(options: Options) -> None:
 
 def _report(options: Options, past: tuple[Run, ...], made: str, read: Read) -> Report:
     checked = check(options.wanted, dt.date.fromisoformat(made[:10]), read=read)
-    behaviour: Behaviour
-    if options.server:
-        behaviour = live.look(options.server, checked.judgement)
-    else:
-        behaviour = could_not_look(options.why_not, wanted=False)
+    behaviour = (
+        live.look(options.server, checked.judgement)
+        if options.server
+        else could_not_look(options.why_not, wanted=False)
+    )
     report = Report(checked.judgement, checked.baseline, checked.upstream, made, VERSION, {}, behaviour)
     if not options.history:
         return report
