@@ -73,6 +73,9 @@ def cases(draw: st.DrawFn) -> tuple[Interval, Interval, ListHistory, tuple[int, 
 @example(("1m", "1h", ListHistory([(AROUND, "1", "1")]), (AROUND, AROUND + HOUR), LATER), Reading())
 @example(("1m", "1h", ListHistory([(AROUND, "1", "1")]), (AROUND, AROUND + 59 * MINUTE), LATER), Reading())
 @example(("1m", "1h", ListHistory([(AROUND, "1", "1")]), (AROUND, AROUND + 1), AROUND + 1), Reading())
+@example(
+    ("1m", "1h", ListHistory([(AROUND - 5 * MINUTE, "1", "1")]), (AROUND, AROUND + HOUR), LATER), Reading(label="end")
+)
 def test_a_coarser_series_is_what_the_server_says_for_that_interval(
     case: tuple[Interval, Interval, ListHistory, tuple[int, int], int], reading: Reading
 ) -> None:
@@ -241,10 +244,8 @@ def test_rows_of_a_table_become_the_series_again(one: OpenInterestSeries, random
     order = list(range(len(table)))
     random.shuffle(order)
     rows = pa.array(order, pa.int64())
-    stranger = series([0, 1, 2], market_id="other:perp:X").to_arrow(decimals="text")
-    mixed = pa.concat_tables(
-        [table.take(rows).cast(series([0]).to_arrow(decimals="text").schema), stranger]
-    ).replace_schema_metadata(table.schema.metadata)
+    stranger = series([0, 1, 2], market_id="other:perp:X").to_arrow(decimals=decimals).cast(table.schema)
+    mixed = pa.concat_tables([table.take(rows), stranger])
     if len(one):
         assert OpenInterestSeries.from_arrow(table.take(rows)) == one
     assert OpenInterestSeries.from_arrow(mixed, market_id=one.market_id) == one

@@ -33,8 +33,8 @@ def test_resampled_minutes_are_the_hours_of_the_served_sandbox(sandbox: Sandbox,
     with MarketData(sandbox.key, sandbox.url) as client:
         minutes = client.open_interest(market, interval="1m", start=start, end=end)
         for interval in ("5m", "1h", "1d"):
-            coarse = client.open_interest(market, interval=interval, start=start, end=end)  # type: ignore[call-overload]
-            assert minutes.resample(interval) == coarse  # type: ignore[arg-type]
+            coarse = client.open_interest(market, interval=interval, start=start, end=end)
+            assert minutes.resample(interval) == coarse
             assert len(coarse)
 
 
@@ -77,8 +77,8 @@ def test_the_same_interval_is_the_series_itself() -> None:
         (lambda one: align(one, one), "comes twice"),
         (lambda one: align(one, series([1], market_id="a:b:c")), "5m and 1m have no clock in common"),
         (lambda one: align(one, series([9], 9, interval="5m", market_id="a:b:c")), "no span in common"),
-        (lambda one: totals(one, missing="zero"), "missing is 'error' or 'skip'"),
-        (lambda one: totals(one, amount="price"), "amount one of"),
+        (lambda one: totals(one, missing="zero"), "missing is 'error' or 'skip'"),  # type: ignore[arg-type]
+        (lambda one: totals(one, amount="price"), "amount one of"),  # type: ignore[arg-type]
     ],
 )
 def test_a_wrong_call_says_what_is_wrong(call: Any, message: str) -> None:
