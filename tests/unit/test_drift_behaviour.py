@@ -56,7 +56,8 @@ def test_the_matrix(
 
 
 def test_a_server_that_stopped_answering_was_not_looked_at() -> None:
-    found = behaviour(Judgement(), Looked((), {}, unreached=3), SEEN, "spec/observed.toml")
+    seen: Profile = {"readings": {"order": "descending"}}
+    found = behaviour(Judgement(), Looked((), seen, unreached=3), SEEN, "spec/observed.toml")
     assert (found.case, found.failed) == ("could-not-look", True)
     assert Report(Judgement(), "a", "b", "2026-01-01T00:00:00Z", "1", behaviour=found).word == "unchecked"
 
@@ -79,7 +80,7 @@ def test_nothing_moves_against_itself(sections: dict[str, dict[str, int]]) -> No
 
 
 def test_what_moved_is_named_by_its_question() -> None:
-    seen = {"readings": {"order": "descending"}, "statuses": {"no-key": 403, "new": 400}}
+    seen: Profile = {"readings": {"order": "descending"}, "statuses": {"no-key": 403, "new": 400}}
     assert moved(SEEN, seen) == (
         ("order", "ascending", "descending"),
         ("statuses.new", "not on record", "400"),

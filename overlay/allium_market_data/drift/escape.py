@@ -9,7 +9,6 @@ from typing import Any, Final
 from ..refusal import clean
 
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]#|~$])")
-_NO_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def markdown(text: str) -> str:
@@ -29,8 +28,8 @@ def fenced(text: str) -> list[str]:
 
 
 def xml(text: str) -> str:
-    """The text without what XML 1.0 cannot hold; whoever writes the XML escapes the rest."""
-    return _NO_XML.sub(" ", "\n".join(clean(line) for line in text.splitlines()))
+    """The text in printable characters, all of which XML 1.0 can hold; whoever writes the XML escapes the rest."""
+    return "\n".join(clean(line) for line in text.splitlines())
 
 
 def value(data: Any, longest: int = 300) -> str:

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
 _TOKEN: Final = re.compile(r'"[^"\s]*"|\w+|\s+|.', re.DOTALL)
 _UNSEEN: Final = re.compile(
-    r"[^\S \n\t]|[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+    r"[^\S \n\t]|[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufdd0-\ufdef\ufeff\ufffe\uffff\ud800-\udfff]"
+    "|[" + "".join(chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(1, 17)) + "]"
 )
-"""What a browser would drop, choke on or turn round: blanks and controls that are not seen, and halves of characters."""
+"""What a browser would drop, choke on or turn round: blanks and controls that are not seen, halves of characters, and
+code points that are none."""
 
 _WIDE: Final = 60
 _TOKENS: Final = 2000
