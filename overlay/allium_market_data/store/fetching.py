@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from .. import transport as _transport  # noqa: F401 - now: two threads that import it at once may wait for each other
 from ..client import AsyncMarketData, MarketData
 from ..errors import BudgetError, StoreError
 from ..series import OpenInterestSeries
