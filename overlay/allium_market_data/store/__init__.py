@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .amend import Amended
-    from .backfill import Progress, backfill
+    from .checking import Verified, verify
     from .coverage import Coverage
-    from .status import Standing, status
+    from .filling import Progress, backfill
+    from .standing import Standing, status
     from .table import Table
-    from .update import update
-    from .verify import Verified, verify
+    from .topping import update
     from .watch import Watch
 
 __all__ = [
@@ -43,19 +43,22 @@ __all__ = [
 _HOMES = {
     "Amended": "amend",
     "Coverage": "coverage",
-    "Progress": "backfill",
-    "Standing": "status",
+    "Progress": "filling",
+    "Standing": "standing",
     "Table": "table",
-    "Verified": "verify",
+    "Verified": "checking",
     "Watch": "watch",
+    "backfill": "filling",
+    "status": "standing",
+    "update": "topping",
+    "verify": "checking",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOMES.get(name, name)}", __name__), name)
-    globals()[name] = value  # in place of the module of the same name, which the import has put there
+    value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
     return value
 
 

@@ -14,7 +14,7 @@ from ..errors import AlliumError, UsageError
 
 if TYPE_CHECKING:
     from ..client import MarketData
-    from .backfill import Progress
+    from .filling import Progress
 
 LARGE = 1_000
 """A plan of more requests than that asks before it begins."""
@@ -54,7 +54,7 @@ def backfill(
 ) -> None:
     """Fill a table with every closed bucket that it lacks. The same command again goes on where it ended."""
     from . import backfill as run
-    from .backfill import check_budget, pending
+    from .filling import check_budget, pending
     from .table import Table
 
     check_budget(max_requests)
@@ -181,8 +181,8 @@ def status(
     from rich.console import Console
 
     from . import status as run
-    from .status import plot as draw
-    from .status import show
+    from .standing import plot as draw
+    from .standing import show
     from .table import Table
 
     standings = run(Table(table))

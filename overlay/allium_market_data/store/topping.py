@@ -12,9 +12,9 @@ from ..errors import AlliumError, NotFoundError, StoreError, UsageError
 from ..intervals import WIDTHS, floor
 from ..times import micros
 from .amend import Amended, amend
-from .backfill import AT_A_TIME, check_budget
 from .coverage import Coverage
 from .fetching import Budget, call, check_clock, exhausted, fetch, opened, own_client
+from .filling import AT_A_TIME, check_budget
 from .plan import Task
 from .spans import by_month
 from .table import Table
