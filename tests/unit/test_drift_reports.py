@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import re
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from markdown_it import MarkdownIt
 from rich.console import Console
 
 from allium_market_data.drift import escape, reports, terminal
@@ -24,6 +26,7 @@ from allium_market_data.drift.model import Change, Example, Judgement, Level, Na
 from allium_market_data.drift.report import Behaviour, Report, Seen
 from allium_market_data.drift.sarif import sarif
 from allium_market_data.errors import OutputError
+from allium_market_data.refusal import clean
 from drift.reports import full, of_level
 
 HOSTILE = "</script><img src=x onerror=alert(1)> `` ```` [a](https://evil.example) @octocat #1 | \x1b[2J \x00 \u202e ]]> & *b*"
@@ -79,6 +82,17 @@ def test_nothing_in_markdown_is_a_link_a_mention_or_html() -> None:
     assert not re.search(r"(?<!\\)[\[\]`*|]", outside.replace("\\\\", ""))
     assert not re.search(r"(?<![\\&])#\d", outside)
     assert "\x1b" not in text
+
+
+@given(
+    st.one_of(
+        st.text(max_size=30), st.text("*_`[]()<>&@#:/.w|\\!~$ a1-", max_size=30), st.just("see https://x.y/?a=1&b @c")
+    )
+)
+def test_escaped_text_is_read_as_it_was(text: str) -> None:
+    shown = MarkdownIt("commonmark").render(f"Was: {escape.markdown(text)}")
+    line = " ".join(clean(text).split())
+    assert html.unescape(shown).strip() == f"<p>Was: {line}".rstrip() + "</p>"
 
 
 @given(st.text("`~ab\n", max_size=40))

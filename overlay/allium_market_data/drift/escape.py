@@ -13,10 +13,9 @@ _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]#|~$])")
 
 def markdown(text: str) -> str:
     """The text on one line, as Markdown that shows it and does nothing else: no link, no HTML, nobody mentioned."""
-    line = " ".join(clean(text).split())
+    line = _SPECIAL.sub(r"\\\1", " ".join(clean(text).split()))
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
-    line = line.replace("://", "&#58;//").replace("www.", "www&#46;")
-    return _SPECIAL.sub(r"\\\1", line)
+    return line.replace("://", "&#58;//").replace("www.", "www&#46;")  # last: what they put in is no special text
 
 
 def fenced(text: str) -> list[str]:
