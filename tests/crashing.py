@@ -117,15 +117,16 @@ def crash(folder: Path, samples: Samples, kills: int, seed: int, each: int = 5) 
     """Kill backfills at random instants, ``each`` a table, resume, and hold every table against an undisturbed one."""
     chance, account = random.Random(seed), Account()
     with slow_sandbox(samples) as (url, app):
-        whole(url, folder / "first")  # the sandbox makes its samples now
+        wanted = whole(url, folder / "whole")  # the sandbox makes its samples now
+        child = started(folder / "timed", url)
         began = time.monotonic()
-        wanted = whole(url, folder / "whole")
+        finished(child)
         longest = time.monotonic() - began
         while account.kills < kills:
             table = folder / f"table-{account.tables}"
             account.tables += 1
             for _ in range(min(each, kills - account.kills)):
-                _kill(table, url, app, chance.uniform(0, longest * 0.5), account)
+                _kill(table, url, app, chance.uniform(0, longest), account)
             finished(_resumed(table, url, app, account))
             asked = again(app, table, _before(table, account))
             assert asked == [], asked
