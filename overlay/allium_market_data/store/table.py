@@ -55,16 +55,24 @@ class Table:
         self.refresh()
 
     def refresh(self) -> Coverage:
-        """Learn what others have committed since."""
+        """Learn what others have committed since.
+
+        Delta's history begins at the newest commit there is and numbers downwards from the version that is loaded, so its
+        numbers are right only while the two are the same: what was read while another commit landed is read again.
+        """
         with reported(self.uri):
             self.delta.update_incremental()
-            version = self.delta.version()
-            if self._known < 0:
-                self.coverage = self._whole(version)
-            elif version > self._known:
-                self.coverage = add_up(self.coverage, self._commits(self._known, version))
-            self._known = version
-        return self.coverage
+            while True:
+                version = self.delta.version()
+                coverage = self.coverage
+                if self._known < 0:
+                    coverage = self._whole(version)
+                elif version > self._known:
+                    coverage = add_up(coverage, self._commits(self._known, version))
+                self.delta.update_incremental()
+                if self.delta.version() == version:
+                    self.coverage, self._known = coverage, version
+                    return coverage
 
     def _whole(self, version: int) -> Coverage:
         """The coverage at a version from the log: the newest sum, and what was committed after it."""
@@ -79,11 +87,7 @@ class Table:
             limit *= 4
 
     def _commits(self, after: int, version: int) -> list[dict[str, Any]]:
-        """Every commit with after < its version <= version, oldest first.
-
-        Delta's history begins at the newest commit there is, which may be newer than the version that is loaded: to count
-        from it would take in commits of others that came since, and lose as many at the other end.
-        """
+        """Every commit with after < its version <= version, oldest first."""
         limit = version - after
         while True:
             commits = self.delta.history(limit)
