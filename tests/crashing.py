@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 from allium_market_data import MarketData
 from allium_market_data.intervals import HOUR
 from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, create_app, running
-from allium_market_data.store import Table, backfill
+from allium_market_data.store import Coverage, Table, backfill
 from allium_market_data.times import instant, micros
 
 MARKETS = ("hl:perp:BTC-USDC", "hl:perp:ETH-USDC")
@@ -92,12 +92,12 @@ class Account:
 
     kills: int = 0
     tables: int = 0
-    repeated: int = 0
-    requests: int = 0
+    before: Coverage = field(default_factory=Coverage)
+    """What was complete when the last run began."""
     at_versions: list[int] = field(default_factory=list)
 
 
-def again(app: Any, table: Path, coverage: Any) -> list[str]:
+def again(app: Any, coverage: Coverage) -> list[str]:
     """The requests of the log that ask for a window which was complete: there must be none.
 
     A look at the edge of a window that lacked something may reach two buckets into its neighbour.
@@ -117,17 +117,18 @@ def crash(folder: Path, samples: Samples, kills: int, seed: int, each: int = 5) 
     """Kill backfills at random instants, ``each`` a table, resume, and hold every table against an undisturbed one."""
     chance, account = random.Random(seed), Account()
     with slow_sandbox(samples) as (url, app):
-        whole(url, folder / "first")  # the sandbox makes its samples now
+        wanted = whole(url, folder / "whole")  # the sandbox makes its samples now
+        child = started(folder / "timed", url)
         began = time.monotonic()
-        wanted = whole(url, folder / "whole")
+        finished(child)
         longest = time.monotonic() - began
         while account.kills < kills:
             table = folder / f"table-{account.tables}"
             account.tables += 1
             for _ in range(min(each, kills - account.kills)):
-                _kill(table, url, app, chance.uniform(0, longest * 0.5), account)
+                _kill(table, url, app, chance.uniform(0, longest), account)
             finished(_resumed(table, url, app, account))
-            asked = again(app, table, _before(table, account))
+            asked = again(app, account.before)
             assert asked == [], asked
             assert snapshot(table) == wanted
     return account
@@ -135,18 +136,11 @@ def crash(folder: Path, samples: Samples, kills: int, seed: int, each: int = 5) 
 
 def _resumed(table: Path, url: str, app: Any, account: Account) -> subprocess.Popen[str]:
     app.state.requests.clear()
-    account.at_versions.append(Table(table).delta.version() if (table / "_delta_log").exists() else -1)
+    begun = any(table.glob("_delta_log/*.json"))
+    known = Table(table) if begun else None
+    account.at_versions.append(known.delta.version() if known else -1)
+    account.before = known.coverage if known else Coverage()
     return started(table, url)
-
-
-def _before(table: Path, account: Account) -> Any:
-    """The coverage as it was when the last run began."""
-    version = account.at_versions[-1]
-    old = Table(table)
-    if version < 0:
-        return type(old.coverage)()
-    old.delta.load_as_version(version)
-    return old._whole(version)
 
 
 def _kill(table: Path, url: str, app: Any, after: float, account: Account) -> None:
@@ -155,6 +149,5 @@ def _kill(table: Path, url: str, app: Any, after: float, account: Account) -> No
     child.kill()
     child.communicate(timeout=60)
     account.kills += child.returncode == -9
-    if (table / "_delta_log").exists() and any((table / "_delta_log").glob("*.json")):
-        asked = again(app, table, _before(table, account))
-        assert asked == [], asked
+    asked = again(app, account.before)
+    assert asked == [], asked

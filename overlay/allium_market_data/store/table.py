@@ -55,35 +55,50 @@ class Table:
         self.refresh()
 
     def refresh(self) -> Coverage:
-        """Learn what others have committed since."""
+        """Learn what others have committed since.
+
+        Delta's history begins at the newest commit there is and numbers downwards from the version that is loaded, so its
+        numbers are right only while the two are the same: what was read while another commit landed is read again.
+        """
         with reported(self.uri):
             self.delta.update_incremental()
-            version = self.delta.version()
-            if self._known < 0:
-                self.coverage = self._whole(version)
-            elif version > self._known:
-                news = self.delta.history(version - self._known)
-                self.coverage = add_up(self.coverage, reversed(news))
-            self._known = version
-        return self.coverage
+            while True:
+                version = self.delta.version()
+                coverage = self.coverage
+                if self._known < 0:
+                    coverage = self._whole(version)
+                elif version > self._known:
+                    coverage = add_up(coverage, self._commits(self._known, version))
+                self.delta.update_incremental()
+                if self.delta.version() == version:
+                    self.coverage, self._known = coverage, version
+                    return coverage
 
     def _whole(self, version: int) -> Coverage:
-        """The coverage from the log: the newest sum, and what was committed after it."""
+        """The coverage at a version from the log: the newest sum, and what was committed after it."""
         limit = SUM_EVERY + 10
         while True:
             commits = self.delta.history(limit)
-            base = newest_sum(commits)
+            base = newest_sum(commit for commit in commits if commit["version"] <= version)
             if base is not None:
-                rest = [commit for commit in commits if commit["version"] > base[0]]
-                if len(rest) == version - base[0]:
-                    return add_up(base[1], reversed(rest))
-            if len(commits) > version:
-                return add_up(Coverage(), reversed(commits))
-            if limit > version:
+                return add_up(base[1], self._commits(base[0], version))
+            if len(commits) < limit:
+                return add_up(Coverage(), self._commits(-1, version))
+            limit *= 4
+
+    def _commits(self, after: int, version: int) -> list[dict[str, Any]]:
+        """Every commit with after < its version <= version, oldest first."""
+        limit = version - after
+        while True:
+            commits = self.delta.history(limit)
+            wanted = [commit for commit in commits if after < commit["version"] <= version]
+            if len(wanted) == version - after:
+                return wanted[::-1]
+            if len(commits) < limit:
                 raise StoreError(
                     f"the log of {self.uri} was cut off: which windows are complete cannot be known any more"
                 )
-            limit *= 4
+            limit = 2 * limit + 10
 
     def land(self, pieces: Sequence[Piece]) -> int:
         """Commit pieces of backfill. What has landed in the meantime is left out. Returns the rows written."""
