@@ -125,6 +125,16 @@ def test_a_verdict_that_the_server_gives_says_so() -> None:
     assert "The verdict comes from how the server behaves" in page
 
 
+def test_a_server_that_could_not_be_looked_at_never_looks_like_no_drift() -> None:
+    behaviour = Behaviour("could-not-look", "The server did not answer.", failed=True)
+    tree = parsed(html(replace(of_level(Level.DOCS), behaviour=behaviour)))
+    assert [text_of(heading).strip() for heading in tree.iter("h1")] == ["Not checked"]
+    assert "The server did not answer." in text_of(tree)
+    assert [header.get("class") for header in tree.iter("header")] == ["verdict unchecked"]
+    tree = parsed(html(replace(of_level(Level.COMPATIBLE), behaviour=behaviour)))
+    assert [text_of(heading).strip() for heading in tree.iter("h1")] == ["Compatible"]
+
+
 def test_a_run_that_checked_nothing_never_looks_like_no_drift() -> None:
     tree = parsed(unchecked(f"the page is gone {HOSTILE}", MADE, "0.1.0"))
     page = text_of(tree)

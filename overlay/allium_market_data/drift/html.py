@@ -36,6 +36,11 @@ _VERDICTS: Final = {
     Level.BREAKING: ("Breaking", "The API changed in a way that its callers have to know about."),
 }
 
+_IN_PART: Final = (
+    "Not checked",
+    "The server was to be looked at and could not be. What was compared is below; it does not say that nothing moved.",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -72,11 +77,11 @@ class Card:
 def html(report: Report) -> str:
     """The report as one HTML page that needs no other file and no network; to be written in UTF-8."""
     judgement = report.judgement
-    title, sentence = _VERDICTS[report.verdict]
+    title, sentence = _IN_PART if report.unchecked else _VERDICTS[report.verdict]
     accepted = sum(change.accepted is not None for change in judgement.changes)
     levels = [(str(level), len(judgement.at(level))) for level in reversed(Level) if judgement.at(level)]
     return _page(
-        state=str(report.verdict),
+        state=report.word,
         title=title,
         sentence=sentence,
         by_behaviour=report.verdict > judgement.verdict,

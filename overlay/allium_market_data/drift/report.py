@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from .model import Judgement, Level
+
+UNCHECKED: Final = "unchecked"
+"""The verdict of a run that could not check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Behaviour:
     violations: tuple[str, ...] = ()
     moved: tuple[tuple[str, str, str], ...] = ()
     note: str = ""
+    failed: bool = False
+    """Whether the server was to be looked at and could not be: then the run has not shown that nothing moved."""
 
     @property
     def level(self) -> Level:
@@ -49,6 +54,7 @@ class Behaviour:
             "violations": list(self.violations),
             "moved": [{"question": name, "old": old, "new": new} for name, old, new in self.moved],
             "note": self.note,
+            "failed": self.failed,
         }
 
 
@@ -73,6 +79,16 @@ class Report:
         """The judgement's verdict, raised by the behaviour of the server."""
         return max(self.judgement.verdict, self.behaviour.level if self.behaviour else Level.NONE)
 
+    @property
+    def unchecked(self) -> bool:
+        """Whether part of the check could not be made, and the rest found nothing that matters."""
+        return self.behaviour is not None and self.behaviour.failed and self.verdict < Level.COMPATIBLE
+
+    @property
+    def word(self) -> str:
+        """The verdict as reports and the history give it: a level, or ``unchecked``."""
+        return UNCHECKED if self.unchecked else str(self.verdict)
+
     def data(self) -> dict[str, Any]:
         """The report as plain JSON data; each change with ``first_seen`` and ``last_seen`` (None where not on record)."""
         data = self.judgement.data()
@@ -82,7 +98,7 @@ class Report:
             change["last_seen"] = seen.last if seen else None
         return {
             **data,
-            "verdict": str(self.verdict),
+            "verdict": self.word,
             "behaviour": self.behaviour.data() if self.behaviour else None,
             "baseline": self.baseline,
             "upstream": self.upstream,
