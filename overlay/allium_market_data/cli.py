@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from .errors import AlliumError, UsageError
+from .store import commands as _store
 
 app = typer.Typer(
     name="allium-md",
@@ -77,6 +78,7 @@ def open_interest(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write, whole or not at all.")] = None,
     format: Annotated[str | None, typer.Option("--format", "-f", help="csv, jsonl, parquet, arrow or table.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that one request may take.")] = 30.0,
+    deadline: Annotated[float | None, typer.Option(help="Seconds that each market may take in all.")] = None,
     concurrency: Annotated[int, typer.Option(help="Requests under way at a time, at most.")] = 8,
     rate: Annotated[float | None, typer.Option(help="Requests a second, at most.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
@@ -94,11 +96,38 @@ def open_interest(
     with MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, max_rate=rate) as client:
         plan = client.plan(interval=interval, start=start, end=end)  # type: ignore[arg-type]
         streams = [  # all of them now, so that a wrong market is told before anything is asked
-            client.iter_open_interest(one, interval=plan.interval, start=start, end=end, by="page") for one in markets
+            client.iter_open_interest(one, interval=plan.interval, start=start, end=end, by="page", deadline=deadline)
+            for one in markets
         ]
         with console.progress(len(plan) * len(markets)) as advance:
             pages = advance(chain.from_iterable(streams))
             console.deliver(pages, plan, client.describe(plan), chosen, output, overwrite)
+
+
+@app.command()
+@_failures()
+def plot(
+    market: Annotated[list[str], typer.Argument(help="One or more markets, like hl:perp:BTC-USDC.")],
+    interval: Interval,
+    start: Start,
+    end: End,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Chart to write: .png, .svg or .pdf.")],
+    base_url: Annotated[str | None, typer.Option(help="Server to ask.", envvar="ALLIUM_BASE_URL")] = None,
+    amount: Annotated[str, typer.Option(help="oi_quote_usd or oi_base.")] = "oi_quote_usd",
+    timeout: Annotated[float, typer.Option(help="Seconds that one request may take.")] = 30.0,
+    concurrency: Annotated[int, typer.Option(help="Requests under way at a time, at most.")] = 8,
+    rate: Annotated[float | None, typer.Option(help="Requests a second, at most.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Draw one or more markets, gaps as gaps, into a file. The API key comes from ALLIUM_API_KEY."""
+    from . import charts
+    from .client import MarketData
+
+    logging.getLogger("stamina").addHandler(logging.NullHandler())
+    charts.check(output, amount, overwrite=overwrite)  # before anything is asked
+    with MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, max_rate=rate) as client:
+        found = client.open_interest(market, interval=interval, start=start, end=end)  # type: ignore[call-overload]
+    charts.save(list(found.values()), output, amount=amount, overwrite=overwrite)  # type: ignore[arg-type]
 
 
 @app.command()
@@ -134,6 +163,49 @@ def sandbox(
         raise AlliumError(f"the sandbox is an extra: pip install 'allium-market-data[sandbox]' ({error})") from None
     except SandboxError as error:
         raise AlliumError(str(error)) from None
+
+
+_store.register(app, _failures)
+
+
+@app.command()
+@_failures()
+def drift(
+    upstream: Annotated[list[str] | None, typer.Option(help="Page or document, file or URL; repeatable.")] = None,
+    baseline: Annotated[list[str] | None, typer.Option(help="What to compare with; repeatable.")] = None,
+    report_dir: Annotated[
+        Path | None, typer.Option(help="Folder for drift.json, .md, .html, .sarif, junit.xml.")
+    ] = None,
+    accepted: Annotated[Path | None, typer.Option(help="Changes that a person has looked at.")] = None,
+    history: Annotated[Path | None, typer.Option(help="File to append a line to for each run.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Server to look at.", envvar="ALLIUM_BASE_URL")] = None,
+    api_key: Annotated[str | None, typer.Option(help="Better: ALLIUM_API_KEY.", show_default=False)] = None,
+    market: Annotated[str | None, typer.Option(help="A perpetual with data around --around.")] = None,
+    around: Annotated[str | None, typer.Option(help="Past instant, 30 days of history before, 14 after.")] = None,
+    profile: Annotated[Path | None, typer.Option(help="Behaviour on record; default: the target's in spec/.")] = None,
+    no_live: Annotated[bool, typer.Option("--no-live", help="Do not look at the server, key or not.")] = False,
+) -> None:
+    """Tell what changed upstream and what it breaks: exit 0 nothing that matters, 3 compatible, 4 breaking.
+
+    1 is that it could not be checked. With an API key the server is looked at too, by the conformance suite.
+    """
+    try:
+        from .drift import command, options
+
+        status = command.run(
+            options.options(
+                upstream=upstream or (),
+                baseline=baseline or (),
+                accepted=accepted,
+                report_dir=report_dir,
+                history=history,
+                server=None if no_live else options.server(api_key, base_url, market, around, profile),
+                no_live=no_live,
+            )
+        )
+    except ImportError as error:
+        raise AlliumError(f"the drift check is an extra: pip install 'allium-market-data[drift]' ({error})") from None
+    raise SystemExit(status)
 
 
 @app.callback(invoke_without_command=True)

@@ -7,7 +7,8 @@ so it works in scripts, in threads, after a fork, and inside a running loop such
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
@@ -22,7 +23,7 @@ from .rows import OpenInterest
 from .run import Run
 from .secret import Secret
 from .series import OpenInterestSeries
-from .settings import Settings, settings
+from .settings import Settings, is_positive, settings
 from .times import Instant, instant
 from .version import VERSION
 from .windows import Plan, plan
@@ -54,6 +55,15 @@ def _plan(resource: Resource, interval: Interval, start: Instant, end: Instant) 
     return plan(resource, interval, instant(start, "start"), instant(end, "end"))
 
 
+def _until(deadline: float | None) -> float | None:
+    """When a call must be over that may take ``deadline`` seconds from now."""
+    if deadline is None:
+        return None
+    if not is_positive(deadline):
+        raise UsageError(f"deadline must be a number of seconds above 0, or None, not {deadline!r:.80}")
+    return time.monotonic() + deadline
+
+
 class AsyncMarketData:
     """A client of the Market Data API for asyncio.
 
@@ -67,6 +77,7 @@ class AsyncMarketData:
 
     _http: httpx.AsyncBaseTransport | None = None
     _clock: Callable[[], datetime] = staticmethod(_now)
+    _toll: Callable[[], Awaitable[None]] | None = None
 
     def __init__(
         self,
@@ -112,39 +123,75 @@ class AsyncMarketData:
 
     @overload
     async def open_interest(  # type: ignore[overload-overlap]  # text is texts too, and never meant as one
-        self, market_id: str, *, interval: Interval, start: Instant, end: Instant
+        self, market_id: str, *, interval: Interval, start: Instant, end: Instant, deadline: float | None = None
     ) -> OpenInterestSeries: ...
     @overload
     async def open_interest(
-        self, market_id: Iterable[str], *, interval: Interval, start: Instant, end: Instant
+        self,
+        market_id: Iterable[str],
+        *,
+        interval: Interval,
+        start: Instant,
+        end: Instant,
+        deadline: float | None = None,
     ) -> dict[str, OpenInterestSeries]: ...
     async def open_interest(
-        self, market_id: str | Iterable[str], *, interval: Interval, start: Instant, end: Instant
+        self,
+        market_id: str | Iterable[str],
+        *,
+        interval: Interval,
+        start: Instant,
+        end: Instant,
+        deadline: float | None = None,
     ) -> OpenInterestSeries | dict[str, OpenInterestSeries]:
         """Every row of the market with start <= ts < end, once, ascending, each the value of its whole bucket.
 
         Several markets give a mapping from market to series, in their order, each once. ``start`` and ``end`` are datetimes
-        (naive means UTC) or ISO 8601 text. Source: ``GET /api/v1/markets/{market_id}/perps/open_interest``.
+        (naive means UTC) or ISO 8601 text. ``deadline`` bounds the whole call, in
+        seconds; past it ``DeadlineExceededError`` says how far it got.
+
+        Source: ``GET /api/v1/markets/{market_id}/perps/open_interest``.
 
         Raises ``UsageError`` for a wrong call, before anything is asked, and ``FetchError`` for a fetch that is not whole.
         """
-        wanted = _plan(OPEN_INTEREST, interval, start, end)
+        wanted, until = _plan(OPEN_INTEREST, interval, start, end), _until(deadline)
         if isinstance(market_id, str):
-            return await self._run(_market(market_id), wanted).whole()
+            return await self._run(_market(market_id), wanted, until).whole()
         if not isinstance(market_id, Iterable):
             _market(market_id)
-        return await self._several(list(dict.fromkeys(map(_market, market_id))), wanted)
+        return await self._several(list(dict.fromkeys(map(_market, market_id))), wanted, until)
 
     @overload
     def iter_open_interest(
-        self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: Literal["row"] = "row"
+        self,
+        market_id: str,
+        *,
+        interval: Interval,
+        start: Instant,
+        end: Instant,
+        by: Literal["row"] = "row",
+        deadline: float | None = None,
     ) -> AsyncGenerator[OpenInterest, None]: ...
     @overload
     def iter_open_interest(
-        self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: Literal["page"]
+        self,
+        market_id: str,
+        *,
+        interval: Interval,
+        start: Instant,
+        end: Instant,
+        by: Literal["page"],
+        deadline: float | None = None,
     ) -> AsyncGenerator[OpenInterestSeries, None]: ...
     def iter_open_interest(
-        self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: By = "row"
+        self,
+        market_id: str,
+        *,
+        interval: Interval,
+        start: Instant,
+        end: Instant,
+        by: By = "row",
+        deadline: float | None = None,
     ) -> AsyncGenerator[OpenInterest, None] | AsyncGenerator[OpenInterestSeries, None]:
         """The rows of ``open_interest`` in order as they come, in bounded memory: row by row, or in pages of up to 5,000.
 
@@ -152,23 +199,23 @@ class AsyncMarketData:
         """
         if by not in ("row", "page"):
             raise UsageError(f"by must be 'row' or 'page', not {by!r:.80}")
-        run = self._run(_market(market_id), _plan(OPEN_INTEREST, interval, start, end))
+        run = self._run(_market(market_id), _plan(OPEN_INTEREST, interval, start, end), _until(deadline))
         return run.pages() if by == "page" else _rows(run.pages())
 
-    def _run(self, market_id: str, wanted: Plan) -> Run:
+    def _run(self, market_id: str, wanted: Plan, until: float | None) -> Run:
         if self._transport is None:
             from .transport import Transport
 
-            self._transport = Transport(self._settings, self._http)
-        return Run(OPEN_INTEREST, market_id, wanted, self._transport, self._settings, self._clock)
+            self._transport = Transport(self._settings, self._http, self._toll)
+        return Run(OPEN_INTEREST, market_id, wanted, self._transport, self._settings, self._clock, until)
 
-    async def _several(self, market_ids: list[str], wanted: Plan) -> dict[str, OpenInterestSeries]:
+    async def _several(self, market_ids: list[str], wanted: Plan, until: float | None) -> dict[str, OpenInterestSeries]:
         """A few markets at a time, so that their unused rows stay few; the first failure ends all."""
         room = asyncio.Semaphore(self._settings.max_concurrency)
 
         async def one(market_id: str) -> OpenInterestSeries:
             async with room:
-                return await self._run(market_id, wanted).whole()
+                return await self._run(market_id, wanted, until).whole()
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -242,36 +289,66 @@ class MarketData:
 
     @overload
     def open_interest(  # type: ignore[overload-overlap]  # text is texts too, and never meant as one
-        self, market_id: str, *, interval: Interval, start: Instant, end: Instant
+        self, market_id: str, *, interval: Interval, start: Instant, end: Instant, deadline: float | None = None
     ) -> OpenInterestSeries: ...
     @overload
     def open_interest(
-        self, market_id: Iterable[str], *, interval: Interval, start: Instant, end: Instant
+        self,
+        market_id: Iterable[str],
+        *,
+        interval: Interval,
+        start: Instant,
+        end: Instant,
+        deadline: float | None = None,
     ) -> dict[str, OpenInterestSeries]: ...
-    def open_interest(self, market_id: Any, *, interval: Interval, start: Instant, end: Instant) -> Any:
+    def open_interest(
+        self, market_id: Any, *, interval: Interval, start: Instant, end: Instant, deadline: float | None = None
+    ) -> Any:
         """See ``AsyncMarketData.open_interest``."""
         return self._portal.call(
-            lambda client: client.open_interest(market_id, interval=interval, start=start, end=end)
+            lambda client: client.open_interest(market_id, interval=interval, start=start, end=end, deadline=deadline)
         )
 
     @overload
     def iter_open_interest(
-        self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: Literal["row"] = "row"
+        self,
+        market_id: str,
+        *,
+        interval: Interval,
+        start: Instant,
+        end: Instant,
+        by: Literal["row"] = "row",
+        deadline: float | None = None,
     ) -> Generator[OpenInterest, None, None]: ...
     @overload
     def iter_open_interest(
-        self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: Literal["page"]
+        self,
+        market_id: str,
+        *,
+        interval: Interval,
+        start: Instant,
+        end: Instant,
+        by: Literal["page"],
+        deadline: float | None = None,
     ) -> Generator[OpenInterestSeries, None, None]: ...
     def iter_open_interest(
-        self, market_id: str, *, interval: Interval, start: Instant, end: Instant, by: By = "row"
+        self,
+        market_id: str,
+        *,
+        interval: Interval,
+        start: Instant,
+        end: Instant,
+        by: By = "row",
+        deadline: float | None = None,
     ) -> Generator[OpenInterest, None, None] | Generator[OpenInterestSeries, None, None]:
         """See ``AsyncMarketData.iter_open_interest``."""
         if by not in ("row", "page"):
             raise UsageError(f"by must be 'row' or 'page', not {by!r:.80}")
         wanted, market = _plan(OPEN_INTEREST, interval, start, end), _market(market_id)
+        _until(deadline)
         pages = self._portal.iterate(
             lambda client: client.iter_open_interest(
-                market, interval=interval, start=wanted.start, end=wanted.end, by="page"
+                market, interval=interval, start=wanted.start, end=wanted.end, by="page", deadline=deadline
             )
         )
         return pages if by == "page" else (row for page in pages for row in page)

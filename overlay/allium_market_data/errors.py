@@ -4,6 +4,8 @@
     ├── UsageError (also ValueError)   the call is wrong; nothing was asked
     ├── OutputError                    a file or a frame could not be made; nothing half-written stays
     │   └── PrecisionError             a decimal does not fit the type asked for; nothing was rounded
+    ├── StoreError                     a table cannot be used; what was committed to it before is unharmed
+    │   └── BudgetError                the requests that were allowed are spent; what was fetched is committed
     └── FetchError                     something was asked, and the answer cannot be used
         ├── ResponseError              the server answered with an error status
         │   ├── RefusedError           any 4xx: the server understood and said no
@@ -14,6 +16,7 @@
         │   ├── ServerError            any 5xx, after the retries
         │   └── UnexpectedStatusError  anything else that is not 200, such as a redirect
         ├── TransportError             no whole answer came back, after the retries
+        │   ├── DeadlineExceededError  the whole call took longer than its deadline
         │   ├── RequestTimeoutError    too slow
         │   └── ConnectionFailedError  refused, reset, cut off, no such host
         ├── ContractError              an answer that the specification does not allow
@@ -50,6 +53,14 @@ class OutputError(AlliumError):
 
 class PrecisionError(OutputError):
     """A decimal does not fit the type that was asked for. Nothing was rounded."""
+
+
+class StoreError(AlliumError):
+    """A table cannot be read, written, or is none of ours. What was committed to it before is unharmed."""
+
+
+class BudgetError(StoreError):
+    """``max_requests`` is spent. What was fetched whole is committed, and the same call again goes on from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +164,10 @@ class UnexpectedStatusError(ResponseError):
 
 class TransportError(FetchError):
     """No whole answer came back, still after the retries."""
+
+
+class DeadlineExceededError(TransportError):
+    """The whole call took longer than its ``deadline``; ``window`` is what was still to come. It is not retried."""
 
 
 class RequestTimeoutError(TransportError):

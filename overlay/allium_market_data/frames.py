@@ -98,11 +98,15 @@ class Form:
 
     def shape(self, plain: pa.Table) -> pa.Table:
         """The rows of ``plain``, which this form fits, in this form."""
+        return self.convert(plain).cast(self.schema)
+
+    def convert(self, plain: pa.Table) -> pa.Table:
+        """``plain`` with its decimal fields in the types of this form, other columns as they are."""
         schema = self.schema
         for name in self.fields:
             column = _cast(plain, name, schema.field(name).type)
             plain = plain.set_column(plain.schema.get_field_index(name), schema.field(name), column)
-        return plain.cast(schema)
+        return plain
 
 
 def need(module: str, extra: str) -> Any:
@@ -124,6 +128,11 @@ def to_table(pages: Iterable[tuple[str, Columns]], interval: Interval, form: For
     empty = replace(form, decimals="text", metadata={}).schema.empty_table()
     plain = pa.concat_tables(tables) if tables else empty
     return form.fitting(plain).shape(plain)
+
+
+def typed(plain: pa.Table, fields: Sequence[str], decimals: Decimals) -> pa.Table:
+    """``plain`` with the decimal text of ``fields``, nulls among it, in the narrowest types that hold all of a column."""
+    return Form(fields=tuple(fields), decimals=decimals).fitting(plain).convert(plain)
 
 
 def to_polars(table: pa.Table) -> pl.DataFrame:
@@ -229,7 +238,8 @@ def _cast(plain: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
 
 
 def _place(plain: pa.Table, name: str, row: int) -> str:
-    return f"{name} of {plain['market_id'][row]} at {text(plain['ts'][row].as_py())}, {plain[name][row].as_py():.160}"
+    of = f" of {plain['market_id'][row]}" if "market_id" in plain.column_names else ""
+    return f"{name}{of} at {text(plain['ts'][row].as_py())}, {plain[name][row].as_py():.160}"
 
 
 def _no_room(plain: pa.Table, name: str, room: Room) -> PrecisionError:
@@ -237,7 +247,7 @@ def _no_room(plain: pa.Table, name: str, room: Room) -> PrecisionError:
     values, row = plain[name].to_pylist(), -1
     while room.type is not None:
         row += 1
-        whole, _, fraction = values[row].partition(".")
+        whole, _, fraction = (values[row] or "").partition(".")
         room = room.wider(Room(len(whole.lstrip("0")), len(fraction.rstrip("0"))))
     return PrecisionError(
         f"{_place(plain, name, row)}: with the rows before it, {name} needs {room.whole} digits before the point and "

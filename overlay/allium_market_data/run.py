@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -9,13 +11,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .decode import Answer, Question, decode
-from .errors import FetchError, IncompleteError
+from .errors import DeadlineExceededError, Evidence, FetchError, IncompleteError
 from .fetch import Fetch
 from .provenance import Provenance
 from .resource import Resource
 from .rows import Columns, concat
 from .series import OpenInterestSeries
 from .settings import Settings
+from .times import text
 from .version import VERSION
 from .windows import Plan, Window
 
@@ -33,10 +36,13 @@ class Run:
     transport: Transport
     settings: Settings
     clock: Callable[[], datetime]
+    until: float | None = None
+    """When it must be over, by `time.monotonic`; None for never."""
     requests: int = 0
 
     def __post_init__(self) -> None:
         self.started = self.clock()
+        self.reached = self.plan.first_bucket
         self.fetch = Fetch(self.plan, self._ask, self.settings.max_concurrency)
 
     async def _ask(self, window: Window) -> Answer:
@@ -101,8 +107,27 @@ class Run:
         """The rows as they come; a failure of the whole names the market too."""
         try:
             async with aclosing(self.fetch.pages()) as parts:
-                async for part in parts:
+                while (part := await self._in_time(parts)) is not None:
                     yield part
         except IncompleteError as error:
             error.evidence = replace(error.evidence, market_id=self.market_id)
             raise
+
+    async def _in_time(self, parts: AsyncGenerator[Columns, None]) -> Columns | None:
+        """The next rows, None behind the last. The time that a reader takes between two parts counts too."""
+        left = None if self.until is None else self.until - time.monotonic()
+        limit = asyncio.timeout(left)
+        try:
+            async with limit:
+                part = await anext(parts, None)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        else:
+            if part is not None:
+                self.reached = part.ts[-1] + self.plan.bucket
+            return part
+        raise DeadlineExceededError(
+            f"the deadline passed after {self.requests} requests; rows are whole up to {text(self.reached)}",
+            Evidence(self.market_id, Window(self.reached, self.reached, self.plan.stop_bucket)),
+        )

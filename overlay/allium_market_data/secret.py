@@ -37,6 +37,11 @@ class Secret:
     def __repr__(self) -> str:
         return f"Secret({WIPED})"
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a key at all."""
+        return bool(self._give())
+
     def reveal(self) -> str:
         """The key. Raises ``UsageError`` where there is none: only who sends a request needs one."""
         if not self._give():

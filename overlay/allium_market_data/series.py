@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from . import files, frames
 from .errors import UsageError
@@ -15,12 +15,17 @@ from .intervals import WIDTHS, Interval, ceil
 from .provenance import Provenance
 from .rows import Columns, OpenInterest
 from .runs import runs
-from .times import from_micros, micros, text
+from .times import Instant, from_micros, micros, text
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
+    from matplotlib.axes import Axes
+
+    from .alignment import Amount
+    from .dense import DenseSeries, Fill
+    from .resample import Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,68 @@ class OpenInterestSeries(Sequence[OpenInterest]):
         """The records whose bucket was not over when it was asked for: their values may still change."""
         flags = self.columns.provisional
         return tuple(self[row] for row, flag in enumerate(flags) if flag) if True in flags else ()
+
+    def resample(self, interval: Interval, *, label: Label = "start") -> OpenInterestSeries:
+        """The series at a coarser interval: the last value of each coarser bucket, as the server would give it.
+
+        ``label`` is what ``ts`` names, which the specification leaves open: the start of a bucket or its end. A coarser
+        bucket that the span covers in part is left out, and the span shrinks by it, unless nothing behind the span had
+        begun when it was fetched: the bucket is then provisional. Provisional is also every bucket that was not over when
+        the fetch began, and one with a provisional row. Raises ``UsageError`` for an interval that is no multiple.
+        """
+        from .resample import resample
+
+        return resample(self, interval, label)
+
+    def densify(self, *, fill: Fill = None) -> DenseSeries:
+        """A row for every bucket of the span that had begun when the fetch finished: the rows, and those of ``gaps()``.
+
+        A bucket without a row has the values None, or with ``fill="last"`` those of the last row before it, marked
+        ``filled``; before the first row there is nothing to carry, so None stays.
+        """
+        from .dense import densify
+
+        return densify(self, fill)
+
+    @overload
+    def implied_price(self, numbers: Literal["decimal"] = "decimal", *, digits: int = 28) -> list[Decimal | None]: ...
+    @overload
+    def implied_price(self, numbers: Literal["float"]) -> list[float | None]: ...
+    def implied_price(
+        self, numbers: Literal["decimal", "float"] = "decimal", *, digits: int = 28
+    ) -> list[Decimal | None] | list[float | None]:
+        """US dollars for a unit of the base, one for each row: oi_quote_usd / oi_base, or None where the base is zero.
+
+        A Decimal has ``digits`` significant digits, rounded half to even; a float is the one nearest to the exact
+        quotient, and ``PrecisionError`` tells of one that no float can hold.
+        """
+        from . import price
+
+        if numbers not in ("decimal", "float"):
+            raise UsageError(f"unknown numbers {numbers!r:.80}: use 'decimal' or 'float'")
+        return price.as_decimals(self, digits) if numbers == "decimal" else price.as_floats(self)
+
+    def plot(self, *, axes: Axes | None = None, amount: Amount = "oi_quote_usd") -> Axes:
+        """Draw the series and return matplotlib's Axes: gaps as gaps, provisional rows marked, time in UTC."""
+        from .charts import plot
+
+        return plot(self, axes=axes, amount=amount)
+
+    @classmethod
+    def from_arrow(
+        cls,
+        table: object,
+        *,
+        market_id: str | None = None,
+        interval: Interval | None = None,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        fetched: Instant | None = None,
+    ) -> OpenInterestSeries:
+        """A series again from rows that this package wrote: a table, a frame, whatever speaks Arrow. See ``restore``."""
+        from .restore import restore
+
+        return restore(table, market_id=market_id, interval=interval, start=start, end=end, fetched=fetched)
 
     def to_arrow(self, *, decimals: Decimals = "exact") -> pa.Table:
         """An Arrow table: market_id, ts (microseconds, UTC), oi_base, oi_quote_usd, provisional; with provenance.

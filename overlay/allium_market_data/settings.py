@@ -45,11 +45,11 @@ def settings(
     """Settings from what a caller said and the environment. Raises ``UsageError``, which never shows the key."""
     if key.problem:
         raise UsageError(key.problem)
-    if not _is_positive(timeout):
+    if not is_positive(timeout):
         raise UsageError(f"timeout must be a number of seconds above 0, not {timeout!r:.80}")
     if not isinstance(max_concurrency, int) or isinstance(max_concurrency, bool) or max_concurrency < 1:
         raise UsageError(f"max_concurrency must be a whole number above 0, not {max_concurrency!r:.80}")
-    if max_rate is not None and not _is_positive(max_rate):
+    if max_rate is not None and not is_positive(max_rate):
         raise UsageError(f"max_rate must be a number of requests a second above 0, or None, not {max_rate!r:.80}")
     if not isinstance(retry, RetryPolicy | None):
         raise UsageError(f"retry must be a RetryPolicy, not {retry!r:.80}")
@@ -57,7 +57,7 @@ def settings(
     return Settings(key, url, float(timeout), max_concurrency, max_rate, retry or RetryPolicy())
 
 
-def _is_positive(value: object) -> bool:
+def is_positive(value: object) -> bool:
     """Whether it is a number above 0 that one can count with: neither infinite nor so small that its inverse is."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False

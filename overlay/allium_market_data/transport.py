@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +30,7 @@ from .errors import (
     RequestTimeoutError,
     UsageError,
 )
+from .pool import Pool
 from .refusal import clean, refusal
 from .resource import Resource
 from .retry import pause
@@ -88,11 +89,20 @@ class _Key(httpx.Auth):
 
 
 class Transport:
-    """A pool of connections to one server, with its pace, its time limit and its retries."""
+    """A pool of connections to one server, with its pace, its time limit and its retries.
 
-    def __init__(self, settings: Settings, http: httpx.AsyncBaseTransport | None = None) -> None:
+    ``toll`` is awaited before each request is sent; what it raises ends the fetch.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        http: httpx.AsyncBaseTransport | None = None,
+        toll: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         settings.key.reveal()  # a missing key is told before anything is asked
         self._settings = settings
+        self._toll = toll
         self._gate = asyncio.Semaphore(settings.max_concurrency)
         self._pace = AsyncLimiter(1, 1 / settings.max_rate) if settings.max_rate else None
         try:
@@ -104,11 +114,11 @@ class Transport:
             base_url=url,
             auth=_Key(settings.key),
             timeout=settings.timeout,
-            limits=httpx.Limits(max_connections=settings.max_concurrency),
             headers={"accept": "application/json", "user-agent": f"allium-market-data/{VERSION}"},
             follow_redirects=False,
-            trust_env=not settings.is_loopback,  # a proxy cannot reach this machine's own addresses
-            transport=http,
+            # a proxy cannot reach this machine's own addresses
+            transport=http or Pool(settings.max_concurrency, trust_env=not settings.is_loopback),
+            trust_env=False,  # the pool reads it
         )
 
     async def aclose(self) -> None:
@@ -140,6 +150,8 @@ class Transport:
     async def _turn(self) -> AsyncIterator[None]:
         """Wait for a free place and for the pace."""
         async with self._gate:
+            if self._toll:
+                await self._toll()
             if self._pace:
                 await self._pace.acquire()
             yield

@@ -9,7 +9,10 @@ from typing import assert_type
 
 from allium_market_data import (
     INTERVALS,
+    Aligned,
     AsyncMarketData,
+    DenseRow,
+    DenseSeries,
     FetchError,
     Gap,
     Interval,
@@ -19,9 +22,12 @@ from allium_market_data import (
     Plan,
     Provenance,
     RetryPolicy,
+    Total,
     UsageError,
     Window,
     __version__,
+    align,
+    totals,
 )
 
 
@@ -91,3 +97,19 @@ def failures(error: FetchError, wrong: UsageError) -> ValueError:
     assert_type(error.headers, Mapping[str, str])
     assert_type(error.body, bytes)
     return wrong
+
+
+def analysis(series: OpenInterestSeries, interval: Interval) -> None:
+    assert_type(series.resample("1h"), OpenInterestSeries)
+    assert_type(series.resample(interval, label="end"), OpenInterestSeries)
+    assert_type(series.densify(fill="last"), DenseSeries)
+    assert_type(series.densify()[0], DenseRow)
+    assert_type(series.implied_price(), list[Decimal | None])
+    assert_type(series.implied_price("float"), list[float | None])
+    assert_type(align(series, fill="last"), Aligned)
+    assert_type(align(series)["m"], DenseSeries)
+    assert_type(totals(series, missing="skip"), list[Total])
+    assert_type(OpenInterestSeries.from_arrow(object(), interval="1h"), OpenInterestSeries)
+    series.resample("2h")  # type: ignore[arg-type]
+    series.densify(fill="next")  # type: ignore[arg-type]
+    totals(series, missing="zero")  # type: ignore[arg-type]

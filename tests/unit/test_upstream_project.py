@@ -185,7 +185,8 @@ def test_a_new_page_gives_a_new_call(root: Path, tmp_path: Path, run: Callable[.
     before = read_tree(root)
     status, output, _ = run("update", "--from", str(source), "--dry-run")
     assert status == 0
-    assert output.startswith("Would change:\nmissing: generated/allium_market_data_wire/api/default/get_candles.py\n")
+    assert output.startswith("compatible: ")
+    assert "\nWould change:\nmissing: generated/allium_market_data_wire/api/default/get_candles.py\n" in output
     assert read_tree(root) == before
     assert run("update", "--from", str(source))[0] == 0
     assert (root / project.UPSTREAM / "candles.md").read_text() == CANDLES
@@ -289,7 +290,7 @@ def test_a_missing_tool_is_told_plainly(
     monkeypatch.setattr(wire, "TOOLS", ("no-such-distribution",))
     status, _, error = run("update")
     assert status == 1
-    assert "the dependency group `spec` holds what this needs" in error
+    assert "the dependency group `spec` and the extra `drift` hold what this needs" in error
 
 
 @pytest.mark.parametrize("arguments", [[], ["update", "--check"], ["generate", "--from", "x"], ["other"]])

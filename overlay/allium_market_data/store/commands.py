@@ -1,0 +1,253 @@
+"""The commands over a table: words in, a call of the store, words out. What they need is imported when they run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import AlliumError, UsageError
+
+if TYPE_CHECKING:
+    from ..client import MarketData
+    from .filling import Progress
+
+LARGE = 1_000
+"""A plan of more requests than that asks before it begins."""
+
+Markets = Annotated[list[str], typer.Argument(help="One or more markets, like hl:perp:BTC-USDC.")]
+Interval = Annotated[str, typer.Option("--interval", "-i", help="Width of a bucket: 1m, 5m, 15m, 1h, 4h or 1d.")]
+TableAt = Annotated[str, typer.Option("--table", "-t", help="Folder or URI of the table.")]
+BaseUrl = Annotated[str | None, typer.Option(help="Server to ask.", envvar="ALLIUM_BASE_URL")]
+Timeout = Annotated[float, typer.Option(help="Seconds that one request may take.")]
+Concurrency = Annotated[int, typer.Option(help="Requests under way at a time, at most.")]
+Rate = Annotated[float | None, typer.Option(help="Requests a second, at most; on a cluster, of all workers together.")]
+MaxRequests = Annotated[int | None, typer.Option(help="Send at most so many requests, retries included.")]
+
+
+def _client(base_url: str | None, timeout: float, concurrency: int, rate: float | None) -> MarketData:
+    import logging
+
+    from ..client import MarketData
+
+    logging.getLogger("stamina").addHandler(logging.NullHandler())  # or each retry would be a line on standard error
+    return MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, max_rate=rate)
+
+
+def backfill(
+    market: Markets,
+    interval: Interval,
+    start: Annotated[str, typer.Option(help="First instant, ISO 8601; without an offset it is UTC.")],
+    end: Annotated[str, typer.Option(help="The instant to end before, ISO 8601.")],
+    table: TableAt,
+    max_requests: MaxRequests = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Begin a large plan without asking.")] = False,
+    dask: Annotated[str | None, typer.Option(help="Dask scheduler to spread the work over, tcp://...")] = None,
+    base_url: BaseUrl = None,
+    timeout: Timeout = 30.0,
+    concurrency: Concurrency = 8,
+    rate: Rate = None,
+) -> None:
+    """Fill a table with every closed bucket that it lacks. The same command again goes on where it ended."""
+    from . import backfill as run
+    from .filling import check_budget, pending
+    from .table import Table
+
+    check_budget(max_requests)
+    with _client(base_url, timeout, concurrency, rate) as client, _cluster(dask) as cluster:
+        client.plan(interval=interval, start=start, end=end)  # type: ignore[arg-type]  # checked before a table is made
+        tasks = pending(Table(table, create=True), market, interval, start, end, client)  # type: ignore[arg-type]
+        requests, buckets = sum(task.requests for task in tasks), sum(task.buckets for task in tasks)
+        print(f"{len(tasks):,} windows, {requests:,} requests, {buckets:,} buckets to fetch", file=sys.stderr)
+        if min(requests, max_requests or requests) > LARGE and not yes:
+            _confirm()
+        with _bar(requests) as show:
+            done = run(
+                *(market, interval, start, end, table),  # type: ignore[arg-type]
+                client=client,
+                dask=cluster,
+                max_requests=max_requests,
+                progress=show,
+            )
+    print(f"{table}: {done.rows:,} rows in {done.requests:,} requests, {done.seconds:.1f} s", file=sys.stderr)
+
+
+@contextmanager
+def _cluster(address: str | None) -> Iterator[Any]:
+    """A client of the cluster, where one is named."""
+    if address is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise AlliumError(f"--dask is an extra: pip install 'allium-market-data[dask]' ({error})") from None
+    try:
+        cluster = Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise AlliumError(f"no Dask scheduler at {address}: {error}") from None
+    with cluster:
+        yield cluster
+
+
+def _confirm() -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("that is a large plan: say --yes to begin it")
+    if not typer.confirm("Begin?", err=True):
+        raise AlliumError("nothing was asked")
+
+
+@contextmanager
+def _bar(requests: int) -> Iterator[Callable[[Progress], None]]:
+    """Rate, rows, requests and time left on standard error: a bar on a terminal, a line a commit elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    bar = Bar(TextColumn("fetching"), BarColumn(), TextColumn("{task.fields[said]}"), console=console, transient=True)
+    task = bar.add_task("", total=requests, said="")
+
+    def show(at: Progress) -> None:
+        if console.is_terminal:
+            bar.update(task, completed=at.done_planned, said=tell(at))
+        elif at.done:
+            print(tell(at), file=sys.stderr, flush=True)
+
+    if not console.is_terminal:
+        yield show
+        return
+    with bar:
+        yield show
+
+
+def tell(at: Progress) -> str:
+    """How far a run is, in a line."""
+    rate = at.requests / at.seconds if at.seconds else 0.0
+    left = "" if at.left is None else f", {_clock(at.left)} left"
+    return (
+        f"{at.done:,} of {at.tasks:,} windows, {at.rows:,} rows, {at.requests:,} requests, {rate:.1f} requests/s{left}"
+    )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def update(
+    table: TableAt,
+    market: Annotated[list[str] | None, typer.Argument(help="Only these markets.")] = None,
+    look_back: Annotated[float, typer.Option(help="Days before each market's end to fetch again.")] = 2.0,
+    provisional: Annotated[bool, typer.Option("--provisional", help="The running bucket too, marked.")] = False,
+    max_requests: MaxRequests = None,
+    base_url: BaseUrl = None,
+    timeout: Timeout = 30.0,
+    concurrency: Concurrency = 8,
+    rate: Rate = None,
+) -> None:
+    """Top up every market of a table to now, and look back for values that changed upstream."""
+    from datetime import timedelta
+
+    from . import update as run
+
+    with _client(base_url, timeout, concurrency, rate) as client:
+        done = run(
+            table,
+            markets=market or None,
+            look_back=timedelta(days=look_back),
+            provisional=provisional,
+            client=client,
+            max_requests=max_requests,
+        )
+    print(
+        f"{table}: {done.added:,} rows added, {done.settled:,} provisional rows settled, {done.restated:,} restated, "
+        f"{done.vanished:,} no longer on the server (kept), {done.requests:,} requests",
+        file=sys.stderr,
+    )
+    if done.restated:
+        print(f"restatements: {table.rstrip('/')}/_restatements", file=sys.stderr)
+
+
+def status(
+    table: TableAt,
+    plot: Annotated[Path | None, typer.Option(help="Draw it to this PNG file too.")] = None,
+) -> None:
+    """Show what a table holds of each market: rows, complete windows, gaps."""
+    from rich.console import Console
+
+    from . import status as run
+    from .standing import plot as draw
+    from .standing import show
+    from .table import Table
+
+    standings = run(Table(table))
+    console = Console()
+    console.width = max(console.width, 120 if not console.is_terminal else 0)
+    console.print(show(standings))
+    if plot is not None:
+        try:
+            draw(standings, plot)
+        except ImportError as error:
+            raise AlliumError(f"--plot needs matplotlib: pip install matplotlib ({error})") from None
+        print(f"picture: {plot}", file=sys.stderr)
+
+
+def verify(
+    table: TableAt,
+    windows: Annotated[int, typer.Option(help="How many windows to compare.")] = 20,
+    seed: Annotated[int, typer.Option(help="Chooses them.")] = 0,
+    base_url: BaseUrl = None,
+    timeout: Timeout = 30.0,
+    concurrency: Concurrency = 8,
+    rate: Rate = None,
+) -> None:
+    """Fetch a sample of a table's windows again and compare; exit status 1 where they differ."""
+    from . import verify as run
+
+    with _client(base_url, timeout, concurrency, rate) as client:
+        done = run(table, windows=windows, seed=seed, client=client)
+    for line in done.differences:
+        print(line)
+    print(f"{done.windows} windows, {done.rows:,} rows, {len(done.differences):,} differences", file=sys.stderr)
+    if done.differences:
+        raise AlliumError(f"{table} differs from the server: allium-md update looks again, with --look-back DAYS")
+
+
+def watch(
+    market: Markets,
+    interval: Interval,
+    table: Annotated[
+        str | None, typer.Option("--table", "-t", help="Write into this table; else to the terminal.")
+    ] = None,
+    provisional: Annotated[bool, typer.Option("--provisional", help="The running bucket too.")] = False,
+    grace: Annotated[float, typer.Option(help="Seconds after a bucket's end at which it counts as closed.")] = 2.0,
+    base_url: BaseUrl = None,
+    timeout: Timeout = 30.0,
+    concurrency: Concurrency = 8,
+    rate: Rate = None,
+) -> None:
+    """Follow markets live: each bucket as it closes, until Ctrl-C. Survives a lost connection without a hole."""
+    from ..times import text
+    from .table import Table
+    from .watch import Watch
+
+    def note(said: str) -> None:
+        print(f"allium-md: {said}", file=sys.stderr, flush=True)
+
+    store = Table(table, create=True) if table else None
+    with _client(base_url, timeout, concurrency, rate) as client:
+        following = Watch(client, market, interval, store, provisional, grace, note)  # type: ignore[arg-type]
+        for row in following.rows():
+            mark = ",provisional" if row.provisional else ""
+            print(f"{row.market_id},{text(row.ts)},{row.oi_base:f},{row.oi_quote_usd:f}{mark}", flush=True)
+
+
+def register(app: typer.Typer, failures: Callable[[], Any]) -> None:
+    """Add the commands to ``app``; ``failures`` makes messages and exit statuses of what they raise."""
+    for command in (backfill, update, status, verify, watch):
+        app.command(command.__name__)(failures()(command))

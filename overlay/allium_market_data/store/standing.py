@@ -1,0 +1,128 @@
+"""What a table holds: each series' rows, complete windows and gaps, from the table's log alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..intervals import WIDTHS
+from ..times import from_micros, text
+from .coverage import Series
+from .spans import Span, Spans, by_month, month, size, without
+from .table import Table, reported
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One series: how many rows it has, what is complete, and in which months how many buckets are there of how many.
+
+    ``gaps`` are spans between complete windows; ``missing`` counts buckets of complete windows that the server lacks.
+    """
+
+    series: Series
+    rows: int
+    provisional: int
+    complete: Spans
+    months: tuple[tuple[str, int, int], ...]
+
+    @property
+    def gaps(self) -> Spans:
+        """The spans between the complete windows: a backfill fills them."""
+        return without((self.complete[0][0], self.complete[-1][1]), self.complete) if self.complete else ()
+
+    @property
+    def missing(self) -> int:
+        """Buckets that are known not to be on the server."""
+        return size(self.complete) // WIDTHS[self.series[0]] - (self.rows - self.provisional)
+
+
+def status(table: Table) -> list[Standing]:
+    """The standing of every series, in order. Reads no row: Delta's log counts them."""
+    counts: dict[Series, dict[str, int]] = {}
+    with reported(table.uri):
+        actions = table.delta.get_add_actions(flatten=True)
+        names = ("partition.interval", "partition.market_id", "partition.month", "num_records")
+        columns = [actions.column(name).to_pylist() for name in names]
+    for interval, market, label, rows in zip(*columns, strict=True):
+        months = counts.setdefault((interval, market), {})
+        months[label] = months.get(label, 0) + rows
+    coverage = table.coverage
+    return [
+        _standing(
+            series, counts.get(series, {}), coverage.complete.get(series, ()), coverage.provisional.get(series, ())
+        )
+        for series in sorted(set(counts) | set(coverage.complete))
+    ]
+
+
+def _standing(series: Series, counts: dict[str, int], complete: Spans, provisional: Sequence[int]) -> Standing:
+    width, wanted = WIDTHS[series[0]], dict.fromkeys(counts, 0)
+    for span in complete:
+        for part in by_month(span):
+            label = month(part[0])
+            wanted[label] = wanted.get(label, 0) + size([part]) // width
+    months = tuple((label, counts.get(label, 0), wanted[label]) for label in sorted(wanted))
+    return Standing(series, sum(counts.values()), len(provisional), complete, months)
+
+
+def show(standings: Sequence[Standing]) -> Any:
+    """The standings as a rich table."""
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table as Shown
+
+    shown = Shown(box=SIMPLE_HEAD)
+    for name in ("market", "interval", "rows", "complete from", "to", "gaps", "missing", "provisional"):
+        shown.add_column(name, justify="left" if name in ("market", "interval") else "right")
+    for one in standings:
+        ends = [one.complete[0][0], one.complete[-1][1]] if one.complete else []
+        gaps = f"{len(one.gaps)}: {_first(one.gaps)}" if one.gaps else "0"
+        dates = [f"{from_micros(end):%Y-%m-%d %H:%M}" for end in ends] or ["none", "none"]
+        counts = (f"{one.missing:,}", f"{one.provisional:,}")
+        shown.add_row(escape(one.series[1]), one.series[0], f"{one.rows:,}", *dates, gaps, *counts)
+    return shown
+
+
+def _first(gaps: Sequence[Span]) -> str:
+    start, end = (text(from_micros(instant)) for instant in gaps[0])
+    return f"{start} to {end}" + (" ..." if len(gaps) > 1 else "")
+
+
+def plot(standings: Sequence[Standing], file: Path) -> None:
+    """A picture: a row a series, a cell a month, darker the more of the month's buckets are there; gaps stay white."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    import matplotlib.pyplot as plt
+
+    labels = sorted({label for one in standings for label, _, _ in one.months})
+    grid = [[_share(one, label) for label in labels] for one in standings]
+    figure, axes = plt.subplots(
+        figsize=(max(6, 2.5 + 0.35 * len(labels)), max(2.2, 1.3 + 0.3 * len(grid))), layout="constrained"
+    )
+    if grid and labels:
+        image = axes.imshow(grid, aspect="auto", cmap="Blues", vmin=0, vmax=1)
+        figure.colorbar(image, ax=axes, label="share of the month's buckets")
+    axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right", fontsize=8)
+    axes.set_yticks(range(len(standings)), [f"{one.series[1]} {one.series[0]}" for one in standings], fontsize=8)
+    axes.set_title("rows in the table", loc="left", fontsize=11)
+    figure.savefig(file, dpi=110)
+    plt.close(figure)
+
+
+def _share(one: Standing, label: str) -> float:
+    rows = next((rows for name, rows, _ in one.months if name == label), 0)
+    year, index = map(int, label.split("-"))
+    start = _instant(year, index)
+    whole = (_instant(year + index // 12, index % 12 + 1) - start) // WIDTHS[one.series[0]]
+    return rows / whole
+
+
+def _instant(year: int, index: int) -> int:
+    from datetime import UTC, datetime
+
+    from ..times import micros
+
+    return micros(datetime(year, index, 1, tzinfo=UTC))
