@@ -118,8 +118,7 @@ def pages(report: Report) -> dict[str, str]:
     found = {str(level): html(of_level(level)) for level in (Level.NONE, Level.DOCS, Level.COMPATIBLE)}
     return {
         **found,
-        "full": html(report),
-        "long": html(stretched(report)),
+        "full": html(stretched(report)),
         "unchecked": unchecked("The server answered 503.", MADE, "0.1.0"),
     }
 

@@ -25,13 +25,6 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _TOKEN: Final = re.compile(r'"[^"\s]*"|\w+|\s+|.', re.DOTALL)
-_UNSEEN: Final = re.compile(
-    r"[^\S \n\t]|[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufdd0-\ufdef\ufeff\ufffe\uffff\ud800-\udfff]"
-    "|[" + "".join(chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(1, 17)) + "]"
-)
-"""What a browser would drop, choke on or turn round: blanks and controls that are not seen, halves of characters, and
-code points that are none."""
-
 _WIDE: Final = 60
 _TOKENS: Final = 2000
 _ALIKE: Final = 0.3
@@ -196,10 +189,19 @@ def _hash(text: str) -> str:
 
 
 def _visible(value: Any) -> Any:
-    """Text with what cannot be seen spelled out (``\\u202e``), so that no text can pose as another."""
+    """Text with what cannot be seen spelled out (``\\u202e``), so that no text can pose as another.
+
+    Blanks other than a plain one, controls, marks of direction, halves of characters, code points that stand for nothing.
+    """
     if type(value) is not str:  # the style and the script are marked safe, and numbers have nothing to hide
         return value
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", value.replace("\r\n", "\n"))
+    text = value.replace("\r\n", "\n")
+    return "".join(one if one.isprintable() or one in "\n\t" else _spelled(one) for one in text)
+
+
+def _spelled(one: str) -> str:
+    code = ord(one)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _moment(text: str) -> str:
