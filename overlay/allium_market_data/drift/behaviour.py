@@ -57,6 +57,8 @@ def behaviour(judgement: Judgement, looked: Looked, committed: Profile | None, w
     if not looked.profile and not looked.violations:
         return could_not_look("the suite observed nothing", wanted=True)
     moves = moved(committed, looked.profile) if committed is not None else ()
+    if looked.untold and not looked.violations and not moves:  # nothing was found, but not everything was seen
+        return could_not_look(_note(looked, committed, where), wanted=True)
     case = _case(document_moved=_matters(judgement), server_moved=bool(looked.violations or moves))
     return Behaviour(case, _SENTENCES[case], looked.violations, moves, _note(looked, committed, where))
 
