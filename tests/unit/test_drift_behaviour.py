@@ -79,6 +79,7 @@ def test_checks_that_saw_too_little_are_no_clean_bill() -> None:
     assert "2 checks saw too little data to tell" in found.note
 
 
+@given(st.dictionaries(st.sampled_from(["readings", "text"]), st.dictionaries(st.text(max_size=3), st.integers())))
 def test_nothing_moves_against_itself(sections: dict[str, dict[str, int]]) -> None:
     assert moved(sections, sections) == ()
 
