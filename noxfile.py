@@ -95,6 +95,13 @@ def kill_matrix(session: nox.Session) -> None:
 
 
 @nox.session
+def crashes(session: nox.Session) -> None:
+    """Backfills killed at random instants, 50 times, and every table held against an undisturbed one: `-- --kills N`."""
+    _install(session, extras="[sandbox,store]")
+    session.run("python", "tests/benchmarks/crashes.py", *session.posargs)
+
+
+@nox.session
 def update_spec(session: nox.Session) -> None:
     """Read the pages in spec/upstream and make all that follows from them; `-- --from FILE-OR-URL`, `-- --dry-run`."""
     _install(session, "spec", extras="[drift]")

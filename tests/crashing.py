@@ -27,7 +27,8 @@ SPAN = ("2026-02-10", "2026-05-05")
 CHILD = f"""
 import sys
 from allium_market_data import MarketData
-from allium_market_data.store import backfill
+from allium_market_data.store import backfill, filling
+filling.AT_A_TIME = 1  # a commit after each window, so that kills come before, between and within commits
 print("go", flush=True)
 with MarketData(max_concurrency=4) as client:
     backfill({MARKETS!r}, "1h", *{SPAN!r}, sys.argv[1], client=client, commit_rows=1, commit_seconds=0)
@@ -126,7 +127,7 @@ def crash(folder: Path, samples: Samples, kills: int, seed: int, each: int = 5) 
             table = folder / f"table-{account.tables}"
             account.tables += 1
             for _ in range(min(each, kills - account.kills)):
-                _kill(table, url, app, chance.uniform(0, longest), account)
+                _kill(table, url, app, chance, longest, account)
             finished(_resumed(table, url, app, account))
             asked = again(app, account.before)
             assert asked == [], asked
@@ -143,9 +144,17 @@ def _resumed(table: Path, url: str, app: Any, account: Account) -> subprocess.Po
     return started(table, url)
 
 
-def _kill(table: Path, url: str, app: Any, after: float, account: Account) -> None:
+def _kill(table: Path, url: str, app: Any, chance: random.Random, longest: float, account: Account) -> None:
+    """Kill a run at any instant of it; every other one soon after a commit, so that many resume from something."""
     child = _resumed(table, url, app, account)
-    time.sleep(after)
+    log = table / "_delta_log"
+    if account.kills % 2:
+        commits, until = len(list(log.glob("*.json"))), time.monotonic() + 10
+        while len(list(log.glob("*.json"))) <= max(commits, 1) and child.poll() is None and time.monotonic() < until:
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0, 0.1))
+    else:
+        time.sleep(chance.uniform(0, longest))
     child.kill()
     child.communicate(timeout=60)
     account.kills += child.returncode == -9
