@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from . import frames
 from .dense import DenseColumns, DenseRow, DenseSeries, Fill, append, clock, clock_table, on_clock
 from .errors import IncompleteError, UsageError
-from .frames import Decimals
+from .frames import Decimals, Tabular
 from .intervals import Interval
 from .resource import OPEN_INTEREST
 from .times import text
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import polars as pl
     import pyarrow as pa
 
     from .series import OpenInterestSeries
@@ -43,7 +41,7 @@ class Total(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Aligned(Mapping[str, DenseSeries]):
+class Aligned(Tabular, Mapping[str, DenseSeries]):
     """Markets on the clock ``ts``: a mapping from market to its ``DenseSeries``, all of one length.
 
     It spans start <= ts < end, which every market's series covers: None means that there is no row, never that
@@ -91,14 +89,6 @@ class Aligned(Mapping[str, DenseSeries]):
             table = append(append(table, named, pa.string()), flags, pa.bool_())
             amounts += named
         return frames.typed(table, tuple(amounts), decimals)
-
-    def to_polars(self, *, decimals: Decimals = "exact") -> pl.DataFrame:
-        """A polars frame with the columns of ``to_arrow``. Raises ``PrecisionError`` where 38 digits are not enough."""
-        return frames.to_polars(self.to_arrow(decimals=decimals))
-
-    def to_pandas(self, *, decimals: Decimals = "exact") -> pd.DataFrame:
-        """A pandas frame with the columns of ``to_arrow``; exact decimals are of an Arrow dtype, never floats."""
-        return frames.to_pandas(self.to_arrow(decimals=decimals))
 
 
 def align(*series: OpenInterestSeries, fill: Fill = None) -> Aligned:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from pathlib import Path
@@ -18,9 +19,12 @@ from .runs import runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from .series import OpenInterestSeries
 
+SIZE: Final = (10, 4.5)
+"""Inches of a chart."""
 FORMATS: Final = ("png", "svg", "pdf")
 COLORS: Final = ("#1f5fa8", "#c8551b", "#2b8a5a", "#8a4fa3", "#b0892b", "#4c8fa8", "#a83255", "#5c5c5c")
 """Told apart by most colour-blind readers, and in print."""
@@ -44,7 +48,7 @@ def plot(*series: OpenInterestSeries, axes: Axes | None = None, amount: Amount =
         raise UsageError("nothing to plot: give at least one series")
     if axes is None:
         pyplot = frames.need("matplotlib.pyplot", "plot")
-        _, axes = pyplot.subplots(figsize=(10, 4.5), layout="constrained")
+        _, axes = pyplot.subplots(figsize=SIZE, layout="constrained")
     _draw(axes, series, amount)
     return axes
 
@@ -57,15 +61,22 @@ def save(
     Raises ``UsageError`` for another ending, ``OutputError`` for a file that is there already or cannot be written.
     """
     form, target = check(path, amount, overwrite=overwrite)
+    with drawn(target, form, SIZE, dpi=160, overwrite=overwrite) as figure:
+        plot(*series, axes=figure.add_subplot(), amount=amount)
+
+
+@contextmanager
+def drawn(target: Path, form: str, size: tuple[float, float], *, dpi: int, overwrite: bool) -> Iterator[Figure]:
+    """A figure (``size`` in inches) to draw on; when the block ends it stands in ``target``, whole or not at all."""
     mpl = frames.need("matplotlib", "plot")
-    figure = frames.need("matplotlib.figure", "plot").Figure(figsize=(10, 4.5), layout="constrained")
+    figure = frames.need("matplotlib.figure", "plot").Figure(figsize=size, layout="constrained")
     with reported(target):
         partial = PartialFile(target)
         try:
             with mpl.rc_context(STYLE):
-                plot(*series, axes=figure.add_subplot(), amount=amount)
+                yield figure
                 dated = {"metadata": {"Date": None}} if form == "svg" else {}
-                figure.savefig(partial.stream, format=form, dpi=160, **dated)
+                figure.savefig(partial.stream, format=form, dpi=dpi, **dated)
             partial.publish(overwrite=overwrite)
         finally:
             partial.discard()

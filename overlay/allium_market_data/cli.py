@@ -6,7 +6,6 @@ needs is imported when it runs, so that ``--help`` stays quick.
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -88,12 +87,10 @@ def open_interest(
     Without --output: a table on a terminal, CSV in a pipe. With it, the format follows the file's ending.
     """
     from . import console
-    from .client import MarketData
 
-    logging.getLogger("stamina").addHandler(logging.NullHandler())  # or each retry would be a line on standard error
     markets = list(dict.fromkeys(market))
     chosen = console.choose_format(format, output)
-    with MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, max_rate=rate) as client:
+    with console.connect(base_url, timeout, concurrency, rate) as client:
         plan = client.plan(interval=interval, start=start, end=end)  # type: ignore[arg-type]
         streams = [  # all of them now, so that a wrong market is told before anything is asked
             client.iter_open_interest(one, interval=plan.interval, start=start, end=end, by="page", deadline=deadline)
@@ -121,11 +118,10 @@ def plot(
 ) -> None:
     """Draw one or more markets, gaps as gaps, into a file. The API key comes from ALLIUM_API_KEY."""
     from . import charts
-    from .client import MarketData
+    from .console import connect
 
-    logging.getLogger("stamina").addHandler(logging.NullHandler())
     charts.check(output, amount, overwrite=overwrite)  # before anything is asked
-    with MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, max_rate=rate) as client:
+    with connect(base_url, timeout, concurrency, rate) as client:
         found = client.open_interest(market, interval=interval, start=start, end=end)  # type: ignore[call-overload]
     charts.save(list(found.values()), output, amount=amount, overwrite=overwrite)  # type: ignore[arg-type]
 

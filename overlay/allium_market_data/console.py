@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from .times import text
 from .windows import Plan
 
 if TYPE_CHECKING:
+    from .client import MarketData
     from .rows import OpenInterest
     from .series import OpenInterestSeries
 
@@ -41,6 +43,14 @@ def choose_format(wanted: str | None, output: Path | None) -> Shown:
     if output is not None and wanted == "table":
         raise UsageError(f"a table is for a terminal: use one of {', '.join(FORMATS)} with --output")
     return cast("Shown", wanted)
+
+
+def connect(base_url: str | None, timeout: float, concurrency: int, rate: float | None) -> MarketData:
+    """A client for a command, with the key of the environment; it retries without a word."""
+    from .client import MarketData
+
+    logging.getLogger("stamina").addHandler(logging.NullHandler())  # or each retry would be a line on standard error
+    return MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, max_rate=rate)
 
 
 @contextmanager

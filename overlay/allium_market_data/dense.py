@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
 
 from . import frames
 from .errors import UsageError
-from .frames import Decimals
+from .frames import Decimals, Tabular
 from .intervals import WIDTHS, Interval, ceil
 from .resource import OPEN_INTEREST
 from .times import from_micros, micros
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import polars as pl
     import pyarrow as pa
 
     from .series import OpenInterestSeries
@@ -53,7 +51,7 @@ class DenseColumns(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class DenseSeries(Sequence[DenseRow]):
+class DenseSeries(Tabular, Sequence[DenseRow]):
     """Every bucket with start <= ts < end that had begun when the fetch finished, ascending: see ``densify``."""
 
     market_id: str
@@ -92,14 +90,6 @@ class DenseSeries(Sequence[DenseRow]):
         plain = append(plain, dict(zip(OPEN_INTEREST.values, self.columns.values, strict=True)), pa.string())
         flags = {"provisional": self.columns.provisional, "filled": self.columns.filled}
         return frames.typed(append(plain, flags, pa.bool_()), OPEN_INTEREST.values, decimals)
-
-    def to_polars(self, *, decimals: Decimals = "exact") -> pl.DataFrame:
-        """A polars frame with the columns of ``to_arrow``. Raises ``PrecisionError`` where 38 digits are not enough."""
-        return frames.to_polars(self.to_arrow(decimals=decimals))
-
-    def to_pandas(self, *, decimals: Decimals = "exact") -> pd.DataFrame:
-        """A pandas frame with the columns of ``to_arrow``; exact decimals are of an Arrow dtype, never floats."""
-        return frames.to_pandas(self.to_arrow(decimals=decimals))
 
 
 def densify(series: OpenInterestSeries, fill: Fill = None) -> DenseSeries:

@@ -7,6 +7,7 @@ So the digits of a whole column are counted first, and its type is chosen to hol
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -43,6 +44,12 @@ class Room(NamedTuple):
 
     whole: int = 0
     fraction: int = 0
+
+    @classmethod
+    def of(cls, value: str) -> Room:
+        """The room that one decimal text needs; none for an empty one."""
+        whole, _, fraction = value.partition(".")
+        return cls(len(whole.lstrip("0")), len(fraction.rstrip("0")))
 
     def wider(self, other: Room) -> Room:
         """Room for both."""
@@ -107,6 +114,24 @@ class Form:
             column = _cast(plain, name, schema.field(name).type)
             plain = plain.set_column(plain.schema.get_field_index(name), schema.field(name), column)
         return plain
+
+
+class Tabular(ABC):
+    """What has an Arrow table has the frames that are made of it."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def to_arrow(self, *, decimals: Decimals = "exact") -> pa.Table:
+        """The rows as an Arrow table."""
+
+    def to_polars(self, *, decimals: Decimals = "exact") -> pl.DataFrame:
+        """A polars frame with the columns of ``to_arrow``. Raises ``PrecisionError`` where 38 digits are not enough."""
+        return to_polars(self.to_arrow(decimals=decimals))
+
+    def to_pandas(self, *, decimals: Decimals = "exact") -> pd.DataFrame:
+        """A pandas frame with the columns of ``to_arrow``; exact decimals are of an Arrow dtype, never floats."""
+        return to_pandas(self.to_arrow(decimals=decimals))
 
 
 def need(module: str, extra: str) -> Any:
@@ -247,8 +272,7 @@ def _no_room(plain: pa.Table, name: str, room: Room) -> PrecisionError:
     values, row = plain[name].to_pylist(), -1
     while room.type is not None:
         row += 1
-        whole, _, fraction = (values[row] or "").partition(".")
-        room = room.wider(Room(len(whole.lstrip("0")), len(fraction.rstrip("0"))))
+        room = room.wider(Room.of(values[row] or ""))
     return PrecisionError(
         f"{_place(plain, name, row)}: with the rows before it, {name} needs {room.whole} digits before the point and "
         f'{room.fraction} after it, and an Arrow decimal has 76 in all: use decimals="text"'

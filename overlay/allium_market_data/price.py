@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from .errors import PrecisionError, UsageError
 from .times import text
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from .rows import OpenInterest
     from .series import OpenInterestSeries
 
-Numbers: TypeAlias = Literal["decimal", "float"]
 DIGITS = 28
 """Significant digits of a price, unless told otherwise."""
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 UNKNOWN = "unknown"
-KNOWN = {"market_id", "interval", "ts", *OPEN_INTEREST.values, "provisional", "fetched_at"}
 
 
 def restore(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from . import files, frames
 from .errors import UsageError
-from .frames import Decimals
+from .frames import Decimals, Tabular
 from .intervals import WIDTHS, Interval, ceil
 from .provenance import Provenance
 from .rows import Columns, OpenInterest
@@ -18,8 +18,6 @@ from .runs import runs
 from .times import Instant, from_micros, micros, text
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import polars as pl
     import pyarrow as pa
     from matplotlib.axes import Axes
 
@@ -38,7 +36,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class OpenInterestSeries(Sequence[OpenInterest]):
+class OpenInterestSeries(Tabular, Sequence[OpenInterest]):
     """Every row of one market with start <= ts < end, ascending and each once.
 
     ``columns`` holds the rows as the server wrote them; records are made from it as they are looked at.
@@ -214,14 +212,6 @@ class OpenInterestSeries(Sequence[OpenInterest]):
         """
         form = frames.Form(decimals=decimals, metadata=self._metadata())
         return frames.to_table([(self.market_id, self.columns)], self.interval, form)
-
-    def to_polars(self, *, decimals: Decimals = "exact") -> pl.DataFrame:
-        """A polars frame with the columns of ``to_arrow``. Raises ``PrecisionError`` where 38 digits are not enough."""
-        return frames.to_polars(self.to_arrow(decimals=decimals))
-
-    def to_pandas(self, *, decimals: Decimals = "exact") -> pd.DataFrame:
-        """A pandas frame with the columns of ``to_arrow``; exact decimals are of an Arrow dtype, never floats."""
-        return frames.to_pandas(self.to_arrow(decimals=decimals))
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The Arrow PyCapsule interface: whatever reads Arrow can read a series."""

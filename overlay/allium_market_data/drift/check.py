@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ..upstream import lock
 from ..upstream.canonical import digest, same
-from ..upstream.errors import SpecError
 from ..upstream.fetch import fetch
 from . import spec_files
 from .accepted import accept
@@ -61,11 +60,11 @@ def compared(baseline: Source, upstream: Source) -> Judgement:
 
 def addresses() -> tuple[str, ...]:
     """Where the pages of this client are published, by the lock file. Raises `SpecError` where it knows none."""
-    found = lock.read(spec_files.text(spec_files.folder() / "lock.toml"))
-    known = tuple(page.source for page in found.pages)
-    if not known or not all(known):
-        raise SpecError("spec/lock.toml", "does not know the address of every page: say where with --upstream")
-    return known
+    return _lock().addresses("say where with --upstream")
+
+
+def _lock() -> lock.Lock:
+    return lock.read(spec_files.text(spec_files.folder() / "lock.toml"))
 
 
 def _source(sources: Sequence[str], read: Read) -> Source:
@@ -76,7 +75,6 @@ def _names(baseline: Source, upstream: Source) -> Names:
     """The names that change; only known for the document that the installed package was generated from."""
     from .regenerated import changed_names
 
-    made_from = lock.read(spec_files.text(spec_files.folder() / "lock.toml")).merged
-    if digest(baseline.document) != made_from:
+    if digest(baseline.document) != _lock().merged:
         return Names(note="not compared: the baseline is not the document that this client was generated from")
     return changed_names(upstream.document)

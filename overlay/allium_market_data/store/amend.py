@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..frames import need
+from ..resource import OPEN_INTEREST
 from ..rows import Columns
 from ..series import OpenInterestSeries
 from ..times import micros
@@ -19,8 +20,6 @@ from .table import Table, reported
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-VALUES = ("oi_base", "oi_quote_usd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class Comparison:
 
 
 def _differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    return any(old[name] != new[name] for name in VALUES)
+    return any(old[name] != new[name] for name in OPEN_INTEREST.values)
 
 
 def amend(table: Table, task: Task, series: OpenInterestSeries) -> Amended:
@@ -85,7 +84,7 @@ def amend(table: Table, task: Task, series: OpenInterestSeries) -> Amended:
     if len({month(task.span[0]), month(task.span[1] - 1)}) > 1:
         raise UsageError(f"{task} crosses a month")
     rows = schema.rows_table(market, interval, series.columns, fetched, provenance.specification)
-    stop = _closed_until(task, series.columns)
+    stop = task.closed_until(series.columns)
 
     def attempt() -> Amended:
         known = table.coverage
@@ -108,12 +107,6 @@ def amend(table: Table, task: Task, series: OpenInterestSeries) -> Amended:
     return table.retrying(attempt)
 
 
-def _closed_until(task: Task, columns: Columns) -> int:
-    """Where the closed buckets end: at the first provisional row, or with the task."""
-    flags = columns.provisional
-    return micros(columns.ts[flags.index(True)]) if True in flags else task.span[1]
-
-
 def _note(table: Table, task: Task, stop: int, columns: Columns, fetched: int) -> Note:
     start, end = task.span
     loose = {ts for ts in table.coverage.provisional.get(task.series, ()) if not start <= ts < end}
@@ -133,7 +126,7 @@ def _restate(table: Table, pairs: list[tuple[dict[str, Any], dict[str, Any] | No
     rows = []
     for new, old in pairs:
         row = {name: new[name] for name in ("market_id", "interval", "month", "ts")}
-        for name in (*VALUES, "fetched_at"):
+        for name in (*OPEN_INTEREST.values, "fetched_at"):
             row[f"old_{name}"], row[f"new_{name}"] = old and old[name], new[name]
         rows.append(row)
     made = need("pyarrow", "store").Table.from_pylist(rows, schema.restatements_schema())

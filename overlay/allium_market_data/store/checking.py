@@ -10,9 +10,9 @@ from typing import Any
 from ..client import AsyncMarketData, MarketData
 from ..errors import UsageError
 from ..intervals import DAY, WIDTHS, floor
+from ..resource import OPEN_INTEREST
 from ..times import text
 from . import schema
-from .amend import VALUES
 from .coverage import Coverage
 from .fetching import call, fetch, opened
 from .plan import Task
@@ -55,7 +55,6 @@ def verify(
     if windows < 1:
         raise UsageError(f"windows must be at least 1, not {windows}")
     store = Table(table, options=storage_options)
-    chosen, ours = opened(client)
 
     async def run(inner: AsyncMarketData) -> Verified:
         rows = requests = 0
@@ -70,12 +69,9 @@ def verify(
             differences += compare(task, fetched.to_pylist(), store.stored(task.series, task.span).to_pylist())
         return Verified(len(tasks), rows, requests, tuple(differences))
 
-    try:
+    with opened(client) as chosen:
         done: Verified = call(chosen, run)
         return done
-    finally:
-        if ours:
-            chosen.close()
 
 
 def compare(task: Task, fetched: list[dict[str, Any]], stored: list[dict[str, Any]]) -> list[str]:
@@ -91,7 +87,7 @@ def compare(task: Task, fetched: list[dict[str, Any]], stored: list[dict[str, An
         elif ts not in there:
             said.append(f"{place}: the table has a row, the server has none")
         else:
-            for name in VALUES:
+            for name in OPEN_INTEREST.values:
                 if here[ts][name] != there[ts][name]:
                     said.append(f"{place}: {name} is {here[ts][name]:f} here and {there[ts][name]:f} on the server")
     return said

@@ -13,7 +13,6 @@ import typer
 from ..errors import AlliumError, UsageError
 
 if TYPE_CHECKING:
-    from ..client import MarketData
     from .filling import Progress
 
 LARGE = 1_000
@@ -27,15 +26,6 @@ Timeout = Annotated[float, typer.Option(help="Seconds that one request may take.
 Concurrency = Annotated[int, typer.Option(help="Requests under way at a time, at most.")]
 Rate = Annotated[float | None, typer.Option(help="Requests a second, at most; on a cluster, of all workers together.")]
 MaxRequests = Annotated[int | None, typer.Option(help="Send at most so many requests, retries included.")]
-
-
-def _client(base_url: str | None, timeout: float, concurrency: int, rate: float | None) -> MarketData:
-    import logging
-
-    from ..client import MarketData
-
-    logging.getLogger("stamina").addHandler(logging.NullHandler())  # or each retry would be a line on standard error
-    return MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, max_rate=rate)
 
 
 def backfill(
@@ -53,12 +43,13 @@ def backfill(
     rate: Rate = None,
 ) -> None:
     """Fill a table with every closed bucket that it lacks. The same command again goes on where it ended."""
+    from ..console import connect
     from . import backfill as run
     from .filling import check_budget, pending
     from .table import Table
 
     check_budget(max_requests)
-    with _client(base_url, timeout, concurrency, rate) as client, _cluster(dask) as cluster:
+    with connect(base_url, timeout, concurrency, rate) as client, _cluster(dask) as cluster:
         client.plan(interval=interval, start=start, end=end)  # type: ignore[arg-type]  # checked before a table is made
         tasks = pending(Table(table, create=True), market, interval, start, end, client)  # type: ignore[arg-type]
         requests, buckets = sum(task.requests for task in tasks), sum(task.buckets for task in tasks)
@@ -153,9 +144,10 @@ def update(
     """Top up every market of a table to now, and look back for values that changed upstream."""
     from datetime import timedelta
 
+    from ..console import connect
     from . import update as run
 
-    with _client(base_url, timeout, concurrency, rate) as client:
+    with connect(base_url, timeout, concurrency, rate) as client:
         done = run(
             table,
             markets=market or None,
@@ -190,10 +182,7 @@ def status(
     console.width = max(console.width, 120 if not console.is_terminal else 0)
     console.print(show(standings))
     if plot is not None:
-        try:
-            draw(standings, plot)
-        except ImportError as error:
-            raise AlliumError(f"--plot needs matplotlib: pip install matplotlib ({error})") from None
+        draw(standings, plot)
         print(f"picture: {plot}", file=sys.stderr)
 
 
@@ -207,9 +196,10 @@ def verify(
     rate: Rate = None,
 ) -> None:
     """Fetch a sample of a table's windows again and compare; exit status 1 where they differ."""
+    from ..console import connect
     from . import verify as run
 
-    with _client(base_url, timeout, concurrency, rate) as client:
+    with connect(base_url, timeout, concurrency, rate) as client:
         done = run(table, windows=windows, seed=seed, client=client)
     for line in done.differences:
         print(line)
@@ -232,6 +222,7 @@ def watch(
     rate: Rate = None,
 ) -> None:
     """Follow markets live: each bucket as it closes, until Ctrl-C. Survives a lost connection without a hole."""
+    from ..console import connect
     from ..times import text
     from .table import Table
     from .watch import Watch
@@ -240,7 +231,7 @@ def watch(
         print(f"allium-md: {said}", file=sys.stderr, flush=True)
 
     store = Table(table, create=True) if table else None
-    with _client(base_url, timeout, concurrency, rate) as client:
+    with connect(base_url, timeout, concurrency, rate) as client:
         following = Watch(client, market, interval, store, provisional, grace, note)  # type: ignore[arg-type]
         for row in following.rows():
             mark = ",provisional" if row.provisional else ""

@@ -91,13 +91,8 @@ def add_up(known: Coverage, commits: Iterable[Mapping[str, Any]]) -> Coverage:
     """The coverage after more commits, given oldest first as Delta's history tells them."""
     for commit in commits:
         if KEY in commit:
-            said = json.loads(commit[KEY])
-            known = known.plus(Note(*_parts(_read(said))))
+            known = known.plus(_read(json.loads(commit[KEY])))
     return known
-
-
-def _parts(read: Coverage) -> tuple[Mapping[Series, Spans], Mapping[Series, tuple[int, ...]], int]:
-    return read.complete, read.provisional, read.fetched_at
 
 
 def newest_sum(commits: Iterable[Mapping[str, Any]]) -> tuple[int, Coverage] | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from ..client import AsyncMarketData, MarketData
 from ..errors import BudgetError, StoreError
+from ..fetch import between
 from ..series import OpenInterestSeries
 from ..times import from_micros, micros, text
 from . import schema
@@ -77,9 +79,8 @@ def piece(task: Task, series: OpenInterestSeries) -> Piece:
     A row is provisional here only when the clock was set back during the fetch.
     """
     interval, market = task.series
-    flags = series.columns.provisional
-    rows = series.columns[: flags.index(True)] if True in flags else series.columns
-    stop = micros(series.columns.ts[len(rows)]) if True in flags else task.span[1]
+    stop = task.closed_until(series.columns)
+    rows = between(series.columns, from_micros(task.span[0]), from_micros(stop))
     fetched = micros(series.provenance.finished)
     table = schema.rows_table(market, interval, rows, fetched, series.provenance.specification)
     return Piece(task.series, (task.span[0], stop), table, fetched, series.provenance.requests)
@@ -91,9 +92,9 @@ async def fetch_piece(client: AsyncMarketData, task: Task) -> Piece:
     return await asyncio.to_thread(piece, task, series)
 
 
-def opened(client: MarketData | None) -> tuple[MarketData, bool]:
-    """The client, or one of the environment's settings; and whether the caller is to close it."""
-    return (MarketData(), True) if client is None else (client, False)
+def opened(client: MarketData | None) -> AbstractContextManager[MarketData]:
+    """The caller's client, which stays open; or one of the environment's settings, closed at the end of the block."""
+    return MarketData() if client is None else nullcontext(client)
 
 
 def call(client: MarketData, function: Any) -> Any:

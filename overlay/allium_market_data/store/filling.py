@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..client import AsyncMarketData, MarketData, _market
-from ..errors import AlliumError, BudgetError, NotFoundError, UsageError
+from ..errors import AlliumError, NotFoundError, UsageError
 from ..intervals import Interval
 from ..resource import OPEN_INTEREST
 from ..times import Instant, instant, micros
@@ -154,8 +154,7 @@ def backfill(
     A market that the server does not know (404) ends only itself, and is raised at the end.
     """
     check_budget(max_requests)
-    chosen, ours = opened(client)
-    try:
+    with opened(client) as chosen:
         chosen.plan(interval=interval, start=start, end=end)  # a wrong call makes no table
         store = Table(table, create=True, options=storage_options)
         tasks = pending(store, markets, interval, start, end, chosen)
@@ -178,9 +177,6 @@ def backfill(
 
         done: Progress = call(chosen, run)
         return done
-    finally:
-        if ours:
-            chosen.close()
 
 
 def check_budget(max_requests: int | None) -> None:
@@ -203,6 +199,3 @@ def pending(
 
 async def _now(inner: AsyncMarketData) -> Any:
     return inner._clock()
-
-
-__all__ = ["BudgetError", "Progress", "backfill", "pending"]

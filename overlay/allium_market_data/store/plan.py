@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ..intervals import WIDTHS, Interval, ceil, floor
 from ..resource import OPEN_INTEREST
-from ..times import from_micros, text
+from ..rows import Columns
+from ..times import from_micros, micros, text
 from ..windows import plan
 from .coverage import Coverage, Series
 from .spans import Span, by_month, without
@@ -29,6 +30,11 @@ class Task:
     def buckets(self) -> int:
         """How many rows it brings at most."""
         return (self.span[1] - self.span[0]) // WIDTHS[self.series[0]]
+
+    def closed_until(self, columns: Columns) -> int:
+        """Where the closed buckets of its rows end: at the first provisional one, or with the span."""
+        flags = columns.provisional
+        return micros(columns.ts[flags.index(True)]) if True in flags else self.span[1]
 
     def __str__(self) -> str:
         return (

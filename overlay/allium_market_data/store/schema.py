@@ -15,7 +15,7 @@ from ..frames import Form, Room, measure, need, plain_table
 from ..intervals import Interval
 from ..resource import OPEN_INTEREST
 from ..rows import Columns
-from ..times import from_micros, text
+from ..times import text
 from .spans import month
 
 if TYPE_CHECKING:
@@ -90,11 +90,8 @@ def rows_table(market_id: str, interval: Interval, columns: Columns, fetched_at:
 
 def _no_room(market_id: str, name: str, columns: Columns) -> PrecisionError:
     values = columns.values[OPEN_INTEREST.values.index(name)]
-    for ts, value in zip(columns.ts, values, strict=True):
-        whole, _, fraction = value.partition(".")
-        if len(whole.lstrip("0")) > ROOM.whole or len(fraction.rstrip("0")) > ROOM.fraction:
-            return PrecisionError(
-                f"{name} of {market_id} at {text(ts)}, {value:.80}: the table holds {ROOM.whole} digits before the point "
-                f"and {ROOM.fraction} after it (decimal({PRECISION}, {SCALE})); nothing of this window was written"
-            )
-    raise AssertionError(f"every value of {name} fits, from {text(from_micros(0))} on")
+    ts, value = next(pair for pair in zip(columns.ts, values, strict=True) if Room.of(pair[1]).wider(ROOM) != ROOM)
+    return PrecisionError(
+        f"{name} of {market_id} at {text(ts)}, {value:.80}: the table holds {ROOM.whole} digits before the point "
+        f"and {ROOM.fraction} after it (decimal({PRECISION}, {SCALE})); nothing of this window was written"
+    )

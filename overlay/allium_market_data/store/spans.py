@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from ..times import from_micros, micros
@@ -58,6 +58,12 @@ def by_month(span: Span) -> Iterator[Span]:
 def month(instant: int) -> str:
     """The month of an instant in UTC, as yyyy-mm."""
     return f"{from_micros(instant):%Y-%m}"
+
+
+def span_of(label: str) -> Span:
+    """The whole of a month that is named as ``month`` names it."""
+    start = micros(datetime.strptime(label, "%Y-%m").replace(tzinfo=UTC))
+    return start, _next_month(start)
 
 
 def _next_month(instant: int) -> int:

@@ -57,7 +57,6 @@ def update(
     if look_back < timedelta(0):
         raise UsageError(f"look_back must not be negative: {look_back}")
     store = Table(table, options=storage_options)
-    chosen, ours = opened(client)
 
     async def run(inner: AsyncMarketData) -> Amended:
         now = inner._clock()
@@ -68,12 +67,9 @@ def update(
         tasks = due(store.coverage, micros(now), look_back // timedelta(microseconds=1), provisional, wanted)
         return await _update(inner, store, tasks, Budget(max_requests), progress or (lambda *_: None))
 
-    try:
+    with opened(client) as chosen:
         done: Amended = call(chosen, run)
         return done
-    finally:
-        if ours:
-            chosen.close()
 
 
 async def _update(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from ..client import MarketData, _market
 from ..errors import RateLimitedError, ServerError, TransportError, UsageError
+from ..fetch import between
 from ..intervals import WIDTHS, Interval, floor
 from ..rows import OpenInterest
 from ..series import OpenInterestSeries
@@ -108,8 +109,6 @@ class Watch:
         """Into the table before it is handed on: what was shown is kept."""
         last = micros(series[-1].ts) + self.width if self.provisional and series else span[1]
         for start, end in by_month((span[0], max(span[1], last))):
-            rows = [start <= micros(ts) < end for ts in series.columns.ts]
-            first = rows.index(True) if True in rows else 0
-            part = series.columns[first : first + sum(rows)]
-            whole = replace(series, columns=part, start=from_micros(start), end=from_micros(end))
+            first, stop = from_micros(start), from_micros(end)
+            whole = replace(series, columns=between(series.columns, first, stop), start=first, end=stop)
             amend(table, Task((self.interval, market), (start, end)), whole)

@@ -50,6 +50,13 @@ class Lock:
         """The entry of a page, if there is one."""
         return next((page for page in self.pages if page.file == file), None)
 
+    def addresses(self, otherwise: str) -> tuple[str, ...]:
+        """Where the pages are published. Raises `SpecError`, with what to do ``otherwise``, where one is not known."""
+        known = tuple(page.source for page in self.pages)
+        if not known or not all(known):
+            raise SpecError("spec/lock.toml", f"does not know the address of every page: {otherwise}")
+        return known
+
 
 def read(text: str, *, where: str = "spec/lock.toml") -> Lock:
     """Read a lock file; what is missing in it is empty, what is unknown is left out. `SpecError` if it is no TOML."""

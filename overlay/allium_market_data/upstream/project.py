@@ -111,12 +111,9 @@ def plan_generate(root: Path, *, today: dt.date) -> Plan:
     return plan
 
 
-def published(root: Path) -> list[str]:
+def published(root: Path) -> tuple[str, ...]:
     """Where the pages are published, by the lock file. Raises `SpecError` where it does not know that of a page."""
-    pages = _lock(root).pages
-    if not pages or not all(page.source for page in pages):
-        raise SpecError(LOCK, "does not know the address of every page: name them with --from")
-    return [page.source for page in pages]
+    return _lock(root).addresses("name them with --from")
 
 
 def file_name(source: str) -> str:
