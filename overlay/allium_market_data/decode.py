@@ -28,7 +28,9 @@ from .windows import Window
 DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
 """A plain decimal: digits, and perhaps a point and more digits. No sign, exponent, grouping or space."""
 
-STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:00(\.0+)?)?(Z|[+-][0-9]{2}:[0-9]{2})")
+STAMP = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9](:00(\.0+)?)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+)
 """An ISO 8601 time on a whole minute, with an offset; every bucket boundary is one."""
 
 MINUTE_IN_UTC = re.compile(r":00(\.0+)?(Z|\+00:00)")
@@ -156,7 +158,9 @@ def _read_stamps(column: list[str], width: timedelta) -> list[datetime]:
         return []
     tail = column[0][16:]
     lines = ",".join(column) + ","
-    if not MINUTE_IN_UTC.fullmatch(tail) or lines.count(tail + ",") != len(column) or lines.count(",") != len(column):
+    alike = MINUTE_IN_UTC.fullmatch(tail) and lines.count(tail + ",") == len(column)
+    # Python reads more than STAMP allows: dates by week, any character for the T. Only the right ones look like this.
+    if not alike or _signs(lines) != _signs(f"--T:{tail},") * len(column):
         return [_read_stamp(value, row, width) for row, value in enumerate(column)]
     stamps: list[datetime] = []
     try:
@@ -165,6 +169,11 @@ def _read_stamps(column: list[str], width: timedelta) -> list[datetime]:
     except ValueError:
         off = True
     return [_read_stamp(value, row, width) for row, value in enumerate(column)] if off else stamps
+
+
+def _signs(text: str) -> bytes:
+    """What is left of a text without its digits."""
+    return text.encode("utf-8", "surrogatepass").translate(None, b"0123456789")
 
 
 def _read_stamp(value: str, row: int, width: timedelta) -> datetime:

@@ -190,3 +190,17 @@ def test_a_message_shows_no_control_characters_and_is_short() -> None:
         answer(item(1, oi_base="\x1b[31m" + "9" * 10_000 + "x"))
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize(
+    "ts",
+    [
+        "2026-W18-5T00:00:00Z",
+        "2026-05-01x00:00:00Z",
+        "2026-05-01 00:00:00Z",
+        "2026-05-01T24:00:00Z",
+        "2026-05-01T01:39:00+00:99",
+    ],
+)
+def test_a_time_that_python_reads_but_the_specification_does_not_write_is_refused(ts: str) -> None:
+    refused(item(ts=ts), row=0, field="ts", saying="is not written like|is no ISO 8601 time")
