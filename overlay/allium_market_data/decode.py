@@ -41,6 +41,8 @@ PLACE = re.compile(r"(?P<what>.*?)(?: - at `\$(?:\.items\[(?P<row>\d+)\])?(?:\.(
 
 MINUTE = timedelta(minutes=1)
 
+ANY_DIGIT = bytes.maketrans(b"123456789", b"0" * 9)
+
 NAMED = re.compile(r"required field `(?P<field>\w+)`")
 
 
@@ -159,8 +161,8 @@ def _read_stamps(column: list[str], width: timedelta) -> list[datetime]:
     tail = column[0][16:]
     lines = ",".join(column) + ","
     alike = MINUTE_IN_UTC.fullmatch(tail) and lines.count(tail + ",") == len(column)
-    # Python reads more than STAMP allows: dates by week, any character for the T. Only the right ones look like this.
-    if not alike or _signs(lines) != _signs(f"--T:{tail},") * len(column):
+    # Python reads more than STAMP allows: dates by week, any character for the T, digits without end.
+    if not alike or _shape(lines) != _shape(f"0000-00-00T00:00{tail},") * len(column):
         return [_read_stamp(value, row, width) for row, value in enumerate(column)]
     stamps: list[datetime] = []
     try:
@@ -171,9 +173,9 @@ def _read_stamps(column: list[str], width: timedelta) -> list[datetime]:
     return [_read_stamp(value, row, width) for row, value in enumerate(column)] if off else stamps
 
 
-def _signs(text: str) -> bytes:
-    """What is left of a text without its digits."""
-    return text.encode("utf-8", "surrogatepass").translate(None, b"0123456789")
+def _shape(text: str) -> bytes:
+    """The text with a zero for each digit."""
+    return text.encode("utf-8", "surrogatepass").translate(ANY_DIGIT)
 
 
 def _read_stamp(value: str, row: int, width: timedelta) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -198,9 +199,16 @@ def test_a_message_shows_no_control_characters_and_is_short() -> None:
         "2026-W18-5T00:00:00Z",
         "2026-05-01x00:00:00Z",
         "2026-05-01 00:00:00Z",
+        "2026-05-02" + 99 * "2" + "1T00:01:00Z",
         "2026-05-01T24:00:00Z",
         "2026-05-01T01:39:00+00:99",
     ],
 )
 def test_a_time_that_python_reads_but_the_specification_does_not_write_is_refused(ts: str) -> None:
-    refused(item(ts=ts), row=0, field="ts", saying="is not written like|is no ISO 8601 time")
+    body = json.dumps({"items": [item(ts="2026-05-01T00:00:00Z"), item(ts=ts)]}).encode()
+    for asked in (QUESTION, replace(QUESTION, interval="1m")):
+        with pytest.raises(
+            ContractError, match="is not written like|is no ISO 8601 time|is not on a boundary"
+        ) as caught:
+            decode(body, asked)
+        assert (caught.value.row, caught.value.field) == (1, "ts")
