@@ -95,6 +95,13 @@ def kill_matrix(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Look for inputs that break what reads foreign bytes, led by coverage: `-- --seconds N --target NAME --keep`."""
+    _install(session, "test", "fuzz", extras="[sandbox,drift]")
+    session.run("python", "-m", "fuzz.run", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session
 def crashes(session: nox.Session) -> None:
     """Backfills killed at random instants, 50 times, and every table held against an undisturbed one: `-- --kills N`."""
     _install(session, extras="[sandbox,store]")

@@ -208,7 +208,7 @@ def test_a_time_that_python_reads_but_the_specification_does_not_write_is_refuse
     body = json.dumps({"items": [item(ts="2026-05-01T00:00:00Z"), item(ts=ts)]}).encode()
     for asked in (QUESTION, replace(QUESTION, interval="1m")):
         with pytest.raises(
-            ContractError, match="is not written like|is no ISO 8601 time|is not on a boundary"
+            ContractError, match=r"is not written like|is no ISO 8601 time|is not on a boundary"
         ) as caught:
             decode(body, asked)
         assert (caught.value.row, caught.value.field) == (1, "ts")
