@@ -47,6 +47,9 @@ E = TypeVar("E", bound=FetchError)
 LARGEST_BODY = 64 * 2**20
 """The most bytes, unpacked, that an answer may have. The largest honest one has about one."""
 
+LARGEST_SAID = 2**16
+"""The most bytes of an answer that is no good which are looked at for what it says."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -194,7 +197,7 @@ class Transport:
             except FetchError as error:
                 failure = _bare(error)
         headers = {name.lower(): key.wipe(value) for name, value in answer.headers.items()}
-        said = key.wipe_bytes(body)
+        said = key.wipe_bytes(body[:LARGEST_SAID])
         failure = failure or refusal(status, headers, said)
         failure.reword(key.wipe(failure.message))
         failure.evidence = Evidence(status=status, headers=headers, body=said[:BODY_KEPT])

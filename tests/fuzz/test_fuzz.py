@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -78,9 +79,8 @@ def test_no_changed_input_fails_its_target(name: str) -> None:
 
 
 GOOD = b'{"items":[{"market_id":"m","ts":"2026-05-01T00:00Z","oi_base":"1.50","oi_quote_usd":"2"}]}'
-ASKED = oracle.Asked(
-    "m", 3_600 * oracle.timedelta(seconds=1), *[oracle.datetime(2026, 5, 1, tzinfo=oracle.UTC)] * 2, 1, oracle.EPOCH
-)
+MAY = datetime(2026, 5, 1, tzinfo=UTC)
+ASKED = oracle.Asked("m", timedelta(hours=1), MAY, MAY, 1, MAY)
 
 
 def test_the_oracle_takes_a_good_answer_and_no_other() -> None:
