@@ -93,10 +93,10 @@ def _spellings(character: str) -> re.Pattern[str]:
     entities = "|".join([f"#0{{0,6}}{ord(character)}", f"(?i:#x0{{0,6}}{code})", *names])
     # The plain one comes last, as the others may begin with it. No part repeats without end: hostile text is long.
     spellings = [
-        rf"\\{{1,4}}(?i:u00{code}|u\{{0{{0,6}}{code}\}}|x{code})",
-        rf"\\{{0,4}}(?i:%(?:25){{0,3}}{code})",
-        rf"\\{{0,4}}&(?:amp;){{0,3}}(?:{entities});",
-        rf"\\{{0,4}}{re.escape(character)}" if character != "\\" else r"\\{1,4}",
+        rf"\\{{1,64}}(?i:u00{code}|u\{{0{{0,6}}{code}\}}|x{code})",
+        rf"\\{{0,64}}(?i:%(?:25){{0,3}}{code})",
+        rf"\\{{0,64}}&(?:amp;){{0,3}}(?:{entities});",
+        rf"\\{{0,64}}{re.escape(character)}" if character != "\\" else r"\\{1,64}",
         *([r"\+"] if character == " " else []),
     ]
     return re.compile("|".join(spellings))

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -119,6 +120,9 @@ class Transport:
             timeout=settings.timeout,
             headers={"accept": "application/json", "user-agent": f"allium-market-data/{VERSION}"},
             follow_redirects=False,
+            cookies=CookieJar(
+                DefaultCookiePolicy(allowed_domains=[])
+            ),  # none: a server's words are not sent back to it
             # a proxy cannot reach this machine's own addresses
             transport=http or Pool(settings.max_concurrency, trust_env=not settings.is_loopback),
             trust_env=False,  # the pool reads it
