@@ -7,6 +7,7 @@ other httpx transport in this one's place. Time limits, retries and redirects ar
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
@@ -33,7 +34,7 @@ class Pool(httpx.AsyncBaseTransport):
                 auto_decompress=False,  # httpx unpacks, and the size of what it unpacks is watched
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 read_bufsize=BUFFER,
-                trust_env=self._trust_env,
+                trust_env=False,  # it would send what a netrc holds for other programs; proxies are looked up here
                 skip_auto_headers=("accept-encoding", "user-agent", "accept", "content-type"),
             )
             self._session._retry_connection = False  # a request is repeated where the policy is known, and counted
@@ -41,13 +42,15 @@ class Pool(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; the answer's body is read as it is wanted. Raises httpx's own errors."""
+        url = URL(str(request.url), encoded=True)
         try:
             answer = await self._opened().request(
                 request.method,
-                URL(str(request.url), encoded=True),
+                url,
                 headers=request.headers.multi_items(),
                 data=request.content or None,
                 allow_redirects=False,
+                proxy=_proxy(url) if self._trust_env else None,
             )
         except (aiohttp.ClientError, OSError) as error:
             raise _as_httpx(error) from None
@@ -60,6 +63,11 @@ class Pool(httpx.AsyncBaseTransport):
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
+
+
+def _proxy(url: URL) -> str | None:
+    """The proxy that the environment names for an address, if any."""
+    return None if proxy_bypass(url.host or "") else getproxies().get(url.scheme)
 
 
 class _Body(httpx.AsyncByteStream):
