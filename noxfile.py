@@ -187,5 +187,5 @@ def lock(session: nox.Session) -> None:
     session.run(
         *("uv", "pip", "compile", "--quiet", "--universal", "--python-version=3.11", "--upgrade"),
         *("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command=nox -s lock"),
-        *("pyproject.toml", "--all-extras", "--group=dev", "--group=demo", f"--output-file={LOCK}"),
+        *("pyproject.toml", "--all-extras", "--group=dev", "--group=demo", "--group=fuzz", f"--output-file={LOCK}"),
     )

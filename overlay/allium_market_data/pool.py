@@ -6,6 +6,7 @@ other httpx transport in this one's place. Time limits, retries and redirects ar
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from urllib.request import getproxies, proxy_bypass
 
@@ -17,19 +18,22 @@ BUFFER = 2 * 2**20
 """Bytes that a connection reads ahead: a whole honest answer, so that reading is seldom paused."""
 
 
-class Pool(httpx.AsyncBaseTransport):
-    """At most ``connections`` connections at a time, verified as httpx verifies, kept open between requests."""
+class UntrustedError(httpx.ConnectError):
+    """The server's certificate is not one to trust; the message says why."""
 
-    def __init__(self, connections: int, *, trust_env: bool) -> None:
-        self._connections, self._trust_env = connections, trust_env
+
+class Pool(httpx.AsyncBaseTransport):
+    """At most ``connections`` connections at a time, verified as ``tls`` says, or as aiohttp does, kept open between requests."""
+
+    def __init__(self, connections: int, *, trust_env: bool, tls: ssl.SSLContext | None) -> None:
+        self._connections, self._trust_env, self._tls = connections, trust_env, tls
         self._session: aiohttp.ClientSession | None = None
 
     def _opened(self) -> aiohttp.ClientSession:
         """The session, made at the first request: it belongs to the loop that it is made on."""
         if self._session is None:
-            tls = httpx.create_ssl_context(trust_env=self._trust_env)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, ssl=tls),
+                connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._tls or True),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,  # httpx unpacks, and the size of what it unpacks is watched
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
@@ -88,6 +92,9 @@ class _Body(httpx.AsyncByteStream):
 
 
 def _as_httpx(error: aiohttp.ClientError | OSError) -> httpx.HTTPError:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        reason = error.certificate_error
+        return UntrustedError(getattr(reason, "verify_message", None) or str(reason))
     said = str(error) or type(error).__name__
     if isinstance(error, aiohttp.ClientConnectorError):
         return httpx.ConnectError(said)

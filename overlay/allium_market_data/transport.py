@@ -24,6 +24,7 @@ from aiolimiter import AsyncLimiter
 
 from .errors import (
     BODY_KEPT,
+    CertificateError,
     ConnectionFailedError,
     ContractError,
     Evidence,
@@ -31,13 +32,14 @@ from .errors import (
     RequestTimeoutError,
     UsageError,
 )
-from .pool import Pool
+from .pool import Pool, UntrustedError
 from .refusal import clean, refusal
 from .resource import Resource
 from .retry import pause
 from .secret import Secret
 from .settings import Settings
 from .times import text
+from .trust import context
 from .upstream.canonical import digest
 from .version import VERSION
 from .windows import Window
@@ -124,7 +126,12 @@ class Transport:
                 DefaultCookiePolicy(allowed_domains=[])
             ),  # none: a server's words are not sent back to it
             # a proxy cannot reach this machine's own addresses
-            transport=http or Pool(settings.max_concurrency, trust_env=not settings.is_loopback),
+            transport=http
+            or Pool(
+                settings.max_concurrency,
+                trust_env=not settings.is_loopback,
+                tls=context() if url.scheme == "https" else None,
+            ),
             trust_env=False,  # the pool reads it
         )
 
@@ -186,6 +193,9 @@ class Transport:
             )
         except httpx.DecodingError as error:
             return ConnectionFailedError(f"the answer's compression is broken: {self._tell(error)}")
+        except UntrustedError as error:
+            why = f"the certificate of {settings.base_url} is not trusted: {clean(str(error))}"
+            return CertificateError(f"{why}; nothing was sent (SSL_CERT_FILE may name authorities of your own)")
         except httpx.HTTPError as error:
             return ConnectionFailedError(f"no whole answer from {settings.base_url}: {self._tell(error)}")
         except ContractError as error:
