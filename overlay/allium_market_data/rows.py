@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
 from itertools import repeat
 
 import msgspec
 
 from .labels import Labels
+
+EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation])
+"""Makes of a text what ``Decimal`` makes of it, to the last digit, and a little quicker."""
 
 
 class OpenInterest(msgspec.Struct, frozen=True, gc=False):
@@ -53,7 +56,7 @@ class Columns:
 
     def records(self, market_id: str) -> Iterator[OpenInterest]:
         """Each row as a record, made as it is asked for."""
-        base, quote = (map(Decimal, column) for column in self.values)
+        base, quote = (map(EXACT.create_decimal, column) for column in self.values)
         return map(OpenInterest, repeat(market_id), self.ts, base, quote, self.provisional)
 
 
