@@ -9,8 +9,6 @@ import os
 import ssl
 from pathlib import Path
 
-import httpx
-
 from .errors import UsageError
 
 
@@ -22,6 +20,8 @@ def context() -> ssl.SSLContext:
     """
     file, folder = (os.environ.get(name) or None for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
     if file is None and folder is None:
+        import httpx  # only here: it takes long
+
         return httpx.create_ssl_context(trust_env=False)
     try:
         if file is None and not Path(str(folder)).is_dir():
