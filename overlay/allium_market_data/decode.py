@@ -47,6 +47,9 @@ LONGEST_TAIL = 40
 MANY = 32
 """An answer with more than one gap in so many rows is read label by label."""
 
+MOST_UNKNOWN, LONGEST_NAME = 100, 200
+"""A server may add fields. What it adds is remembered by name, so names are few, and their characters too."""
+
 MINUTE = timedelta(minutes=1)
 
 ANY_DIGIT = bytes.maketrans(b"123456789", b"0" * 9)
@@ -153,7 +156,7 @@ def _parse(body: bytes, question: Question) -> tuple[list[Any], Mapping[str, int
     row = found and found["row"]
     field = (named and named["field"]) or (found and found["field"])
     what = found["what"] if found else message
-    if field == "market_id":
+    if field == "market_id" and what.startswith("Invalid enum value "):
         what = f"{_show(what.removeprefix('Invalid enum value '))} is not the market that was asked for"
     _wrong(what, int(row) if row else None, field or None)
 
@@ -164,6 +167,8 @@ def _unknown(body: bytes, resource: Resource) -> Mapping[str, int]:
     page = _FIELDS.decode(body)
     count = Counter(name for item in _ITEMS.decode(page["items"]) for name in item if name not in known)
     count.update(name for name in page if name != "items")
+    if len(count) > MOST_UNKNOWN or max(map(len, count), default=0) > LONGEST_NAME:
+        _wrong(f"{len(count)} fields that the specification does not name, or one with a name without end")
     return dict(count)
 
 

@@ -212,3 +212,14 @@ def test_a_time_that_python_reads_but_the_specification_does_not_write_is_refuse
         ) as caught:
             decode(body, asked)
         assert (caught.value.row, caught.value.field) == (1, "ts")
+
+
+def test_fields_that_nobody_knows_are_few_and_have_short_names() -> None:
+    row = item(1, **{f"x{number}": 0 for number in range(98)})
+    assert len(answer(row, y=0, z=0).unknown) == 100
+    refused({**row, "y": 0, "z": 0, "one more": 0}, row=None, field=None, saying="101 fields that the specification")
+    refused(item(1, **{"x" * 201: 0}), row=None, field=None, saying="a name without end")
+
+
+def test_a_missing_market_is_said_to_be_missing() -> None:
+    refused(item(1, market_id=...), row=0, field="market_id", saying="missing required field `market_id`$")
