@@ -164,6 +164,7 @@ def _parse(body: bytes, question: Question) -> tuple[list[Any], Mapping[str, int
 def _unknown(body: bytes, resource: Resource) -> Mapping[str, int]:
     """How often each field that the document does not name appears, in an item or beside ``items``."""
     known = {"market_id", "ts", *resource.values}
+    _ = body.isascii() or body.decode("utf-8")  # what is skipped is not looked at, and must be text all the same
     page = _FIELDS.decode(body)
     count = Counter(name for item in _ITEMS.decode(page["items"]) for name in item if name not in known)
     count.update(name for name in page if name != "items")

@@ -223,3 +223,10 @@ def test_fields_that_nobody_knows_are_few_and_have_short_names() -> None:
 
 def test_a_missing_market_is_said_to_be_missing() -> None:
     refused(item(1, market_id=...), row=0, field="market_id", saying="missing required field `market_id`$")
+
+
+def test_an_unknown_field_that_is_no_text_is_no_json_either() -> None:
+    body = json.dumps({"items": [item(1, x="?")]}).encode()
+    assert decode(body.replace(b"?", "\u00e9".encode()), QUESTION).unknown == {"x": 1}
+    with pytest.raises(ContractError, match="no JSON: 'utf-8' codec can't decode"):
+        decode(body.replace(b"?", b"\xe9"), QUESTION)

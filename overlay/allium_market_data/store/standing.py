@@ -105,7 +105,9 @@ def plot(standings: Sequence[Standing], file: Path) -> None:
             image = axes.imshow(grid, aspect="auto", cmap="Blues", vmin=0, vmax=1)
             figure.colorbar(image, ax=axes, label="share of the month's buckets")
         axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right", fontsize=8)
-        axes.set_yticks(range(len(standings)), [clean(f"{one.series[1]} {one.series[0]}") for one in standings], fontsize=8)
+        axes.set_yticks(
+            range(len(standings)), [clean(f"{one.series[1]} {one.series[0]}") for one in standings], fontsize=8
+        )
         axes.set_title("rows in the table", loc="left", fontsize=11)
 
 
