@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import json
-import sys
 import time
 import zlib
 from collections.abc import Callable
@@ -128,4 +127,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -147,9 +147,9 @@ def _is_ours(file: str) -> bool:
 
 
 def from_outside(failure: BaseException) -> BaseException:
-    """The exception without the frames of the tests that led to it."""
+    """The exception from where it enters the package: what led there, tests and their runners, knows the key."""
     frames = failure.__traceback__
-    while frames is not None and _is_ours(frames.tb_frame.f_code.co_filename):
+    while frames is not None and "allium_market_data" not in frames.tb_frame.f_code.co_filename:
         frames = frames.tb_next
     return failure.with_traceback(frames)
 

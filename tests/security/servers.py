@@ -35,7 +35,7 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 def key_of(head: bytes) -> str:
     """The key that came with a request."""
     lines = head.decode("latin-1").split("\r\n")
-    return next(line.split(": ", 1)[1] for line in lines if line.lower().startswith("x-api-key: "))
+    return next((line.split(": ", 1)[1] for line in lines if line.lower().startswith("x-api-key: ")), "none")
 
 
 def rows(head: bytes, most: int = 5_000) -> bytes:
