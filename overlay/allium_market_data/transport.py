@@ -10,7 +10,6 @@ import asyncio
 import importlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -30,10 +29,11 @@ from .errors import (
     RequestTimeoutError,
     UsageError,
 )
+from .health import Call, Health, Visit
 from .pool import Pool
 from .refusal import clean, refusal
 from .resource import Resource
-from .retry import pause
+from .retry import passing, pause
 from .secret import Secret
 from .settings import Settings
 from .times import text
@@ -89,7 +89,7 @@ class _Key(httpx.Auth):
 
 
 class Transport:
-    """A pool of connections to one server, with its pace, its time limit and its retries.
+    """A pool of connections to one server, with its pace, its time limit, its retries, and what is known of its health.
 
     ``toll`` is awaited before each request is sent; what it raises ends the fetch.
     """
@@ -103,7 +103,8 @@ class Transport:
         settings.key.reveal()  # a missing key is told before anything is asked
         self._settings = settings
         self._toll = toll
-        self._gate = asyncio.Semaphore(settings.max_concurrency)
+        self._health = Health()
+        self._places = asyncio.Semaphore(settings.max_concurrency)
         self._pace = AsyncLimiter(1, 1 / settings.max_rate) if settings.max_rate else None
         try:
             url = httpx.URL(settings.base_url)
@@ -125,36 +126,81 @@ class Transport:
         """Close every connection."""
         await self._client.aclose()
 
-    async def ask(self, question: Request, read: Callable[[bytes], T], on_attempt: Callable[[], None]) -> T:
+    async def ask(
+        self,
+        question: Request,
+        read: Callable[[bytes], T],
+        on_attempt: Callable[[], None],
+        call: Call | None = None,
+    ) -> T:
         """Send a request until an answer comes that ``read`` takes, as often as the retry policy allows.
 
-        Raises ``FetchError`` of the kind that the last attempt deserves.
+        What happens to one request counts for all: see `health`. ``on_attempt`` is called before each is sent.
+        Raises ``FetchError`` of the kind that the last attempt deserves, or that ended ``call`` elsewhere.
         """
+        visit = self._health.visit(call or Call())
+        failed: list[FetchError] = []
+        try:
+            try:
+                return await self._send(question, read, on_attempt, visit)
+            except FetchError as error:
+                failed.append(error)
+            async for attempt in self._attempts(visit):
+                with attempt:
+                    if failed:
+                        raise failed.pop()  # the first attempt, which most requests never go beyond
+                    return await self._send(question, read, on_attempt, visit)
+        except FetchError as error:
+            self._health.give_up(visit, error)
+            raise
+        finally:
+            self._health.leave(visit)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _attempts(self, visit: Visit) -> AsyncIterator[stamina.Attempt]:
         policy = self._settings.retry
-        attempts = stamina.retry_context(
-            on=lambda error: pause(error, policy, datetime.now(UTC)),
+        return stamina.retry_context(
+            on=lambda error: self._pause(error, visit),
             attempts=policy.attempts,
             timeout=None,
             wait_initial=policy.first_pause,
             wait_max=policy.longest_pause,
             wait_jitter=policy.jitter,
         )
-        async for attempt in attempts:
-            with attempt:
-                async with self._turn():
-                    on_attempt()
-                    return await self._once(question, read)
-        raise AssertionError("unreachable: the last attempt returns or raises")
 
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """Wait for a free place and for the pace."""
-        async with self._gate:
-            if self._toll:
-                await self._toll()
-            if self._pace:
-                await self._pace.acquire()
-            yield
+    def _pause(self, error: Exception, visit: Visit) -> bool | float:
+        """As `pause`, but only one window waits by itself; the others wait at the gate for what becomes of it."""
+        if visit.is_told or not isinstance(error, FetchError) or not passing(error):
+            return False
+        wait = pause(error, self._settings.retry, datetime.now(UTC))
+        asked = None if isinstance(wait, bool) else wait
+        is_prober = self._health.trouble(visit, asked)
+        if asked is not None and visit.call.is_over_in(asked):
+            visit.is_hurried = True
+            error.reword(f"{error.message}; the deadline is sooner")
+            return False
+        return wait if is_prober or wait is False else 0.0
+
+    async def _send(
+        self, question: Request, read: Callable[[bytes], T], on_attempt: Callable[[], None], visit: Visit
+    ) -> T:
+        """Send a request once: when the gate is open, there is a free place, and the pace allows it."""
+        health = self._health
+        while True:
+            if not health.may_send(visit):
+                await health.admit(visit)
+            async with self._places:
+                if self._pace and health.may_send(visit):
+                    await self._pace.acquire()
+                if not health.may_send(visit):
+                    continue  # something happened while this one waited for its turn
+                if self._toll:
+                    await self._toll()
+                on_attempt()
+                answer = await self._once(question, read)
+            if not health.well:
+                health.succeeded(visit)
+            return answer
 
     async def _once(self, question: Request, read: Callable[[bytes], T]) -> T:
         if self._client.is_closed:
