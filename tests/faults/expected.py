@@ -57,6 +57,10 @@ FINAL = {
 """What no second attempt mends: asked once, told at once."""
 
 
+UNSEEN = 10
+"""Requests that a fetch of these rows takes when nothing goes wrong, second looks at its gaps included."""
+
+
 def passes(fault: Fault) -> bool:
     """Whether the whole series must come through."""
     return LASTING[fault.name] is None or (fault.times is not None and fault.name not in FINAL)

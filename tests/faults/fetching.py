@@ -6,7 +6,6 @@ import asyncio
 import csv
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +37,15 @@ def honest(samples: Samples) -> Endpoint:
     return Endpoint(samples, Reading(), KEY)
 
 
-@cache
-def truth(samples: Samples, market: str = MARKET, start: datetime = START, end: datetime = END) -> Rows:
-    """The rows straight from the database."""
-    rows = samples.history(market).last_per_bucket(HOUR, Span(micros(start) - HOUR, micros(end) + HOUR))
-    return [(from_micros(at).isoformat(), b, q) for at, b, q in rows if start <= from_micros(at) < end]
+_TRUTH: dict[str, Rows] = {}
+
+
+def truth(samples: Samples) -> Rows:
+    """The rows straight from the database, without the endpoint and its limits."""
+    if not _TRUTH:
+        rows = samples.history(MARKET).last_per_bucket(HOUR, Span(micros(START) - HOUR, micros(END) + HOUR))
+        _TRUTH[MARKET] = [(from_micros(at).isoformat(), b, q) for at, b, q in rows if START <= from_micros(at) < END]
+    return _TRUTH[MARKET]
 
 
 def told(rows: Iterable[OpenInterest]) -> Rows:

@@ -13,7 +13,7 @@ import pytest
 from allium_market_data.errors import FetchError
 from allium_market_data.sandbox import Samples
 from allium_market_data.sandbox.faults import FAULTS, Fault, Faulty, faulting
-from faults.expected import FINAL, LASTING, VARIANTS, passes, timeout
+from faults.expected import FINAL, LASTING, UNSEEN, VARIANTS, passes, timeout
 from faults.fetching import (
     AT_A_TIME,
     KEY,
@@ -29,9 +29,6 @@ from faults.fetching import (
     near,
     truth,
 )
-
-UNSEEN = 10
-"""Requests that a fetch of these rows takes when nothing goes wrong, second looks at its gaps included."""
 
 
 @pytest.fixture(params=[WAYS["sync"], WAYS["async"]], ids=["sync", "async"])

@@ -74,7 +74,9 @@ async def _bomb(exchange: Exchange) -> None:
 
 
 async def _other_market(exchange: Exchange) -> None:
-    await exchange.send(exchange.honest(replace(exchange.call, market_id=_MARKETS[exchange.call.market_id == _MARKETS[0]])))
+    await exchange.send(
+        exchange.honest(replace(exchange.call, market_id=_MARKETS[exchange.call.market_id == _MARKETS[0]]))
+    )
 
 
 def _neighbour(direction: int) -> Act:
