@@ -15,8 +15,8 @@ from pathlib import Path
 
 from fuzz.reach import keep
 
-LONGEST = 4_096
-"""Bytes of an input."""
+LONGEST = 8_192
+"""Bytes of an input: room for a number of more digits than Python reads (4,300)."""
 
 HERE = Path(__file__).parent
 WORDS = HERE / "words"
