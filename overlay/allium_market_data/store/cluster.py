@@ -6,6 +6,7 @@ does with a group, ``pace`` what the scheduler says to each request.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 import uuid
@@ -13,25 +14,48 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from distributed import Client, Future, as_completed
+from distributed import Client, Future, Security, as_completed
+from distributed.comm import connect
 from distributed.scheduler import KilledWorker
 
 from ..client import AsyncMarketData, MarketData
 from ..errors import AlliumError, NotFoundError, StoreError, UsageError
 from ..settings import Settings
 from ..version import VERSION
-from .fetching import call
+from .fetching import call, exhausted
 from .filling import Progress, Report
 from .landing import Landed, Order, lacks, land
 from .pace import Pace
 from .plan import Task, grouped
 from .table import Table
 
+CONNECT_SECONDS = 10.0
+"""How long a scheduler may take to answer."""
+
 PATIENCE = 30.0
 """Seconds to wait for a first worker, and for another where all have died."""
 
 SHARE = 4
 """Groups for each thread of the cluster, at least, where there are as many windows: so that all end at about one time."""
+
+
+@contextmanager
+def joined(address: str) -> Iterator[Any]:
+    """A client of the cluster whose scheduler is at ``address``. Raises ``StoreError`` where none answers."""
+    try:
+        asyncio.run(_knock(address))
+        dask = Client(address, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError, MemoryError) as error:  # what is no scheduler may say anything
+        raise StoreError(f"no Dask scheduler at {address}: {_brief(error)}") from None
+    with dask:
+        yield dask
+
+
+async def _knock(address: str) -> None:
+    """See whether a scheduler answers: a client would wait without end for one that only listens."""
+    secured = Security().get_connection_args("client")
+    reached = await asyncio.wait_for(connect(address, timeout=CONNECT_SECONDS, **secured), CONNECT_SECONDS + 1)
+    await reached.close()
 
 
 def spread(
@@ -63,8 +87,22 @@ def spread(
         order = Order(run, uri, told.base_url, told.timeout, told.max_concurrency, told.retry, max_requests)
         dask.register_plugin(Pace())
         _ask(dask, "begin", run=run, client=dask.id, rate=told.max_rate, most=max_requests)
-        rows = min(commit_rows, sum(task.buckets for task in tasks) // (SHARE * threads))
-        return Collecting(dask, run, at, report).collect(order, list(grouped(tasks, rows)))
+        wanted = list(affordable(tasks, max_requests))
+        rows = min(commit_rows, sum(task.buckets for task in wanted) // (SHARE * threads))
+        at = Collecting(dask, run, at, report).collect(order, list(grouped(wanted, rows)))
+    if max_requests is not None and len(wanted) < len(tasks):
+        raise exhausted(max_requests)
+    return at
+
+
+def affordable(tasks: list[Task], most: int | None) -> Iterator[Task]:
+    """The first tasks, as many as so many requests are expected to do: one begun and not ended would be for nothing. Pure."""
+    spent = 0
+    for task in tasks:
+        spent += task.requests
+        if most is not None and spent > most:
+            return
+        yield task
 
 
 class Collecting:
@@ -168,7 +206,8 @@ def _check(dask: Any, uri: str) -> None:
 
 
 def _brief(error: object) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    said = " ".join(str(error).split()) or "no answer"
+    return f"{type(error).__name__}: {said}"[:300]
 
 
 def _version() -> str:
