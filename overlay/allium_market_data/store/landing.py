@@ -129,20 +129,16 @@ class Work:
         """Everything that came whole."""
         client = own_client(inner, Budget())
         client._toll = self.toll
+        work = [self.one(client, task, part) for task in self.left for part in self.left[task]]
         try:
             async with asyncio.TaskGroup() as together:
-                tasks = [
-                    together.create_task(self.one(client, task, part)) for task in self.left for part in self.left[task]
-                ]
+                tasks = [together.create_task(one) for one in work]
+            return [piece for task in tasks if (piece := task.result()) is not None]
         except BaseExceptionGroup as failures:
             failure = failures.exceptions[0]
-        else:
-            failure = None
         finally:
             await client.aclose()
-        if failure:
-            raise failure
-        return [piece for task in tasks if (piece := task.result()) is not None]
+        raise failure
 
     async def one(self, client: AsyncMarketData, task: Task, part: Task) -> Piece | None:
         """A piece, or ``None`` where it failed. A failure that the next request would meet too ends the whole run."""
