@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,22 @@ from typing import Any
 from distributed import Client
 
 START_SECONDS = 60.0
+
+WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Served:
+    """A sandbox that takes 20 ms to answer, its log, and the table that a backfill of it makes when nothing disturbs it."""
+
+    url: str
+    app: Any
+    rows: list[dict[str, Any]]
+
+    @property
+    def asked(self) -> list[Any]:
+        """The requests so far, as they came."""
+        return list(self.app.state.requests)
 
 
 @dataclass
@@ -27,12 +45,18 @@ class Cluster:
 
     def start(self, name: str, *command: str, key: str | None = None) -> subprocess.Popen[bytes]:
         """Start one process of the cluster, with the key in its environment or without one."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("ALLIUM_")}
-        env = {**kept, **({} if key is None else {"ALLIUM_API_KEY": key})}
+        env = {name: value for name, value in os.environ.items() if not name.startswith("ALLIUM_")}
+        env["PYTHONPATH"] = str(Path(__file__).parent)  # functions of this module run there too
+        if key is not None:
+            env["ALLIUM_API_KEY"] = key
         with (self.folder / f"{name}.log").open("wb") as log:
             arguments = ["--local-directory", str(self.folder)] if name.startswith("worker") else []
             process = subprocess.Popen(
-                [sys.executable, "-m", *command, *arguments], env=env, stdout=log, stderr=subprocess.STDOUT
+                [sys.executable, "-m", *command, *arguments],
+                env=env,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # it ends with the workers that it started
             )
         self.processes.append(process)
         return process
@@ -69,21 +93,21 @@ def cluster(folder: Path, workers: int, key: str | None, threads: int = 1) -> It
                 dask.wait_for_workers(workers, timeout=START_SECONDS)
         yield made
     finally:
-        for process in made.processes[::-1]:  # a nanny ends its workers when it is asked to end
-            process.terminate()
         for process in made.processes:
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _address(place: Path, made: Cluster) -> str:
-    import json
-
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and made.processes[0].poll() is None:
         if place.exists() and (said := place.read_text()).endswith("}"):
             return str(json.loads(said)["address"])
         time.sleep(0.05)
     raise RuntimeError(f"no scheduler: {made.logs()}")
+
+
+def tasks_on(dask_scheduler: Any) -> int:
+    """How many tasks a scheduler knows; for ``run_on_scheduler``."""
+    return len(dask_scheduler.tasks)
