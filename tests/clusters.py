@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cloudpickle  # type: ignore[import-untyped]  # it has none
 from distributed import Client
 
 START_SECONDS = 60.0
@@ -111,3 +112,8 @@ def _address(place: Path, made: Cluster) -> str:
 def tasks_on(dask_scheduler: Any) -> int:
     """How many tasks a scheduler knows; for ``run_on_scheduler``."""
     return len(dask_scheduler.tasks)
+
+
+def specifications(dask_scheduler: Any) -> bytes:
+    """What a scheduler holds of every task, as it would be sent; for ``run_on_scheduler``."""
+    return b"\n".join(cloudpickle.dumps((name, task.run_spec)) for name, task in dask_scheduler.tasks.items())

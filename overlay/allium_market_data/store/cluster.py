@@ -80,16 +80,17 @@ def spread(
     with _reported(dask):
         threads = _threads(dask)
         _check(dask, uri)
-        if not tasks:
-            return at
-        told: Settings = call(client, _settings)
-        run = uuid.uuid4().hex[:12]
-        order = Order(run, uri, told.base_url, told.timeout, told.max_concurrency, told.retry, max_requests)
+    if not tasks:
+        return at
+    told: Settings = call(client, _settings)
+    run = uuid.uuid4().hex[:12]
+    order = Order(run, uri, told.base_url, told.timeout, told.max_concurrency, told.retry, max_requests)
+    with _reported(dask):
         dask.register_plugin(Pace())
-        _ask(dask, "begin", run=run, client=dask.id, rate=told.max_rate, most=max_requests)
-        wanted = list(affordable(tasks, max_requests))
-        rows = min(commit_rows, sum(task.buckets for task in wanted) // (SHARE * threads))
-        at = Collecting(dask, run, at, report).collect(order, list(grouped(wanted, rows)))
+    _ask(dask, "begin", run=run, client=dask.id, rate=told.max_rate, most=max_requests)
+    wanted = list(affordable(tasks, max_requests))
+    rows = min(commit_rows, sum(task.buckets for task in wanted) // (SHARE * threads))
+    at = Collecting(dask, run, at, report).collect(order, list(grouped(wanted, rows)))
     if max_requests is not None and len(wanted) < len(tasks):
         raise exhausted(max_requests)
     return at
@@ -119,13 +120,13 @@ class Collecting:
         futures: list[Any] = []
         try:
             for index, group in enumerate(groups):
-                futures.append(
-                    self.dask.submit(land, order, group, key=f"allium-backfill-{self.run}-{index}", pure=False)
-                )
+                name = f"allium-backfill-{self.run}-{index}"
+                with _reported(self.dask):
+                    futures.append(self.dask.submit(land, order, group, key=name, pure=False))
             for future in self._arriving(futures):
                 self._take(future)
         finally:
-            with suppress(OSError, ValueError):  # a cluster that is gone does nothing any more
+            with suppress(OSError, ValueError, StoreError):  # a cluster that is gone does nothing any more
                 self.dask.cancel(futures, reason="the backfill has ended", msg=False)
                 _ask(self.dask, "end", run=self.run)
         if failure := self.failure or self.gone:
@@ -144,7 +145,8 @@ class Collecting:
             now = time.monotonic()
             if now - looked > 1:
                 looked = now
-                manned = now if self.dask.nthreads() else manned
+                with _reported(self.dask):
+                    manned = now if self.dask.nthreads() else manned
             if now - manned > PATIENCE:
                 raise StoreError(f"no worker is left at {_address(self.dask)}: the same call goes on where it ended")
 
@@ -222,7 +224,8 @@ def _ask(dask: Any, what: str, **told: Any) -> Any:
     async def asking() -> Any:
         return await getattr(dask.scheduler, f"allium_{what}")(**told)
 
-    return dask.sync(asking)
+    with _reported(dask):
+        return dask.sync(asking)
 
 
 def _address(dask: Any) -> str:
