@@ -87,7 +87,7 @@ def test_storage_options_would_stand_in_the_tasks(tmp_path: Path, server: Served
 def test_a_cluster_that_is_lost_is_told(tmp_path: Path, server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker at all, the last worker dead, and then the scheduler: three errors, and no waiting without end."""
     monkeypatch.setattr(client_side, "PATIENCE", 2.0)
-    monkeypatch.setattr(client_side, "CONNECT_SECONDS", 5.0)
+    monkeypatch.setattr(client_side, "CONNECT_SECONDS", 3.0)
     import dask
 
     with dask.config.set({"distributed.comm.timeouts.connect": "2s"}), cluster(tmp_path / "c", 0, None) as machines:

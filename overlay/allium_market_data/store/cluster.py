@@ -7,6 +7,7 @@ does with a group, ``pace`` what the scheduler says to each request.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 import uuid
@@ -41,7 +42,8 @@ SHARE = 4
 
 @contextmanager
 def joined(address: str) -> Iterator[Any]:
-    """A client of the cluster whose scheduler is at ``address``. Raises ``StoreError`` where none answers."""
+    """For a command: a client of the cluster whose scheduler is at ``address``. Raises ``StoreError`` where none answers."""
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is told once, by us
     try:
         asyncio.run(_knock(address))
         dask = Client(address, timeout=CONNECT_SECONDS)
