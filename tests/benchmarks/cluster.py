@@ -24,8 +24,7 @@ import pyarrow.parquet as pq
 from run import server
 from server import MARKET
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from allium_market_data import MarketData
 from allium_market_data.intervals import Interval
@@ -33,6 +32,7 @@ from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, create_app, run
 from allium_market_data.store import Progress, Table, backfill
 from clusters import cluster
 
+HERE = Path(__file__).parent
 KEY = "benchmark"
 SIZES = (1, 2, 4)
 DELAY = 0.1
