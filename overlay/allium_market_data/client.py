@@ -29,8 +29,7 @@ from .version import VERSION
 from .windows import Plan, plan
 
 if TYPE_CHECKING:
-    import httpx
-
+    from .pool import Connections
     from .transport import Transport
 
 By = Literal["row", "page"]
@@ -75,7 +74,7 @@ class AsyncMarketData:
     Use it with ``async with``, or call ``aclose()``. One instance belongs to one event loop.
     """
 
-    _http: httpx.AsyncBaseTransport | None = None
+    _http: Connections | None = None
     _clock: Callable[[], datetime] = staticmethod(_now)
     _toll: Callable[[], Awaitable[None]] | None = None
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from run import server
+from measures import server, serving
 from server import MARKET
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -66,7 +66,7 @@ class Speed:
 def speeds(folder: Path, times: int) -> Iterator[Speed]:
     """The same backfills on clusters of each size, in turn."""
     with ExitStack() as stack:
-        url = stack.enter_context(server(ROWS, DELAY))
+        url = stack.enter_context(serving(server(ROWS, "--delay", str(DELAY))))
         clients = {}
         for size in SIZES:
             machines = stack.enter_context(cluster(folder / f"cluster-{size}", size, KEY))
@@ -86,7 +86,7 @@ def speeds(folder: Path, times: int) -> Iterator[Speed]:
 
 def throughput(folder: Path, times: int) -> float:
     """Rows a second of one worker with one thread, eight requests at a time, from a server that takes no time."""
-    with server(ROWS) as url, cluster(folder / "one", 1, KEY) as machines, machines.client() as dask:
+    with serving(server(ROWS)) as url, cluster(folder / "one", 1, KEY) as machines, machines.client() as dask:
         filled(folder, url, dask, "1m", 8, WARM)
         taken = [filled(folder, url, dask, "1m", 8) for _ in range(times)]
     return statistics.median(at.rows / at.seconds for at in taken)
