@@ -121,12 +121,13 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=HERE / "CLUSTER.md")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder, load = Path(name), os.getloadavg()[1]
         said = HEAD.format(
             today=datetime.now(UTC),
             python=platform.python_version(),
             cores=os.cpu_count(),
             times=given.times,
+            load=load,
             delay=DELAY * 1000,
             speeds="\n".join(line for speed in speeds(folder, given.times) for line in lines(speed)),
             throughput=throughput(folder, given.times),
@@ -141,7 +142,7 @@ def main() -> None:
 HEAD = """# A backfill on a cluster
 
 Made by `nox -s bench_cluster` on {today:%Y-%m-%d}, Python {python}, {cores} cores for the server, the scheduler and all workers
-together; medians of {times}.
+together, medians of {times}; other work had a load average of {load:.1f} as it began, and the more of that, the rougher.
 The server takes {delay:.0f} ms for each answer, and each worker asks one request at a time.
 The ideal is that time alone, shared evenly.
 
