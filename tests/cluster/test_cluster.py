@@ -55,7 +55,7 @@ def test_a_worker_that_dies_is_replaced_without_a_hole_or_a_duplicate(
 
 
 def test_the_pace_of_the_client_holds_over_all_workers_at_the_server(tmp_path: Path, server: Served, dask: Any) -> None:
-    rate = 15
+    rate = 5
     fill(tmp_path / "table", server.url, dask, rate=rate)
     came = [request.at for request in server.asked]
     assert len(came) > rate
@@ -122,16 +122,17 @@ def test_the_command_is_interrupted_at_once_and_resumes(
         line = [sys.executable, "-c", "from allium_market_data.cli import main; main()", *words, *where, *more]
         return subprocess.Popen(line, env=env, stderr=subprocess.PIPE, text=True)
 
-    with command("--rate", "4") as child:
+    with command("--rate", "1") as child:
         _until(lambda: len(server.asked) >= 3 or child.poll() is not None)
         child.send_signal(signal.SIGINT)
         _, said = child.communicate(timeout=60)
         assert child.returncode == 130, said
         assert said.splitlines()[-1] == "allium-md: interrupted; nothing half-written stays"
         assert "Traceback" not in said
-    _until(lambda: not any(dask.processing().values()))
     asked = len(server.asked)
-    assert asked < 20
+    time.sleep(4)  # in which four more would be sent
+    assert len(server.asked) <= asked + 2
+    _until(lambda: not any(dask.processing().values()))
     assert dask.run_on_scheduler(tasks_on) == 0
     with command() as child:
         _, said = child.communicate(timeout=60)
