@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from .errors import UsageError
 from .frames import metadata
+from .health import Call
 from .intervals import Interval
 from .portal import Portal
 from .resource import OPEN_INTEREST, Resource
@@ -54,13 +55,13 @@ def _plan(resource: Resource, interval: Interval, start: Instant, end: Instant) 
     return plan(resource, interval, instant(start, "start"), instant(end, "end"))
 
 
-def _until(deadline: float | None) -> float | None:
-    """When a call must be over that may take ``deadline`` seconds from now."""
+def _call(deadline: float | None) -> Call:
+    """A call that begins now and may take ``deadline`` seconds."""
     if deadline is None:
-        return None
+        return Call()
     if not is_positive(deadline):
         raise UsageError(f"deadline must be a number of seconds above 0, or None, not {deadline!r:.80}")
-    return time.monotonic() + deadline
+    return Call(time.monotonic() + deadline)
 
 
 class AsyncMarketData:
@@ -153,12 +154,12 @@ class AsyncMarketData:
 
         Raises ``UsageError`` for a wrong call, before anything is asked, and ``FetchError`` for a fetch that is not whole.
         """
-        wanted, until = _plan(OPEN_INTEREST, interval, start, end), _until(deadline)
+        wanted, call = _plan(OPEN_INTEREST, interval, start, end), _call(deadline)
         if isinstance(market_id, str):
-            return await self._run(_market(market_id), wanted, until).whole()
+            return await self._run(_market(market_id), wanted, call).whole()
         if not isinstance(market_id, Iterable):
             _market(market_id)
-        return await self._several(list(dict.fromkeys(map(_market, market_id))), wanted, until)
+        return await self._several(list(dict.fromkeys(map(_market, market_id))), wanted, call)
 
     @overload
     def iter_open_interest(
@@ -194,27 +195,31 @@ class AsyncMarketData:
     ) -> AsyncGenerator[OpenInterest, None] | AsyncGenerator[OpenInterestSeries, None]:
         """The rows of ``open_interest`` in order as they come, in bounded memory: row by row, or in pages of up to 5,000.
 
-        What was handed on is complete as far as it goes; a failure is raised where the rows end.
+        What was handed on is complete as far as it goes; a failure is raised where the rows end. A ``deadline`` begins
+        now, and the time that the reader takes counts too.
         """
         if by not in ("row", "page"):
             raise UsageError(f"by must be 'row' or 'page', not {by!r:.80}")
-        run = self._run(_market(market_id), _plan(OPEN_INTEREST, interval, start, end), _until(deadline))
-        return run.pages() if by == "page" else _rows(run.pages())
+        pages = self._pages(_market(market_id), _plan(OPEN_INTEREST, interval, start, end), _call(deadline))
+        return pages if by == "page" else _rows(pages)
 
-    def _run(self, market_id: str, wanted: Plan, until: float | None) -> Run:
+    def _pages(self, market_id: str, wanted: Plan, call: Call) -> AsyncGenerator[OpenInterestSeries, None]:
+        return self._run(market_id, wanted, call).pages()
+
+    def _run(self, market_id: str, wanted: Plan, call: Call) -> Run:
         if self._transport is None:
             from .transport import Transport
 
             self._transport = Transport(self._settings, self._http, self._toll)
-        return Run(OPEN_INTEREST, market_id, wanted, self._transport, self._settings, self._clock, until)
+        return Run(OPEN_INTEREST, market_id, wanted, self._transport, self._settings, self._clock, call)
 
-    async def _several(self, market_ids: list[str], wanted: Plan, until: float | None) -> dict[str, OpenInterestSeries]:
+    async def _several(self, market_ids: list[str], wanted: Plan, call: Call) -> dict[str, OpenInterestSeries]:
         """A few markets at a time, so that their unused rows stay few; the first failure ends all."""
         room = asyncio.Semaphore(self._settings.max_concurrency)
 
         async def one(market_id: str) -> OpenInterestSeries:
             async with room:
-                return await self._run(market_id, wanted, until).whole()
+                return await self._run(market_id, wanted, call).whole()
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -343,11 +348,6 @@ class MarketData:
         """See ``AsyncMarketData.iter_open_interest``."""
         if by not in ("row", "page"):
             raise UsageError(f"by must be 'row' or 'page', not {by!r:.80}")
-        wanted, market = _plan(OPEN_INTEREST, interval, start, end), _market(market_id)
-        _until(deadline)
-        pages = self._portal.iterate(
-            lambda client: client.iter_open_interest(
-                market, interval=interval, start=wanted.start, end=wanted.end, by="page", deadline=deadline
-            )
-        )
+        wanted, market, call = _plan(OPEN_INTEREST, interval, start, end), _market(market_id), _call(deadline)
+        pages = self._portal.iterate(lambda client: client._pages(market, wanted, call))
         return pages if by == "page" else (row for page in pages for row in page)

@@ -71,6 +71,13 @@ def fetched(use: Callable[[OpenInterestSeries], object], concurrency: int = 1) -
     return work
 
 
+def rows_as_they_come(url: str, rows: int) -> None:
+    """Every typed row, page by page, as ``iter_open_interest`` hands them on."""
+    with MarketData("benchmark", url, max_concurrency=1) as client:
+        found = list(client.iter_open_interest(MARKET, interval="1m", start=START, end=START + rows * MINUTE))
+    assert len(found) == rows
+
+
 def _parquet(series: OpenInterestSeries) -> None:
     with tempfile.TemporaryDirectory() as folder:
         series.to_parquet(Path(folder) / "rows.parquet")
@@ -113,13 +120,14 @@ def stages(url: str, rows: int, tell: Callable[[str, float], None]) -> None:
 
 
 BUILDS: dict[str, Callable[[OpenInterestSeries], object]] = {
-    "rows": list,
+    "series, then rows": list,
     "polars": lambda series: series.to_polars(),
     "pandas": lambda series: series.to_pandas(),
     "parquet": _parquet,
 }
 WORK: dict[str, Callable[[str, int], object]] = {
     "floor": floor,
+    "rows": rows_as_they_come,
     **{name: fetched(build) for name, build in BUILDS.items()},
     "8 at a time": fetched(len, concurrency=8),
 }

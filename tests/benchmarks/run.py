@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import measures
-from measures import BUILDS, HERE, Line
+from measures import HERE, Line
 
 HEAD = """\
 # Benchmark results
@@ -68,8 +68,8 @@ def table(lines: list[Line]) -> str:
 
 def where(took: dict[str, float]) -> str:
     """Where the time of a fetch goes: each stage by itself, as a share of the floor."""
-    stages = ("HTTP", "decode and check", *(f"series to {build}" for build in BUILDS))
-    rows = "".join(f"| {stage} | {took[f'stage: {stage}'] / took['floor']:.2f} |\n" for stage in stages)
+    stages = {name.removeprefix("stage: "): seconds for name, seconds in took.items() if name.startswith("stage: ")}
+    rows = "".join(f"| {stage} | {seconds / took['floor']:.2f} |\n" for stage, seconds in stages.items())
     return (
         "\n## Where the time goes\n\nEach stage by itself, as a part of the floor's time. "
         "A fetch takes less than their sum: the next answer is on its way while one is read.\n\n"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..client import AsyncMarketData, MarketData, _market
-from ..errors import AlliumError, NotFoundError, UsageError
+from ..errors import AlliumError, FetchError, NotFoundError, UsageError
 from ..intervals import Interval
 from ..resource import OPEN_INTEREST
 from ..times import Instant, instant, micros
@@ -111,11 +111,17 @@ class Gathering:
 
     def _take(self, task: Task, done: asyncio.Task[Piece]) -> None:
         self.budget.promised -= task.requests
+        if done.cancelled():
+            return
         try:
             self.ready.append(done.result())
             self.fetched.append(task)
         except NotFoundError as error:
             self.gone.setdefault(task.series[1], error)  # the other markets are none the worse for it
+        except FetchError as error:
+            self.failure = self.failure or error
+            for one in self.running:
+                one.cancel()  # what a server or a key has refused once, the others need not ask for
         except AlliumError as error:
             self.failure = self.failure or error
 
