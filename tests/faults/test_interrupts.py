@@ -41,7 +41,7 @@ def environment(url: str) -> dict[str, str]:
 @contextmanager
 def started(url: str, code: str, *words: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [sys.executable, "-W", "error", "-X", "dev", "-c", code, *words],
+        [sys.executable, "-W", "error", "-c", code, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -139,3 +139,24 @@ def test_a_script_is_left_with_nothing_but_itself(served_samples: Samples, name:
     assert (status, output) == (0, left)
     assert "Traceback" not in errors
     assert "Warning" not in errors
+
+
+FINALIZER = """
+import signal, sys
+from allium_market_data import cli, console
+class Last:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+def plan(_):
+    Last()
+    sum(range(10**7))
+    print("not interrupted")
+console.show_plan = plan
+cli.main()
+"""
+
+
+def test_a_moment_at_which_python_drops_it_does_not_lose_it() -> None:
+    with started("http://127.0.0.1:9", FINALIZER, "plan", *SPAN) as process:
+        output = process.communicate(timeout=60)
+    assert (process.returncode, *output) == (130, "", "allium-md: interrupted; nothing half-written stays\n")
