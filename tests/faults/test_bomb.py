@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from allium_market_data.body import LARGEST_BODY
 from allium_market_data.sandbox import Samples
 from allium_market_data.sandbox.faults import FAULTS, faulting
-from allium_market_data.transport import LARGEST_BODY
 from faults.fetching import KEY, MARKET, honest
 
 resource = pytest.importorskip("resource", reason="there is no way to measure here")
