@@ -168,6 +168,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", "tests/benchmarks/run.py", "--rival", f"{rival}/bin/python", *session.posargs)
 
 
+@nox.session
+def bench_cluster(session: nox.Session) -> None:
+    """A backfill on 1, 2 and 4 workers, rows a second, bytes a row; writes tests/benchmarks/CLUSTER.md: `-- --times N`."""
+    _install(session, extras="[sandbox,dask]")
+    session.run("python", "tests/benchmarks/cluster.py", *session.posargs)
+
+
 @nox.session(venv_backend="uv")
 def lowest(session: nox.Session) -> None:
     """The tests with the oldest versions that pyproject.toml allows."""
