@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from . import frames
 from .dense import DenseColumns, DenseRow, DenseSeries, Fill, append, clock, clock_table, on_clock
 from .errors import IncompleteError, UsageError
+from .extras import need
 from .frames import Decimals, Tabular
 from .intervals import Interval
 from .resource import OPEN_INTEREST
@@ -80,7 +81,7 @@ class Aligned(Tabular, Mapping[str, DenseSeries]):
 
         Exact decimals are as in ``OpenInterestSeries.to_arrow``; nothing is rounded.
         """
-        pa = frames.need("pyarrow", "arrow")
+        pa = need("pyarrow", "arrow")
         table = clock_table(self.ts)
         amounts: list[str] = []
         for market_id, columns in self.columns.items():

@@ -9,9 +9,10 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from . import files, frames
+from . import files
 from .alignment import Amount
 from .errors import PrecisionError, UsageError
+from .extras import need
 from .intervals import WIDTHS
 from .partial import PartialFile, place, reported
 from .resource import OPEN_INTEREST
@@ -47,7 +48,7 @@ def plot(*series: OpenInterestSeries, axes: Axes | None = None, amount: Amount =
     if not series:
         raise UsageError("nothing to plot: give at least one series")
     if axes is None:
-        pyplot = frames.need("matplotlib.pyplot", "plot")
+        pyplot = need("matplotlib.pyplot", "plot")
         _, axes = pyplot.subplots(figsize=SIZE, layout="constrained")
     _draw(axes, series, amount)
     return axes
@@ -68,8 +69,8 @@ def save(
 @contextmanager
 def drawn(target: Path, form: str, size: tuple[float, float], *, dpi: int, overwrite: bool) -> Iterator[Figure]:
     """A figure (``size`` in inches) to draw on; when the block ends it stands in ``target``, whole or not at all."""
-    mpl = frames.need("matplotlib", "plot")
-    figure = frames.need("matplotlib.figure", "plot").Figure(figsize=size, layout="constrained")
+    mpl = need("matplotlib", "plot")
+    figure = need("matplotlib.figure", "plot").Figure(figsize=size, layout="constrained")
     with reported(target):
         partial = PartialFile(target)
         try:
@@ -88,7 +89,7 @@ def check(path: files.Path, amount: str, *, overwrite: bool) -> tuple[str, Path]
     form = Path(path).suffix.removeprefix(".").lower()
     if form not in FORMATS:
         raise UsageError(f"{path} does not tell its format: name it .{', .'.join(FORMATS)}")
-    frames.need("matplotlib", "plot")
+    need("matplotlib", "plot")
     return form, place(path, overwrite=overwrite)
 
 
@@ -158,7 +159,7 @@ def _bands(axes: Any, series: OpenInterestSeries) -> None:
 
 def _dress(axes: Any, series: Sequence[OpenInterestSeries], unit: str) -> None:
     """Title, units, ticks and the key to what is drawn."""
-    dates, ticker = (frames.need(f"matplotlib.{name}", "plot") for name in ("dates", "ticker"))
+    dates, ticker = (need(f"matplotlib.{name}", "plot") for name in ("dates", "ticker"))
     start, end = min(one.start for one in series), max(one.end for one in series)
     margin = (end - start) / 80 or timedelta(minutes=1)  # so that a point at an edge is seen whole
     axes.set_xlim(start - margin, end + margin)
@@ -184,7 +185,7 @@ def _dress(axes: Any, series: Sequence[OpenInterestSeries], unit: str) -> None:
 
 
 def _key(axes: Any, series: Sequence[OpenInterestSeries]) -> None:
-    lines, patches = (frames.need(f"matplotlib.{name}", "plot") for name in ("lines", "patches"))
+    lines, patches = (need(f"matplotlib.{name}", "plot") for name in ("lines", "patches"))
     shown: list[Any] = axes.get_legend_handles_labels()[0] if len(series) > 1 else []
     if any(True in one.columns.provisional for one in series):
         hollow = {"marker": "o", "markerfacecolor": "white", "markeredgecolor": "#4a4a4a", "linestyle": "none"}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
 
 from . import frames
 from .errors import UsageError
+from .extras import need
 from .frames import Decimals, Tabular
 from .intervals import WIDTHS, Interval, ceil
 from .resource import OPEN_INTEREST
@@ -85,7 +86,7 @@ class DenseSeries(Tabular, Sequence[DenseRow]):
 
     def to_arrow(self, *, decimals: Decimals = "exact") -> pa.Table:
         """An Arrow table: market_id, ts, oi_base, oi_quote_usd (null where there is none), provisional, filled."""
-        pa = frames.need("pyarrow", "arrow")
+        pa = need("pyarrow", "arrow")
         plain = clock_table(self.ts).add_column(0, "market_id", [pa.repeat(self.market_id, len(self))])
         plain = append(plain, dict(zip(OPEN_INTEREST.values, self.columns.values, strict=True)), pa.string())
         flags = {"provisional": self.columns.provisional, "filled": self.columns.filled}
@@ -139,13 +140,13 @@ def decimal(text: str | None) -> Decimal | None:
 
 def clock_table(ts: Sequence[datetime]) -> pa.Table:
     """An Arrow table of one column, ts."""
-    pa = frames.need("pyarrow", "arrow")
+    pa = need("pyarrow", "arrow")
     return pa.table({"ts": pa.array(ts, pa.timestamp("us", tz="UTC"))})
 
 
 def append(table: pa.Table, columns: dict[str, Any], kind: pa.DataType) -> pa.Table:
     """The table with more columns of one type."""
-    pa = frames.need("pyarrow", "arrow")
+    pa = need("pyarrow", "arrow")
     for name, column in columns.items():
         table = table.append_column(name, pa.chunked_array([pa.array(column, kind)]))
     return table

@@ -7,7 +7,6 @@ brings nothing new. Everything else is asked for again: a server may cut an answ
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextlib import aclosing
@@ -17,6 +16,7 @@ from typing import Any
 
 from .decode import Answer
 from .errors import Evidence, IncompleteError
+from .labels import before
 from .rows import Columns
 from .windows import Plan, Window
 
@@ -43,7 +43,8 @@ class Ledger:
 
 def between(rows: Columns, start: datetime, end: datetime) -> Columns:
     """The rows with start <= ts < end."""
-    return rows[bisect_left(rows.ts, start) : bisect_left(rows.ts, end)]
+    first, stop = (before(rows.ts, edge) for edge in (start, end))
+    return rows[first:stop]
 
 
 @dataclass

@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TextIO, TypeAlias, get_args
 
 from .errors import OutputError, UsageError
-from .frames import BATCH, Decimals, Form, need, plain_table
+from .extras import need
+from .frames import BATCH, Decimals, Form, plain_table
 from .intervals import Interval
 from .lines import TextFormat, header, lines
 from .partial import PartialFile, place, reported
@@ -116,7 +117,8 @@ class ArrowSink(Sink):
     """Parquet or Arrow. Rows wait until they fill a batch, and the first batch decides the types.
 
     When a later row does not fit them, the file so far is copied, batch by batch, into a new one of wider types: so a
-    stream ends in the types that all of its rows at once would have had.
+    stream ends in the types that all of its rows at once would have had. As long as all text is short, its digits are not
+    counted; the first long one has the file so far counted, and everything behind it.
     """
 
     def __init__(
@@ -126,6 +128,7 @@ class ArrowSink(Sink):
         self._kind, self._form = kind, form
         self._waiting: list[pa.Table] = []
         self._out: Any = None
+        self._measures, self._unmeasured = False, False
 
     def _start(self) -> None:
         need("pyarrow.parquet", "arrow")
@@ -146,12 +149,20 @@ class ArrowSink(Sink):
             return
         plain = need("pyarrow", "arrow").concat_tables(self._waiting).combine_chunks()
         self._waiting = []
-        form = self._form.fitting(plain)
-        widened = form.schema != self._form.schema
-        self._form = form
-        if widened:
-            self._rewrite()
-        self._out.write_table(form.shape(plain), BATCH)
+        self._measures = self._measures or not self._form.surely_fits(plain)
+        if self._measures:
+            self._fit(plain)
+        else:
+            self._unmeasured = True
+        self._out.write_table(self._form.shape(plain), BATCH)
+
+    def _fit(self, plain: pa.Table) -> None:
+        """Make the types of the file such that these rows have room beside those before them."""
+        form = None if self._unmeasured else self._form.fitting(plain)
+        if form is None or form.schema != self._form.schema:
+            self._rewrite(plain)
+        else:
+            self._form = form
 
     def _open(self) -> None:
         schema = self._form.schema
@@ -165,15 +176,20 @@ class ArrowSink(Sink):
         else:
             self._out = need("pyarrow", "arrow").ipc.new_file(self._partial.stream, schema)
 
-    def _rewrite(self) -> None:
-        """Copy what is written into a new file of the present form."""
+    def _rewrite(self, plain: pa.Table) -> None:
+        """Copy what is written into a new file, in types with room for it and for ``plain``."""
         self._out.close()
         self._partial.stream.flush()
         old = self._partial
         try:
-            self._partial = PartialFile(self._target)
-            self._open()
             with need("pyarrow", "arrow").OSFile(str(old.path)) as source:
+                if self._unmeasured:
+                    for table in self._read(source):
+                        self._form = self._form.fitting(self._form.as_text(table))
+                    self._unmeasured = False
+                self._form = self._form.fitting(plain)
+                self._partial = PartialFile(self._target)
+                self._open()
                 for table in self._read(source):
                     self._out.write_table(table.cast(self._form.schema), BATCH)
         finally:

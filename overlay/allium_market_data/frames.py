@@ -1,8 +1,7 @@
 """Rows as Arrow tables, and from there as polars and pandas frames. Nothing is rounded.
 
-pyarrow, polars and pandas are extras, imported when they are used. Arrow casts text to decimals quickly, but a text of
-more digits than its type can count may overflow *without an error* (39 digits in a decimal128, 78 in a decimal256).
-So the digits of a whole column are counted first, and its type is chosen to hold all of them.
+pyarrow, polars and pandas are extras, imported when they are used. The digits of a whole column are counted first (see
+``rooms``), and its type is chosen to hold all of them.
 """
 
 from __future__ import annotations
@@ -11,13 +10,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 from .errors import OutputError, PrecisionError, UsageError
+from .extras import need
 from .intervals import WIDTHS, Interval
 from .resource import OPEN_INTEREST
+from .rooms import SHORT, USUAL, Room, longest, measure, trimmed
 from .rows import Columns
 from .runs import runs
 from .times import micros, text
@@ -37,38 +37,6 @@ CHUNK: Final = 1 << 20
 """Rows of an Arrow array; one array holds at most 2 GiB of text."""
 
 SOURCE: Final = "Allium Market Data API (unofficial client)"
-
-
-class Room(NamedTuple):
-    """The digits that decimals need before and after the point, superfluous zeros left out."""
-
-    whole: int = 0
-    fraction: int = 0
-
-    @classmethod
-    def of(cls, value: str) -> Room:
-        """The room that one decimal text needs; none for an empty one."""
-        whole, _, fraction = value.partition(".")
-        return cls(len(whole.lstrip("0")), len(fraction.rstrip("0")))
-
-    def wider(self, other: Room) -> Room:
-        """Room for both."""
-        return Room(max(self.whole, other.whole), max(self.fraction, other.fraction))
-
-    @property
-    def type(self) -> tuple[int, int] | None:
-        """Precision and scale: (38, 18) if that fits, else (38, least scale), else (76, least scale), else none."""
-        if self.wider(USUAL) == USUAL:
-            return 38, 18
-        digits = self.whole + self.fraction
-        return next(((most, self.fraction) for most in (38, 76) if digits <= most), None)
-
-
-USUAL: Final = Room(20, 18)
-"""The room of decimal128(38, 18)."""
-
-SHORT: Final = 19
-"""Decimal text of no more characters always has the usual room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +65,21 @@ class Form:
 
     def settled(self, plain: pa.Table) -> Form:
         """This form with room for ``plain``, behind which no more rows come, so that short text need not be measured."""
-        if self.decimals == "exact" and all(_longest(plain[name]) <= SHORT for name in self.fields):
-            return replace(self, rooms=(USUAL,) * len(self.fields))
-        return self.fitting(plain)
+        usual = replace(self, rooms=(USUAL,) * len(self.fields))
+        return usual if usual.surely_fits(plain) else self.fitting(plain)
+
+    def surely_fits(self, plain: pa.Table) -> bool:
+        """Whether the decimals of ``plain`` are so short that they fit the types of this form, whatever they are."""
+        usual = self.decimals == "exact" and all(room.type == USUAL.type for room in self.rooms)
+        return usual and all(longest(plain[name]) <= SHORT for name in self.fields)
+
+    def as_text(self, table: pa.Table) -> pa.Table:
+        """A table of this form with its decimals as plain text, which Arrow itself would write with exponents."""
+        pa = need("pyarrow", "arrow")
+        for name in self.fields:
+            written = pa.chunked_array([[f"{value:f}" for value in table[name].to_pylist()]], pa.string())
+            table = table.set_column(table.schema.get_field_index(name), name, written)
+        return table
 
     @property
     def schema(self) -> pa.Schema:
@@ -145,15 +125,6 @@ class Tabular(ABC):
     def to_pandas(self, *, decimals: Decimals = "exact") -> pd.DataFrame:
         """A pandas frame with the columns of ``to_arrow``; exact decimals are of an Arrow dtype, never floats."""
         return to_pandas(self.to_arrow(decimals=decimals))
-
-
-def need(module: str, extra: str) -> Any:
-    """Import a module that an extra brings. Raises ``OutputError`` that says which extra to install."""
-    try:
-        return import_module(module)
-    except ImportError as error:
-        message = f"{module} cannot be imported ({error}): pip install 'allium-market-data[{extra}]'"
-        raise OutputError(message) from error
 
 
 def to_table(pages: Iterable[tuple[str, Columns]], interval: Interval, form: Form) -> pa.Table:
@@ -227,47 +198,12 @@ def _timestamps(pa: Any, ts: Sequence[datetime], interval: Interval) -> pa.Array
     return compute.add(counted, shifted).cast(kind)
 
 
-def measure(column: pa.ChunkedArray) -> Room:
-    """The room that the values of a column of decimal text need."""
-    compute = need("pyarrow.compute", "arrow")
-    whole, fraction = _digits(column)
-    # Taking superfluous zeros off costs more than all the rest, and only matters where no value without them is as long.
-    padded = compute.starts_with(column, "0"), compute.ends_with(column, "0")
-    if any(_most(n) != _most(compute.if_else(pad, 0, n)) for n, pad in zip((whole, fraction), padded, strict=True)):
-        whole, fraction = _digits(_trim(column))
-    return Room(_most(whole), _most(fraction))
-
-
-def _longest(column: pa.ChunkedArray) -> int:
-    return _most(need("pyarrow.compute", "arrow").binary_length(column))
-
-
-def _most(counts: pa.ChunkedArray) -> int:
-    return need("pyarrow.compute", "arrow").max(counts).as_py() or 0
-
-
-def _digits(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    """How many characters stand before and after the point of each value."""
-    compute = need("pyarrow.compute", "arrow")
-    length, point = compute.binary_length(column), compute.find_substring(column, ".")
-    pointless = compute.less(point, 0)
-    whole = compute.if_else(pointless, length, point)
-    return whole, compute.if_else(pointless, 0, compute.subtract(compute.subtract(length, point), 1))
-
-
-def _trim(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Decimal text without the zeros (and the point) that the value does not need; a zero becomes an empty text."""
-    compute = need("pyarrow.compute", "arrow")
-    short = compute.ascii_rtrim(compute.ascii_rtrim(column, "0"), ".")
-    return compute.ascii_ltrim(compute.if_else(compute.match_substring(column, "."), short, column), "0")
-
-
 def _cast(plain: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
     compute, column = need("pyarrow.compute", "arrow"), plain[name]
     most = getattr(kind, "precision", None)
-    if most and _longest(column) > most:
+    if most and longest(column) > most:
         # Superfluous zeros count while Arrow reads, and may overflow; so they go first.
-        column = compute.binary_join_element_wise("0", _trim(column), "")
+        column = compute.binary_join_element_wise("0", trimmed(column), "")
     try:
         made = column.cast(kind)
     except need("pyarrow", "arrow").ArrowInvalid as error:

@@ -6,7 +6,7 @@ each run, not one for each row. A datetime is made when somebody looks at it.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -15,7 +15,7 @@ from operator import ne, sub
 from typing import Any, overload
 
 from .intervals import DAY, MINUTE, SECOND
-from .times import EPOCH, from_micros
+from .times import EPOCH, from_micros, micros
 
 _FIRST_DAY = EPOCH.toordinal()
 
@@ -77,6 +77,15 @@ class Labels(Sequence[datetime]):
         run = bisect_right(self.stops, row)
         return self.starts[run] + (row - (self.stops[run - 1] if run else 0)) * self.width
 
+    def before(self, moment: datetime) -> int:
+        """How many labels are before an aware datetime: the row of the first at or after it."""
+        instant = micros(moment)
+        run = bisect_left(self.starts, instant) - 1
+        if run < 0:
+            return 0
+        first = self.stops[run - 1] if run else 0
+        return min(first - (self.starts[run] - instant) // self.width, self.stops[run])
+
     def _part(self, first: int, stop: int) -> Labels:
         if first == stop:
             return Labels(self.width)
@@ -115,6 +124,11 @@ class Labels(Sequence[datetime]):
 
     def __repr__(self) -> str:
         return f"Labels({list(self)!r})"
+
+
+def before(stamps: Sequence[datetime], moment: datetime) -> int:
+    """How many of ascending datetimes are before a moment."""
+    return stamps.before(moment) if isinstance(stamps, Labels) else bisect_left(stamps, moment)
 
 
 def _is_sequence(value: object) -> bool:

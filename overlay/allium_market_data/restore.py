@@ -9,9 +9,9 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from . import frames
 from .decode import DECIMAL
 from .errors import UsageError
+from .extras import need
 from .intervals import INTERVALS, WIDTHS, Interval
 from .provenance import Provenance
 from .resource import OPEN_INTEREST
@@ -73,7 +73,7 @@ def _wrong(what: str) -> NoReturn:
 
 def _table(source: Any) -> pa.Table:
     """The source as an Arrow table with the columns needed, its times in UTC."""
-    pa = frames.need("pyarrow", "arrow")
+    pa = need("pyarrow", "arrow")
     if not hasattr(source, "__arrow_c_stream__"):
         _wrong(f"{type(source).__name__} does not speak Arrow")
     rows = source if isinstance(source, pa.Table) else pa.table(source)
@@ -97,18 +97,18 @@ def _table(source: Any) -> pa.Table:
 def _attempt(make: Callable[[], T], what: str) -> T:
     try:
         return make()
-    except frames.need("pyarrow", "arrow").ArrowException as error:
+    except need("pyarrow", "arrow").ArrowException as error:
         _wrong(f"{what} ({error})")
 
 
 def _where(rows: pa.Table, name: str, value: str) -> pa.Table:
-    compute = frames.need("pyarrow.compute", "arrow")
+    compute = need("pyarrow.compute", "arrow")
     return rows.filter(compute.equal(rows[name], value))
 
 
 def _within(rows: pa.Table, start: datetime, end: datetime) -> pa.Table:
     """The rows with start <= ts < end, ascending."""
-    compute = frames.need("pyarrow.compute", "arrow")
+    compute = need("pyarrow.compute", "arrow")
     if rows["ts"].null_count:
         _wrong("a row has no ts")
     after, before = compute.greater_equal(rows["ts"], start), compute.less(rows["ts"], end)
@@ -171,7 +171,7 @@ def _columns(rows: pa.Table, width: int) -> Columns:
 
 def _texts(column: pa.ChunkedArray, name: str) -> list[str]:
     """Decimal text; of Arrow decimals without the zeros behind that their scale adds."""
-    types = frames.need("pyarrow", "arrow").types
+    types = need("pyarrow", "arrow").types
     if not (types.is_decimal(column.type) or types.is_string(column.type)):
         _wrong(f"{name} is {column.type}, and only decimals or their text are exact")
     made = [_plain(value) if isinstance(value, Decimal) else value for value in column.to_pylist()]

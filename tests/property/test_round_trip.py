@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from allium_market_data import files
 from allium_market_data.errors import PrecisionError
-from allium_market_data.frames import Room, measure
+from allium_market_data.rooms import Room, measure
 from allium_market_data.rows import Columns
 from allium_market_data.series import OpenInterestSeries
 from made import columns, series

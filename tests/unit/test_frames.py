@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 
 from allium_market_data.errors import OutputError, PrecisionError, UsageError
-from allium_market_data.frames import Decimals, Form, Room, metadata, to_table
+from allium_market_data.frames import Decimals, Form, metadata, to_table
 from allium_market_data.intervals import INTERVALS, Interval
+from allium_market_data.rooms import Room
 from allium_market_data.rows import Columns
 from allium_market_data.series import OpenInterestSeries
 from made import MARKET, START, columns, instant, series

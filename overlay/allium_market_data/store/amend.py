@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
-from ..frames import need
+from ..extras import need
 from ..resource import OPEN_INTEREST
 from ..rows import Columns
 from ..series import OpenInterestSeries

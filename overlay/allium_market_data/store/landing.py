@@ -16,7 +16,7 @@ from distributed import get_worker
 
 from ..client import AsyncMarketData, MarketData
 from ..errors import AlliumError, NotFoundError, StoreError
-from ..frames import need
+from ..extras import need
 from ..retry import RetryPolicy
 from ..version import VERSION
 from .fetching import Budget, call, exhausted, fetch_piece, own_client

@@ -11,9 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..errors import PrecisionError
-from ..frames import USUAL, Form, Room, measure, need, plain_table
+from ..extras import need
+from ..frames import Form, plain_table
 from ..intervals import Interval
 from ..resource import OPEN_INTEREST
+from ..rooms import USUAL, Room, measure
 from ..rows import Columns
 from ..times import text
 from .spans import month

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import StoreError
-from ..frames import need
+from ..extras import need
 from ..times import from_micros
 from . import schema
 from .coverage import KEY, SUM_EVERY, Coverage, Note, Series, add_up, encode, newest_sum

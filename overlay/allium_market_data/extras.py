@@ -1,0 +1,17 @@
+"""What the extras bring, imported when it is used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from .errors import OutputError
+
+
+def need(module: str, extra: str) -> Any:
+    """Import a module that an extra brings. Raises ``OutputError`` that says which extra to install."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        message = f"{module} cannot be imported ({error}): pip install 'allium-market-data[{extra}]'"
+        raise OutputError(message) from error
