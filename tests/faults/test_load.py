@@ -17,6 +17,7 @@ from allium_market_data.sandbox.faults import FAULTS, Fault, Faulty, faulting
 from allium_market_data.sandbox.faults.fault import Exchange
 from allium_market_data.sandbox.faults.statuses import answering
 from allium_market_data.store import backfill
+from faults.expected import LASTING
 from faults.fetching import AT_A_TIME, KEY, MARKET, QUICK, SPAN, WAYS, Fetching, honest, options, truth
 
 CLIENTS = pytest.mark.parametrize("client", [WAYS["sync"], WAYS["async"]], ids=["sync", "async"])
@@ -122,17 +123,16 @@ def test_a_key_that_is_revoked_stops_everything_in_flight(served_samples: Sample
         assert len(server.requests) == sent <= 2 + AT_A_TIME
 
 
-def test_a_backfill_stops_all_its_tasks_at_the_first_refusal(served_samples: Samples, tmp_path: Path) -> None:
-    with faulting(honest(served_samples), [FAULTS["key-revoked"]]) as server:
-        with MarketData(KEY, server.url, **options()) as client, pytest.raises(AuthenticationError):
-            backfill(
-                ["hl:perp:BTC-USDC", "hl:perp:SOL-USDC"],
-                "1h",
-                "2026-02-01",
-                "2026-05-01",
-                tmp_path / "table",
-                client=client,
-            )
+@pytest.mark.parametrize("name", ["key-revoked", "key-forbidden", "dies"])
+def test_a_backfill_stops_all_its_tasks_at_the_first_that_fails(
+    served_samples: Samples, tmp_path: Path, name: str
+) -> None:
+    markets = ["hl:perp:BTC-USDC", "hl:perp:SOL-USDC", "hl:perp:ETH-USDC"]
+    with faulting(honest(served_samples), [FAULTS[name]]) as server:
+        with MarketData(KEY, server.url, **options(max_concurrency=1)) as client, pytest.raises(FetchError) as caught:
+            backfill(markets, "1h", "2026-02-01", "2026-05-01", tmp_path / "table", client=client)
         sent = len(server.requests)
         time.sleep(0.05)
-    assert len(server.requests) == sent <= 2 + AT_A_TIME
+    assert type(caught.value) is LASTING[name]
+    least = 2 + (QUICK.attempts if name == "dies" else 1)
+    assert least <= len(server.requests) == sent <= least + 1  # one may be on its way while the others are told
