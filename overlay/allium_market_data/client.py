@@ -30,8 +30,7 @@ from .version import VERSION
 from .windows import Plan, plan
 
 if TYPE_CHECKING:
-    import httpx
-
+    from .pool import Connections
     from .transport import Transport
 
 By = Literal["row", "page"]
@@ -76,7 +75,7 @@ class AsyncMarketData:
     Use it with ``async with``, or call ``aclose()``. One instance belongs to one event loop.
     """
 
-    _http: httpx.AsyncBaseTransport | None = None
+    _http: Connections | None = None
     _clock: Callable[[], datetime] = staticmethod(_now)
     _toll: Callable[[], Awaitable[None]] | None = None
 
@@ -222,11 +221,13 @@ class AsyncMarketData:
             async with room:
                 return await self._run(market_id, wanted, call).whole()
 
+        tasks: dict[str, asyncio.Task[OpenInterestSeries]] = {}
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = {market_id: group.create_task(one(market_id)) for market_id in market_ids}
+                tasks |= {market_id: group.create_task(one(market_id)) for market_id in market_ids}
         except BaseExceptionGroup as failures:
             failure = failures.exceptions[0]
+            tasks.clear()  # what was cancelled keeps its frames, and some of those hold the header with the key
         else:
             return {market_id: task.result() for market_id, task in tasks.items()}
         raise failure

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeAlias
 
 from .errors import UsageError
-from .rows import EPOCH
 
 Instant: TypeAlias = datetime | str
 """A datetime (naive means UTC, as the specification says) or ISO 8601 text."""
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 _FINER = re.compile(r"[.,]\d{6}0*[1-9]")
 _SHAPE = re.compile(r"\d{4}-?(?:\d{2}-?\d{2}|W\d{2}(?:-?\d)?)(?:[Tt ][\d:.,]+(?:[Zz]|[+-][\d:.,]+)?)?", re.ASCII)

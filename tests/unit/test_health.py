@@ -26,7 +26,7 @@ from allium_market_data.health import Call, Health
 from allium_market_data.retry import RetryPolicy
 from allium_market_data.secret import Secret
 from allium_market_data.settings import Settings
-from allium_market_data.transport import Request, Transport
+from allium_market_data.transport import Reply, Request, Transport
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 QUICK = RetryPolicy(attempts=4, first_pause=0, longest_pause=0, jitter=0)
@@ -44,21 +44,23 @@ class Server:
         self.transport = Transport(told, **options)
         self.asked = self.now = self.most = 0
         self.serve = serve
-        self.transport._once = self.once  # type: ignore[assignment, method-assign]
+        self.transport._exchange = self.exchange  # type: ignore[method-assign]
 
-    async def once(self, *_: Any) -> str:
+    async def exchange(self, question: Request) -> Reply | FetchError:
         self.asked += 1
         number = self.asked
         self.now += 1
         self.most = max(self.most, self.now)
         try:
             await asyncio.sleep(0)
-            return await self.serve(number)
+            return Reply(200, {}, (await self.serve(number)).encode())
+        except FetchError as failure:
+            return failure
         finally:
             self.now -= 1
 
     async def ask(self, call: Call | None = None) -> str:
-        return await self.transport.ask(QUESTION, lambda _: "", lambda: None, call)
+        return await self.transport.ask(QUESTION, bytes.decode, lambda: None, call)
 
 
 def failing(kind: type[FetchError] = ServerError, status: int = 503, **headers: str) -> FetchError:

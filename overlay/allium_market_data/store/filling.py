@@ -44,6 +44,18 @@ class Progress:
         """Seconds to go at the pace so far; ``None`` before anything is done."""
         return self.seconds * (self.planned - self.done_planned) / self.done_planned if self.done_planned else None
 
+    def plus(self, tasks: Iterable[Task], rows: int, requests: int, began: float) -> Progress:
+        """This progress after more tasks and rows; ``requests`` are all so far, of a run that began at that monotonic time."""
+        made = list(tasks)
+        return replace(
+            self,
+            done=self.done + len(made),
+            done_planned=self.done_planned + sum(task.requests for task in made),
+            rows=self.rows + rows,
+            requests=requests,
+            seconds=time.monotonic() - began,
+        )
+
 
 Report = Callable[[Progress], None]
 
@@ -122,14 +134,7 @@ class Gathering:
         self.ready, self.fetched = [], []
         self.committed = time.monotonic()
         rows = await asyncio.to_thread(self.table.land, pieces) if pieces else 0
-        self.at = replace(
-            self.at,
-            done=self.at.done + len(tasks),
-            done_planned=self.at.done_planned + sum(task.requests for task in tasks),
-            rows=self.at.rows + rows,
-            requests=self.budget.spent,
-            seconds=time.monotonic() - self.began,
-        )
+        self.at = self.at.plus(tasks, rows, self.budget.spent, self.began)
         self.report(self.at)
 
 
@@ -143,7 +148,6 @@ def backfill(
     client: MarketData | None = None,
     dask: Any = None,
     max_requests: int | None = None,
-    max_rate: float | None = None,
     progress: Report | None = None,
     storage_options: dict[str, str] | None = None,
     commit_rows: int = COMMIT_ROWS,
@@ -153,7 +157,7 @@ def backfill(
 
     The table (a folder or a URI) is made if there is none. Windows count as complete in the commit of their rows, every
     ``commit_rows`` rows or ``commit_seconds``, whichever comes first. ``dask`` is a ``distributed.Client``; its workers
-    take the key from their own environment, share ``max_rate`` requests a second, and each writes for itself.
+    take the key from their own environment, share the pace of ``client`` and ``max_requests``, and write for themselves.
 
     Raises ``BudgetError`` when ``max_requests`` are spent, ``StoreError`` for a table that cannot be used,
     ``PrecisionError`` for a value that does not fit, ``FetchError`` as a fetch does; what came before it is committed.
@@ -170,8 +174,7 @@ def backfill(
         if dask is not None:
             from .cluster import spread
 
-            spread_out: Progress = spread(dask, store, tasks, chosen, at, report, max_requests, max_rate, commit_rows)
-            return spread_out
+            return spread(dask, store, tasks, chosen, at, report, max_requests, commit_rows)
 
         async def run(inner: AsyncMarketData) -> Progress:
             budget = Budget(max_requests)

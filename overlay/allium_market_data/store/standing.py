@@ -9,6 +9,7 @@ from typing import Any
 
 from ..intervals import WIDTHS
 from ..partial import place
+from ..refusal import clean
 from ..times import from_micros, text
 from .coverage import Series
 from .spans import Span, Spans, by_month, month, size, span_of, without
@@ -82,7 +83,7 @@ def show(standings: Sequence[Standing]) -> Any:
         gaps = f"{len(one.gaps)}: {_first(one.gaps)}" if one.gaps else "0"
         dates = [f"{from_micros(end):%Y-%m-%d %H:%M}" for end in ends] or ["none", "none"]
         counts = (f"{one.missing:,}", f"{one.provisional:,}")
-        shown.add_row(escape(one.series[1]), one.series[0], f"{one.rows:,}", *dates, gaps, *counts)
+        shown.add_row(escape(clean(one.series[1])), one.series[0], f"{one.rows:,}", *dates, gaps, *counts)
     return shown
 
 
@@ -104,7 +105,9 @@ def plot(standings: Sequence[Standing], file: Path) -> None:
             image = axes.imshow(grid, aspect="auto", cmap="Blues", vmin=0, vmax=1)
             figure.colorbar(image, ax=axes, label="share of the month's buckets")
         axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right", fontsize=8)
-        axes.set_yticks(range(len(standings)), [f"{one.series[1]} {one.series[0]}" for one in standings], fontsize=8)
+        axes.set_yticks(
+            range(len(standings)), [clean(f"{one.series[1]} {one.series[0]}") for one in standings], fontsize=8
+        )
         axes.set_title("rows in the table", loc="left", fontsize=11)
 
 
