@@ -6,7 +6,6 @@ import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any
-from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,11 +51,10 @@ def passed(work: Callable[[Pace, Scheduler, Sleepless], Coroutine[Any, Any, Any]
         await made.start(scheduler)
         return await work(made, scheduler, loop)
 
-    with patch("allium_market_data.store.pace.time.monotonic", loop.time):
-        try:
-            return loop.run_until_complete(run())
-        finally:
-            loop.close()
+    try:
+        return loop.run_until_complete(run())
+    finally:
+        loop.close()
 
 
 askers = st.lists(st.lists(st.floats(0, 3), min_size=1, max_size=12), min_size=1, max_size=5)

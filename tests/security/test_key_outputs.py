@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import pickle
+import socket
 import subprocess
 import sys
 import threading
@@ -39,9 +40,14 @@ WINDOW: dict[str, Any] = {"interval": "1h", "start": "2026-03-01", "end": "2026-
 
 
 @pytest.fixture(scope="module")
-def sandbox_url(served_samples: Samples) -> Iterator[str]:
+def sandbox_app(served_samples: Samples) -> Any:
     """A sandbox that takes the key."""
-    with running(create_app(served_samples, api_key=HIDDEN[0])) as url:
+    return create_app(served_samples, api_key=HIDDEN[0])
+
+
+@pytest.fixture(scope="module")
+def sandbox_url(sandbox_app: Any) -> Iterator[str]:
+    with running(sandbox_app) as url:
         yield url
 
 
@@ -214,6 +220,20 @@ def _read(master: int) -> bytes:
         return os.read(master, 65_536)
     except OSError:  # how Linux says that the other end is closed
         return b""
+
+
+def test_the_sandbox_keeps_and_says_no_key(
+    client: MarketData, sandbox_app: Any, sandbox_url: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with everything_logged() as log:
+        client.open_interest(MARKET, **WINDOW)
+        host, _, port = sandbox_url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(f"{HIDDEN[0]} nonsense\r\nx-api-key: {HIDDEN[0]}\r\n\r\n".encode())
+            assert leaks(connection.recv(65_536)) == []
+    assert len(sandbox_app.state.requests) > 0
+    said = [*log.said, *capfd.readouterr(), repr(list(sandbox_app.state.requests))]
+    assert search(("said by the sandbox", text) for text in said) == []
 
 
 # --- The conformance suite and the drift check ---

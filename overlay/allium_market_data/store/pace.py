@@ -8,7 +8,6 @@ that dies takes at most its own turns along. The scheduler needs this package, b
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -71,13 +70,14 @@ class Pace(SchedulerPlugin):  # type: ignore[misc]  # distributed has no types t
 
     async def _due(self, name: str, rate: float) -> Run | None:
         """Sleep to the next turn and take it, unless the run ended in the meantime."""
+        clock = asyncio.get_running_loop().time
         while True:
             at = self.runs.get(name)
-            wait = self.next - time.monotonic()
+            wait = self.next - clock()
             if at is None or at.over or _is_spent(at):
                 return at
             if wait <= 0:
-                self.next = max(self.next, time.monotonic() - LATE) + 1 / rate
+                self.next = max(self.next, clock() - LATE) + 1 / rate
                 return at
             await asyncio.sleep(min(wait, 1.0))
 
