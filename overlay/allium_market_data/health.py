@@ -46,7 +46,7 @@ class Visit:
 
 
 class Health:
-    """The gate. At first, and after a verdict, nothing is known of the server. Belongs to one event loop.
+    """The gate. Nothing is known of the server at first, and when a visit ended in an error. Belongs to one event loop.
 
     The prober is the first who comes when nothing is known, or the first who meets a passing failure when all was well.
     If it gets a usable answer, all is well. If it has used up its attempts, or the key is refused, that is the *verdict*,
@@ -132,6 +132,8 @@ class Health:
             self.well, self._prober, self._resume = False, None, 0.0
             self._verdict, self._verdicts = bare, self._verdicts + 1
             self._wake_all()
+        elif not visit.is_told:
+            self.well = False  # it may be so for the others too: one of them at a time shall find out
 
     def leave(self, visit: Visit) -> None:
         """The visit is over, however it ended. A prober that leaves the question open hands it on."""

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 
-from allium_market_data.body import LARGEST_BODY
 from allium_market_data.sandbox import Samples
 from allium_market_data.sandbox.faults import FAULTS, faulting
 from faults.fetching import KEY, MARKET, honest
@@ -17,7 +16,7 @@ resource = pytest.importorskip("resource", reason="there is no way to measure he
 
 CHILD = """
 import resource, sys
-from allium_market_data import ContractError, MarketData, transport, pool
+from allium_market_data import ContractError, MarketData
 usage = lambda: resource.getrusage(resource.RUSAGE_SELF)
 with MarketData(*sys.argv[1:3], timeout=60) as client:
     before = usage()
@@ -42,6 +41,6 @@ def test_a_bomb_is_put_out_at_the_limit(served_samples: Samples) -> None:
     assert done.stderr == ""
     unit = 1 if sys.platform == "darwin" else 1024
     memory, seconds = map(float, done.stdout.split())
-    assert memory * unit < 8 * LARGEST_BODY  # of the 64 times as much that it would be
+    assert memory * unit < 512 * 2**20  # it would be eight times as much
     assert seconds < 10
     assert len(server.requests) == 1

@@ -17,6 +17,7 @@ from allium_market_data.sandbox.faults import FAULTS, Fault, Faulty, faulting
 from allium_market_data.sandbox.faults.fault import Exchange
 from allium_market_data.sandbox.faults.statuses import answering
 from allium_market_data.store import backfill
+from faults.expected import LASTING
 from faults.fetching import AT_A_TIME, KEY, MARKET, QUICK, SPAN, WAYS, Fetching, honest, options, truth
 
 CLIENTS = pytest.mark.parametrize("client", [WAYS["sync"], WAYS["async"]], ids=["sync", "async"])
@@ -69,6 +70,15 @@ def test_one_failing_window_ends_its_siblings_at_the_server_too(served_samples: 
     assert len(server.requests) == 1 + 3 + 1 + sum(seen.fault is None for seen in server.requests[1:])
 
 
+def settled(server: Faulty) -> int:
+    """How many requests came, and no more came after: what was on its way when all ended is given the time to arrive."""
+    time.sleep(0.1)
+    came = len(server.requests)
+    time.sleep(0.1)
+    assert len(server.requests) == came
+    return came
+
+
 def several(count: int, call: Callable[[], object]) -> list[BaseException]:
     """The same call in several threads at once; their errors."""
     failures: list[BaseException] = []
@@ -117,22 +127,18 @@ def test_a_key_that_is_revoked_stops_everything_in_flight(served_samples: Sample
     with faulting(honest(served_samples), [FAULTS["key-revoked"]]) as server:
         with pytest.raises(AuthenticationError):
             client(server.url)
-        sent = len(server.requests)
-        time.sleep(0.05)
-        assert len(server.requests) == sent <= 2 + AT_A_TIME
+        assert settled(server) <= 2 + AT_A_TIME
 
 
-def test_a_backfill_stops_all_its_tasks_at_the_first_refusal(served_samples: Samples, tmp_path: Path) -> None:
-    with faulting(honest(served_samples), [FAULTS["key-revoked"]]) as server:
-        with MarketData(KEY, server.url, **options()) as client, pytest.raises(AuthenticationError):
-            backfill(
-                ["hl:perp:BTC-USDC", "hl:perp:SOL-USDC"],
-                "1h",
-                "2026-02-01",
-                "2026-05-01",
-                tmp_path / "table",
-                client=client,
-            )
-        sent = len(server.requests)
-        time.sleep(0.05)
-    assert len(server.requests) == sent <= 2 + AT_A_TIME
+@pytest.mark.parametrize("name", ["key-revoked", "key-forbidden", "dies"])
+def test_a_backfill_stops_all_its_tasks_at_the_first_that_fails(
+    served_samples: Samples, tmp_path: Path, name: str
+) -> None:
+    markets = ["hl:perp:BTC-USDC", "hl:perp:SOL-USDC", "hl:perp:ETH-USDC"]
+    with faulting(honest(served_samples), [FAULTS[name]]) as server:
+        with MarketData(KEY, server.url, **options(max_concurrency=1)) as client, pytest.raises(FetchError) as caught:
+            backfill(markets, "1h", "2026-02-01", "2026-05-01", tmp_path / "table", client=client)
+        sent = settled(server)
+    assert type(caught.value) is LASTING[name]
+    least = 2 + (QUICK.attempts if name == "dies" else 1)
+    assert least <= sent <= least + 1  # one may be on its way while the others are told
