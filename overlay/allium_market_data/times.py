@@ -14,9 +14,9 @@ Instant: TypeAlias = datetime | str
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 _FINER = re.compile(r"[.,]\d{6}0*[1-9]")
-_SHAPE = re.compile(r"\d{4}-?(?:\d{2}-?\d{2}|W\d{2}(?:-?\d)?)(?:[Tt ][\d:.,]+(?:[Zz]|[+-][\d:.,]+)?)?", re.ASCII)
+_SHAPE = re.compile(r"\d{4}-?(?:\d{2}-?\d{2}|W\d{2}(?:-?\d)?)(?:[Tt ][\d:.,]+(?:[Zz]|[+-][\d:]+)?)?", re.ASCII)
 """A date, then perhaps a time, then perhaps an offset. ``fromisoformat`` takes any character before the time, so that in
-2026-05-01+02:00 it takes the offset for the time."""
+2026-05-01+02:00 it takes the offset for the time; and it loses a fraction of an offset, which ISO 8601 does not have."""
 
 
 def instant(value: Instant, name: str) -> datetime:

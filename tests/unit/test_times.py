@@ -47,7 +47,9 @@ def test_any_datetime_is_the_same_instant_in_utc(moment: datetime) -> None:
 
 @given(
     st.datetimes(
-        timezones=st.one_of(st.none(), st.builds(timezone, st.timedeltas(timedelta(hours=-23), timedelta(hours=23))))
+        timezones=st.one_of(
+            st.none(), st.integers(-82_800, 82_800).map(lambda seconds: timezone(timedelta(seconds=seconds)))
+        )
     )
 )
 def test_iso_text_is_the_instant_that_was_written(moment: datetime) -> None:
@@ -120,6 +122,8 @@ def test_iso_8601_text_is_read(written: str, meant: datetime) -> None:
         "2026-05-01Z02:00",
         "٢٠٢٦-05-01",
         "2026-05-01T00:00:00Z; DROP",
+        "2026-05-01T00:00:00+00:00:00.000001",  # fromisoformat drops the fraction of an offset
+        "2026-05-01T00:00:00-01:00:00.5",
     ],
 )
 def test_text_that_is_no_iso_8601_time_is_refused_with_the_argument_s_name(written: str) -> None:
