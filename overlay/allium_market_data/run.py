@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .decode import Answer, Question, decode
-from .errors import DeadlineExceededError, Evidence, FetchError, IncompleteError
+from .errors import DeadlineExceededError, Evidence, FetchError, IncompleteError, UsageError
 from .fetch import Fetch
 from .provenance import Provenance
 from .resource import Resource
-from .rows import Columns, concat
+from .rows import Columns, OpenInterest, concat
 from .series import OpenInterestSeries
-from .settings import Settings
+from .settings import Settings, is_positive
 from .times import text
 from .version import VERSION
 from .windows import Plan, Window
@@ -131,3 +131,20 @@ class Run:
             f"the deadline passed after {self.requests} requests; rows are whole up to {text(self.reached)}",
             Evidence(self.market_id, Window(self.reached, self.reached, self.plan.stop_bucket)),
         )
+
+
+def until(deadline: float | None) -> float | None:
+    """When a call must be over that may take ``deadline`` seconds from now. Raises ``UsageError`` for no such number."""
+    if deadline is None:
+        return None
+    if not is_positive(deadline):
+        raise UsageError(f"deadline must be a number of seconds above 0, or None, not {deadline!r:.80}")
+    return time.monotonic() + deadline
+
+
+async def rows(pages: AsyncGenerator[OpenInterestSeries, None]) -> AsyncGenerator[OpenInterest, None]:
+    """The rows of pages, one by one."""
+    async with aclosing(pages) as opened:
+        async for page in opened:
+            for row in page:
+                yield row

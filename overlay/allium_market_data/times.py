@@ -64,6 +64,11 @@ def _read(text: str, name: str) -> datetime:
     return moment
 
 
+def now() -> datetime:
+    """This machine's clock, UTC."""
+    return datetime.now(UTC)
+
+
 def micros(moment: datetime) -> int:
     """Whole microseconds since 1970-01-01T00:00:00Z."""
     return (moment - EPOCH) // MICROSECOND

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
 from ..client import AsyncMarketData, MarketData
 from ..errors import BudgetError, StoreError
@@ -17,6 +18,8 @@ from . import schema
 from .coverage import Coverage
 from .plan import Task
 from .table import Piece
+
+T = TypeVar("T")
 
 SKEW = 600_000_000
 """Microseconds by which the clocks of two machines that write one table may differ."""
@@ -60,10 +63,7 @@ def check_clock(now: datetime, coverage: Coverage, uri: str) -> None:
 
 def own_client(inner: AsyncMarketData, budget: Budget) -> AsyncMarketData:
     """A client like ``inner`` with connections of its own, whose requests the budget counts."""
-    client = AsyncMarketData._told(inner._settings)
-    client._http, client._clock = inner._http, inner._clock
-    client._toll = budget.toll
-    return client
+    return inner.sibling(budget.toll)
 
 
 async def fetch(client: AsyncMarketData, task: Task) -> OpenInterestSeries:
@@ -97,6 +97,11 @@ def opened(client: MarketData | None) -> AbstractContextManager[MarketData]:
     return MarketData() if client is None else nullcontext(client)
 
 
-def call(client: MarketData, function: Any) -> Any:
+def call(client: MarketData, function: Callable[[AsyncMarketData], Awaitable[T]]) -> T:
     """Run a coroutine function on the client's loop, with the asynchronous client that lives there."""
-    return client._portal.call(function)
+    return client.call(function)
+
+
+async def now(inner: AsyncMarketData) -> datetime:
+    """The client's clock."""
+    return inner.now()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,10 @@ class Standing:
         return size(self.complete) // WIDTHS[self.series[0]] - (self.rows - self.provisional)
 
 
-def status(table: Table) -> list[Standing]:
-    """The standing of every series, in order. Reads no row: Delta's log counts them."""
+def status(table: Table | str | PathLike[str], *, storage_options: dict[str, str] | None = None) -> list[Standing]:
+    """The standing of every series, in order. Reads no row: Delta's log counts them. Raises ``StoreError``."""
+    if not isinstance(table, Table):
+        table = Table(table, options=storage_options)
     counts: dict[Series, dict[str, int]] = {}
     with reported(table.uri):
         actions = table.delta.get_add_actions(flatten=True)

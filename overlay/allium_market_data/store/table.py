@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import StoreError
 from ..frames import need
-from ..times import from_micros
+from ..times import from_micros, micros
 from . import schema
 from .coverage import KEY, SUM_EVERY, Coverage, Note, Series, add_up, encode, newest_sum
 from .spans import Span, by_month, month, union, without
@@ -21,6 +21,10 @@ from .spans import Span, by_month, month, union, without
 if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable
+
+    from ..intervals import Interval
+    from ..series import OpenInterestSeries
+    from ..times import Instant
 
 T = TypeVar("T")
 
@@ -39,6 +43,9 @@ class Piece:
     rows: pa.Table
     fetched_at: int
     requests: int = 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 class Table:
@@ -130,24 +137,47 @@ class Table:
         provisional: dict[Series, tuple[int, ...]] = {}
         for piece in pieces:
             complete[piece.series] = union((*complete.get(piece.series, ()), piece.span))
-            if gone := set(self._loose(piece)):
+            if settled := set(self._loose(piece)):
                 labels = self.coverage.provisional[piece.series]
-                provisional[piece.series] = tuple(label for label in labels if label not in gone)
+                provisional[piece.series] = tuple(label for label in labels if label not in settled)
         note = Note(complete, provisional, max(piece.fetched_at for piece in pieces))
-        return self.write(note, rows, merge=merge)
+        return self.write(note, rows, merge=merge, gone=[key for piece in pieces for key in self._dropped(piece)])
 
-    def write(self, note: Note, rows: pa.Table, *, merge: bool, months: Iterable[tuple[Series, str]] = ()) -> int:
-        """One commit of rows and its note. Without rows the commit only says what is complete."""
-        properties = self._properties(note, months)
+    def _dropped(self, piece: Piece) -> Iterator[dict[str, Any]]:
+        """The keys of provisional rows that the server did not bring again."""
+        interval, market = piece.series
+        if labels := set(self._loose(piece)):
+            for label in sorted(labels - set(map(micros, piece.rows["ts"].to_pylist()))):
+                yield {"market_id": market, "interval": interval, "month": month(label), "ts": from_micros(label)}
+
+    def write(
+        self,
+        note: Note,
+        rows: pa.Table,
+        *,
+        merge: bool,
+        gone: Sequence[Mapping[str, Any]] = (),
+        months: Iterable[tuple[Series, str]] = (),
+    ) -> int:
+        """One commit of rows and its note. Without rows the commit only says what is complete.
+
+        To ``merge`` replaces rows of the same key, and takes out those of the keys of ``gone``.
+        """
+        properties = self.properties(note, months)
         deltalake = need("deltalake", "store")
-        if merge and len(rows):
-            merger = self.delta.merge(rows, MATCH, "s", "t", commit_properties=properties)
-            merger.when_matched_update_all().when_not_matched_insert_all().execute()
+        if merge and (len(rows) or gone):
+            source = _marked(rows, gone)
+            values = {name: f"s.{name}" for name in rows.column_names}
+            # Not streamed: only so does Delta look at the partitions that the rows are of, and at no others.
+            merger = self.delta.merge(source, MATCH, "s", "t", streamed_exec=False, commit_properties=properties)
+            merger = merger.when_matched_delete("s.gone").when_matched_update(values)
+            merger.when_not_matched_insert(values, "NOT s.gone").execute()
         else:
             deltalake.write_deltalake(self.delta, rows, mode="append", commit_properties=properties)
         return len(rows)
 
-    def _properties(self, note: Note, months: Iterable[tuple[Series, str]]) -> Any:
+    def properties(self, note: Note, months: Iterable[tuple[Series, str]] = ()) -> Any:
+        """What goes into a commit record beside the rows: the note, and the months that no other commit may touch meanwhile."""
         deltalake = need("deltalake", "store")
         touched = {
             (series, month(start))
@@ -188,9 +218,42 @@ class Table:
             rows = dataset.to_table(filter=wanted)
         return rows.select(schema.rows_schema().names).cast(schema.rows_schema()).sort_by("ts")
 
+    def series(self, market: str, interval: Interval, start: Instant, end: Instant) -> OpenInterestSeries:
+        """Every row of the market with start <= ts < end, as a fetch would give it: to resample, align, add up, plot.
+
+        Raises ``StoreError`` where any window of that is not complete in the table, as of when it was opened or refreshed;
+        provisional rows are in no complete window.
+        """
+        from .reading import read
+
+        return read(self, market, interval, start, end)
+
     def restatements(self) -> DeltaTable:
         """The table of restatements, made if it is not there."""
-        return _open(f"{self.uri}/_restatements", self.options, schema.RESTATEMENTS_NAME, schema.restatements_schema)
+        return _open(self._beside, self.options, schema.RESTATEMENTS_NAME, schema.restatements_schema)
+
+    def has_restatements(self) -> bool:
+        """Whether any restatement was ever written."""
+        with reported(self.uri):
+            return bool(need("deltalake", "store").DeltaTable.is_deltatable(self._beside, self.options))
+
+    @property
+    def _beside(self) -> str:
+        return f"{self.uri}/_restatements"
+
+
+def known(uri: str | PathLike[str], options: Mapping[str, str] | None = None) -> Coverage:
+    """What a table holds: nothing where there is none yet, and where one may be made. Raises ``StoreError``."""
+    try:
+        return Table(uri, options=options).coverage
+    except _NoTableError:
+        if _occupied(fspath(uri)):
+            raise
+        return Coverage()
+
+
+class _NoTableError(StoreError):
+    """There is no Delta table at all."""
 
 
 def between(rows: pa.Table, start: int, end: int) -> pa.Table:
@@ -198,6 +261,19 @@ def between(rows: pa.Table, start: int, end: int) -> pa.Table:
     pc = need("pyarrow.compute", "store")
     ts = rows["ts"]
     return rows.filter(pc.and_(pc.greater_equal(ts, from_micros(start)), pc.less(ts, from_micros(end))))
+
+
+def _marked(rows: pa.Table, gone: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """The rows, and behind them the keys of those to be taken out, told apart by a column ``gone``."""
+    pa = need("pyarrow", "store")
+    keys = [{name: row[name] for name in (*schema.PARTITIONS, "ts")} for row in gone]
+    parts = rows, pa.Table.from_pylist(keys, rows.schema)
+    return pa.concat_tables(
+        [
+            part.append_column("gone", pa.repeat(mark, len(part)))
+            for part, mark in zip(parts, (False, True), strict=True)
+        ]
+    )
 
 
 def _concat(tables: Iterable[pa.Table]) -> pa.Table:
@@ -212,7 +288,7 @@ def _open(uri: str, options: dict[str, str] | None, name: str, make: Callable[[]
             delta = deltalake.DeltaTable(uri, storage_options=options)
         except problems.TableNotFoundError:
             if make is None or _occupied(uri):
-                raise StoreError(f"{uri} is no table of open interest: make one with allium-md backfill") from None
+                raise _NoTableError(f"{uri} is no table of open interest: make one with allium-md backfill") from None
             delta = _create(uri, options, wanted, make())
     found = delta.metadata().name or ""
     if found == wanted:
@@ -227,9 +303,10 @@ def _open(uri: str, options: dict[str, str] | None, name: str, make: Callable[[]
 
 def _occupied(uri: str) -> bool:
     """Whether other things lie where a table would be made."""
-    place = Path(uri)
+    path = uri.removeprefix("file://")
+    place = Path(path)
     return (
-        "://" not in uri
+        "://" not in path
         and place.exists()
         and (not place.is_dir() or any(p.name != "_delta_log" for p in place.iterdir()))
     )
