@@ -147,16 +147,20 @@ def compact(
 def status(
     table: TableAt,
     plot: Annotated[Path | None, typer.Option(help="Draw it to this PNG file too.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the picture if it is there.")] = False,
 ) -> None:
     """Show what a table holds of each market: rows, complete windows, gaps."""
     from rich.console import Console
 
     from . import status as run
     from .compaction import crowded
-    from .standing import plot as draw
     from .standing import show
     from .table import Table
 
+    if plot is not None:
+        from .picture import check
+
+        check(plot, overwrite=overwrite)
     store = Table(table)
     standings = run(store)
     console = Console()
@@ -165,7 +169,9 @@ def status(
     if many := crowded(store.delta, MANY_FILES):
         print(f"{len(many):,} partitions have over {MANY_FILES} small files: see allium-md compact", file=sys.stderr)
     if plot is not None:
-        draw(standings, plot)
+        from .picture import plot as draw
+
+        draw(standings, plot, overwrite=overwrite)
         print(f"picture: {plot}", file=sys.stderr)
 
 

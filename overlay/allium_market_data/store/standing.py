@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from ..intervals import WIDTHS
-from ..partial import place
 from ..times import from_micros, text
 from .coverage import Series
-from .spans import Span, Spans, by_month, month, size, span_of, without
+from .spans import Span, Spans, by_month, month, size, without
 from .table import Table, reported
 
 
@@ -92,25 +90,3 @@ def show(standings: Sequence[Standing]) -> Any:
 def _first(gaps: Sequence[Span]) -> str:
     start, end = (text(from_micros(instant)) for instant in gaps[0])
     return f"{start} to {end}" + (" ..." if len(gaps) > 1 else "")
-
-
-def plot(standings: Sequence[Standing], file: Path) -> None:
-    """A picture: a row a series, a cell a month, darker the more of the month's buckets are there; gaps stay white."""
-    from ..charts import drawn
-
-    labels = sorted({label for one in standings for label, _, _ in one.months})
-    grid = [[_share(one, label) for label in labels] for one in standings]
-    wide, high = max(6, 2.5 + 0.35 * len(labels)), max(2.2, 1.3 + 0.3 * len(grid))
-    with drawn(place(file, overwrite=True), "png", (wide, high), dpi=110, overwrite=True) as figure:
-        axes = figure.add_subplot()
-        if grid and labels:
-            image = axes.imshow(grid, aspect="auto", cmap="Blues", vmin=0, vmax=1)
-            figure.colorbar(image, ax=axes, label="share of the month's buckets")
-        axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right", fontsize=8)
-        axes.set_yticks(range(len(standings)), [f"{one.series[1]} {one.series[0]}" for one in standings], fontsize=8)
-        axes.set_title("rows in the table", loc="left", fontsize=11)
-
-
-def _share(one: Standing, label: str) -> float:
-    rows = next((rows for name, rows, _ in one.months if name == label), 0)
-    return rows / (size([span_of(label)]) // WIDTHS[one.series[0]])
