@@ -21,7 +21,7 @@ from exchange import BTC, ETH, Exchange
 SPAN = "2026-04-20", "2026-05-12"
 
 
-def rows(table: Path, market: str = BTC, interval: Any = "1h") -> dict[datetime, tuple[Decimal, Decimal]]:
+def rows(table: Path, market: str = BTC, interval: Any = "1h") -> dict[datetime, tuple[Any, ...]]:
     """The final rows of a market, by label; one that stands there twice is told."""
     whole = (micros(instant("2026-01-01", "s")), micros(instant("2027-01-01", "e")))
     found = Table(table).stored((interval, market), whole).to_pylist()
@@ -29,7 +29,7 @@ def rows(table: Path, market: str = BTC, interval: Any = "1h") -> dict[datetime,
     return {row["ts"]: (row["oi_base"], row["oi_quote_usd"]) for row in found if not row["provisional"]}
 
 
-def wanted(exchange: Exchange, start: str, end: str, market: str = BTC) -> dict[datetime, tuple[Decimal, ...]]:
+def wanted(exchange: Exchange, start: str, end: str, market: str = BTC) -> dict[datetime, tuple[Any, ...]]:
     return {
         label: tuple(map(Decimal, exchange.samples[market][micros(label)]))
         for label in exchange.labels(start, end)

@@ -33,7 +33,7 @@ def table(exchange: Exchange, client: MarketData, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def wanted(exchange: Exchange) -> list[tuple[Any, Decimal, Decimal]]:
+def wanted(exchange: Exchange) -> list[tuple[Any, ...]]:
     """The rows of one market and month, as the server has them."""
     labels = exchange.labels("2026-05-01", "2026-05-12")
     return [(label, *map(Decimal, exchange.samples[BTC][micros(label)])) for label in labels]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from deltalake import DeltaTable
 from allium_market_data import BudgetError, MarketData, NotFoundError, PrecisionError, StoreError, UsageError
 from allium_market_data.store import Amended, Table, amend, backfill, update
 from allium_market_data.store import table as table_module
+from allium_market_data.store.plan import Task
 from allium_market_data.times import instant, micros
 from exchange import BTC, ETH, Exchange
 from store.test_backfill import rows, wanted
@@ -235,7 +237,7 @@ def test_what_another_process_fetched_later_stays(filled: Exchange, client: Mark
     filled.wait(minutes=1)
     filled.put(BTC, "2026-05-19T05:00", "1")
     update(table, client=client)
-    task = amend.Task(("1h", BTC), (micros(at), micros(at) + 3_600_000_000))
+    task = Task(("1h", BTC), (micros(at), micros(at) + 3_600_000_000))
     assert amend.amend(Table(table), [amend.Look.of(task, old)]).restated == 0
     assert rows(table)[at][0] == 1
 
@@ -251,3 +253,44 @@ def test_a_merge_reads_only_the_partitions_of_its_rows(filled: Exchange, client:
     update(table, client=client, markets=[BTC])
     said = next(c for c in DeltaTable(table).history() if c["operation"] == "MERGE")["operationMetrics"]
     assert (said["num_target_files_scanned"], said["num_target_files_skipped_during_scan"]) == (2, 2), said
+
+
+def test_two_updates_at_once_write_each_restatement_once(filled: Exchange, table: Path) -> None:
+    for hour in range(10):
+        filled.put(BTC, f"2026-05-19T0{hour}:00", "1")
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            update(table)
+        except BaseException as error:  # noqa: BLE001 - told below
+            failures.append(error)
+
+    threads = [Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert len(restatements(table)) == 10
+    assert rows(table) == wanted(filled, *SPAN)
+
+
+def test_a_merge_beside_a_commit_of_another_market_is_not_in_its_way(
+    filled: Exchange, client: MarketData, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.fill("c:perp:C", START, "2026-05-25")
+    filled.put(BTC, "2026-05-19T05:00", "1")
+    between, write = iter([1]), Table.write
+
+    def late(self: Table, *args: Any, **options: Any) -> int:
+        if next(between, None):  # another commit lands between what this one has read and what it writes
+            backfill("c:perp:C", "1h", START, "2026-05-20", table)
+        return write(self, *args, **options)
+
+    before = Table(table).delta.version()
+    monkeypatch.setattr(Table, "write", late)
+    assert update(table, client=client).restated == 1
+    assert Table(table).delta.version() == before + 2
+    assert rows(table) == wanted(filled, *SPAN)
+    assert rows(table, "c:perp:C") == wanted(filled, START, "2026-05-20", "c:perp:C")

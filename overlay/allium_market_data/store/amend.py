@@ -15,7 +15,7 @@ from . import schema
 from .coverage import Coverage, Note, Series
 from .plan import Task
 from .spans import Spans, month, union, without
-from .table import Table, reported
+from .table import Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -199,6 +199,5 @@ def _restate(table: Table, changes: Sequence[Change]) -> None:
     made = need("pyarrow", "store").Table.from_pylist(rows, schema.restatements_schema())
     keys = ("market_id", "interval", "month", "ts")
     same = " AND ".join([*(f"t.{k} = s.{k}" for k in keys), "t.old_fetched_at IS NOT DISTINCT FROM s.old_fetched_at"])
-    with reported(f"{table.uri}/_restatements"):
-        merger = table.restatements().merge(made, same, "s", "t", streamed_exec=False)
-        merger.when_matched_update_all().when_not_matched_insert_all().execute()
+    merger = table.restatements().merge(made, same, "s", "t")  # that another came first is for whoever tries again
+    merger.when_matched_update_all().when_not_matched_insert_all().execute()

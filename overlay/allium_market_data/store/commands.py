@@ -167,7 +167,10 @@ def status(
     console.width = max(console.width, 120 if not console.is_terminal else 0)
     console.print(show(standings))
     if many := crowded(store.delta, MANY_FILES):
-        print(f"{len(many):,} partitions have over {MANY_FILES} small files: see allium-md compact", file=sys.stderr)
+        print(
+            f"{len(many):,} months of markets have over {MANY_FILES} small files: see allium-md compact",
+            file=sys.stderr,
+        )
     if plot is not None:
         from .picture import plot as draw
 

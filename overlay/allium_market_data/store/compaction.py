@@ -1,23 +1,31 @@
-"""Many small files of a table made few large ones. The rows stay, and so does what is known to be complete."""
+"""Many small files of a table made few large ones. The rows stay, and so does what is known to be complete.
+
+Delta's own way (OPTIMIZE, as delta-rs 1.6 has it) sees no conflict between two of its kind, and then every row stands there
+twice. So partitions are read and replaced by an ordinary overwrite, which conflicts with whatever touches the same ones.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import UsageError
+from ..frames import need
 from .coverage import Note
-from .table import Table, reported
+from .table import Table, among, reported
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-SMALL = 64 * 2**20
-"""Files under so many bytes are put together, up to that size."""
+SMALL = 32 * 2**20
+"""Files under so many bytes are put together."""
+
+ROWS = 1_000_000
+"""About so many rows are read and written in one commit."""
 
 SOONEST = timedelta(days=1)
 """Files that no version needs any more stay at least so long: a reader may still be at them."""
@@ -35,7 +43,7 @@ class Compacted:
 def compact(
     table: str | PathLike[str], *, vacuum: timedelta | None = None, storage_options: dict[str, str] | None = None
 ) -> Compacted:
-    """Put the small files of each partition together, a commit a month of data, the restatements too.
+    """Put the small files of each partition together, the restatements' too.
 
     Others may read and write meanwhile. Old files stay for whoever reads them, and for Delta's older versions, unless
     ``vacuum`` says how old they must be to be deleted, a day at least. Raises ``UsageError`` and ``StoreError``.
@@ -43,41 +51,85 @@ def compact(
     if vacuum is not None and vacuum < SOONEST:
         raise UsageError(f"vacuum must be a day or more, not {vacuum}: somebody may be reading what is younger")
     store = Table(table, options=storage_options)
-    before, after = _all_months(store, lambda: store.delta, lambda: store.properties(Note()))
-    deleted = 0
-    if store.has_restatements():
-        more, less = _all_months(store, store.restatements, lambda: None)
+    before, after = _all(store, lambda: store.delta, store.properties)
+    beside = [store.restatements()] if store.has_restatements() else []
+    if beside:
+        more, less = _all(store, store.restatements, lambda *_: None)
         before, after = before + more, after + less
+    deleted = 0
     if vacuum is not None:
         options = {"retention_hours": int(vacuum / timedelta(hours=1)), "dry_run": False, "full": True}
         store.refresh()
         with reported(store.uri):
-            for delta in (store.delta, *([store.restatements()] if store.has_restatements() else [])):
+            for delta in (store.delta, *beside):
                 deleted += len(delta.vacuum(**options, enforce_retention_duration=False))
     return Compacted(before, after, deleted)
 
 
-def _all_months(store: Table, opened: Callable[[], DeltaTable], properties: Callable[[], Any]) -> tuple[int, int]:
-    """Compact month by month, so that a writer who comes first costs one of them another try."""
+class Crowd(NamedTuple):
+    """A market's month with several small files of one interval: so many files and rows, of all its intervals."""
+
+    month: str
+    market_id: str
+    intervals: tuple[str, ...]
+    files: int
+    rows: int
+
+
+def crowded(delta: DeltaTable, most: int = 1) -> list[Crowd]:
+    """The months of markets with more than so many small files of one interval, in order."""
+    actions = delta.get_add_actions(flatten=True)
+    names = ("partition.month", "partition.market_id", "partition.interval", "size_bytes", "num_records")
+    found: dict[tuple[str, str], list[tuple[str, int, int]]] = defaultdict(list)
+    for month, market, *file in zip(*(actions.column(name).to_pylist() for name in names), strict=True):
+        found[month, market].append((file[0], file[1], file[2]))
+    crowds = []
+    for (month, market), files in sorted(found.items()):
+        small = Counter(interval for interval, size, _ in files if size < SMALL)
+        if max(small.values(), default=0) > most:
+            intervals = tuple(sorted({interval for interval, _, _ in files}))
+            crowds.append(Crowd(month, market, intervals, len(files), sum(rows for *_, rows in files)))
+    return crowds
+
+
+def batches(crowds: Sequence[Crowd]) -> Iterator[list[Crowd]]:
+    """Crowds of one month, about ``ROWS`` rows at a time. Pure."""
+    batch: list[Crowd] = []
+    for one in crowds:
+        if batch and (one.month != batch[0].month or sum(other.rows for other in batch) + one.rows > ROWS):
+            yield batch
+            batch = []
+        batch.append(one)
+    if batch:
+        yield batch
+
+
+def _all(store: Table, opened: Callable[[], DeltaTable], properties: Callable[..., Any]) -> tuple[int, int]:
+    """Rewrite what is crowded, batch by batch; a writer that comes first costs one of them another try."""
     before = after = 0
-    for label in sorted({month for *_, month in crowded(opened())}):
+    for batch in batches(crowded(opened())):
 
-        def attempt(label: str = label) -> dict[str, int]:
-            optimizer = opened().optimize
-            done: dict[str, int] = optimizer.compact(
-                [("month", "=", label)], target_size=SMALL, commit_properties=properties()
-            )
-            return done
+        def attempt(batch: list[Crowd] = batch) -> tuple[int, int]:
+            months = [((interval, one.market_id), one.month) for one in batch for interval in one.intervals]
+            return _rewrite(opened(), batch, properties(Note(), months))
 
-        done = store.retrying(attempt)
-        before, after = before + done["numFilesRemoved"], after + done["numFilesAdded"]
+        removed, added = store.retrying(attempt)
+        before, after = before + removed, after + added
     return before, after
 
 
-def crowded(delta: DeltaTable, most: int = 1) -> list[tuple[str, str, str]]:
-    """The partitions (interval, market, month) with more than so many small files."""
-    actions = delta.get_add_actions(flatten=True)
-    names = (*(f"partition.{name}" for name in ("interval", "market_id", "month")), "size_bytes")
-    columns = [actions.column(name).to_pylist() for name in names]
-    counts = Counter(tuple(part) for *part, size in zip(*columns, strict=True) if size < SMALL)
-    return sorted(part for part, files in counts.items() if files > most)
+def _rewrite(delta: DeltaTable, batch: Sequence[Crowd], properties: Any) -> tuple[int, int]:
+    """Read some markets' month and put one file in the place of each partition's. Files removed and added."""
+    month, markets = batch[0].month, [one.market_id for one in batch]
+    field = need("pyarrow.dataset", "store").field
+    rows = delta.to_pyarrow_dataset().to_table(filter=(field("month") == month) & field("market_id").isin(markets))
+    before = len(delta.file_uris())
+    need("deltalake", "store").write_deltalake(
+        delta,
+        rows.sort_by([(name, "ascending") for name in ("interval", "market_id", "ts")]),
+        mode="overwrite",
+        predicate=among("month", [month]) + " AND " + among("market_id", markets),
+        commit_properties=properties,
+    )
+    removed = sum(one.files for one in batch)
+    return removed, len(delta.file_uris()) - before + removed

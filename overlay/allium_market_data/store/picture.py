@@ -58,15 +58,16 @@ def _bars(axes: Any, row: int, spans: Sequence[Span], **style: Any) -> None:
 def _dress(axes: Any, standings: Sequence[Standing]) -> None:
     dates, patches = need("matplotlib.dates", "plot"), need("matplotlib.patches", "plot")
     colors = need("matplotlib", "plot").colormaps["Blues"]
-    axes.xaxis_date()
-    locator = dates.AutoDateLocator(maxticks=9)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
-    axes.set_yticks(range(len(standings)), [f"{one.series[1]} {one.series[0]}" for one in standings], fontsize=8)
-    axes.set_ylim(max(len(standings), 1) - 0.5, -0.5)
-    if not standings:
+    if standings:
+        axes.xaxis_date()
+        locator = dates.AutoDateLocator(maxticks=9)
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    else:
         axes.set_xticks([])
         axes.text(0.5, 0.5, "the table is empty", ha="center", transform=axes.transAxes)
+    axes.set_yticks(range(len(standings)), [f"{one.series[1]} {one.series[0]}" for one in standings], fontsize=8)
+    axes.set_ylim(max(len(standings), 1) - 0.5, -0.5)
     key = [patches.Patch(color=colors(1.0), label="complete, a row in every bucket")]
     key += [patches.Patch(color=colors(EMPTY), label="complete, the server has no rows")]
     key += [patches.Patch(color=GAP, label="gap: not fetched")]

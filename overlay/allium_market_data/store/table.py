@@ -168,8 +168,10 @@ class Table:
         if merge and (len(rows) or gone):
             source = _marked(rows, gone)
             values = {name: f"s.{name}" for name in rows.column_names}
-            # Not streamed: only so does Delta look at the partitions that the rows are of, and at no others.
-            merger = self.delta.merge(source, MATCH, "s", "t", streamed_exec=False, commit_properties=properties)
+            only = " AND ".join(
+                among(f"t.{name}", source[name].unique().to_pylist()) for name in ("market_id", "month")
+            )
+            merger = self.delta.merge(source, f"{MATCH} AND {only}", "s", "t", commit_properties=properties)
             merger = merger.when_matched_delete("s.gone").when_matched_update(values)
             merger.when_not_matched_insert(values, "NOT s.gone").execute()
         else:
@@ -254,6 +256,16 @@ def known(uri: str | PathLike[str], options: Mapping[str, str] | None = None) ->
 
 class _NoTableError(StoreError):
     """There is no Delta table at all."""
+
+
+def among(column: str, values: Iterable[str]) -> str:
+    """That a column has one of the values, as SQL for Delta: so it looks at no other partition, nor minds who writes there.
+
+    Not for ``interval``: Delta writes such conditions out and reads them again when another commit came first, and then
+    takes that name for the word of SQL.
+    """
+    quoted = ("'" + value.replace("'", "''") + "'" for value in values)
+    return f"{column} IN ({', '.join(quoted)})"
 
 
 def between(rows: pa.Table, start: int, end: int) -> pa.Table:
