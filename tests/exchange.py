@@ -44,6 +44,8 @@ class Exchange:
     """
 
     now: datetime = field(default_factory=lambda: instant(NOW, "now"))
+    skew: timedelta = timedelta(0)
+    """By how much the clients' clock is ahead of the server's."""
     samples: dict[str, dict[int, tuple[str, str]]] = field(default_factory=dict)
     app: Any = None
     url: str = ""

@@ -23,13 +23,12 @@ from .run import Run, rows, until
 from .secret import Secret
 from .series import OpenInterestSeries
 from .settings import Settings, settings
-from .times import Instant, instant, now
+from .times import Instant, instant, now, sent_at
 from .version import VERSION
 from .windows import Plan, plan
 
 if TYPE_CHECKING:
-    import httpx
-
+    from .pool import Connections
     from .transport import Transport
 
 T = TypeVar("T")
@@ -52,7 +51,7 @@ class AsyncMarketData:
     Use it with ``async with``, or call ``aclose()``. One instance belongs to one event loop.
     """
 
-    _http: httpx.AsyncBaseTransport | None = None
+    _http: Connections | None = None
     _clock: Callable[[], datetime] = staticmethod(now)
     _toll: Callable[[], Awaitable[None]] | None = None
 
@@ -102,6 +101,10 @@ class AsyncMarketData:
     def now(self) -> datetime:
         """The time by which buckets are over or provisional, UTC."""
         return self._clock()
+
+    def server_time(self) -> datetime | None:
+        """When the last answer was sent by the server's own clock, UTC; None where none came or none says so."""
+        return None if self._transport is None else sent_at(self._transport.heard)
 
     def sibling(self, toll: Callable[[], Awaitable[None]] | None = None) -> Self:
         """A client of the same settings with connections of its own. ``toll`` is awaited before each request is sent."""

@@ -58,10 +58,17 @@ class Room(NamedTuple):
     @property
     def type(self) -> tuple[int, int] | None:
         """Precision and scale: (38, 18) if that fits, else (38, least scale), else (76, least scale), else none."""
-        if self.whole <= 20 and self.fraction <= 18:
+        if self.wider(USUAL) == USUAL:
             return 38, 18
         digits = self.whole + self.fraction
         return next(((most, self.fraction) for most in (38, 76) if digits <= most), None)
+
+
+USUAL: Final = Room(20, 18)
+"""The room of decimal128(38, 18)."""
+
+SHORT: Final = 19
+"""Decimal text of no more characters always has the usual room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,12 @@ class Form:
             if room.type is None:
                 raise _no_room(plain, name, before)
         return replace(self, rooms=rooms)
+
+    def settled(self, plain: pa.Table) -> Form:
+        """This form with room for ``plain``, behind which no more rows come, so that short text need not be measured."""
+        if self.decimals == "exact" and all(_longest(plain[name]) <= SHORT for name in self.fields):
+            return replace(self, rooms=(USUAL,) * len(self.fields))
+        return self.fitting(plain)
 
     @property
     def schema(self) -> pa.Schema:
@@ -152,12 +165,12 @@ def to_table(pages: Iterable[tuple[str, Columns]], interval: Interval, form: For
     tables = [plain_table(market_id, columns, interval, form.fields) for market_id, columns in pages]
     empty = replace(form, decimals="text", metadata={}).schema.empty_table()
     plain = pa.concat_tables(tables) if tables else empty
-    return form.fitting(plain).shape(plain)
+    return form.settled(plain).shape(plain)
 
 
 def typed(plain: pa.Table, fields: Sequence[str], decimals: Decimals) -> pa.Table:
     """``plain`` with the decimal text of ``fields``, nulls among it, in the narrowest types that hold all of a column."""
-    return Form(fields=tuple(fields), decimals=decimals).fitting(plain).convert(plain)
+    return Form(fields=tuple(fields), decimals=decimals).settled(plain).convert(plain)
 
 
 def to_polars(table: pa.Table) -> pl.DataFrame:
@@ -184,9 +197,8 @@ def plain_table(market_id: str, columns: Columns, interval: Interval, fields: Se
     """
     pa = need("pyarrow", "arrow")
     try:
-        parts = [
-            _plain_part(pa, market_id, columns[i : i + CHUNK], interval) for i in range(0, len(columns) or 1, CHUNK)
-        ]
+        pieces = [columns] if len(columns) <= CHUNK else [columns[i : i + CHUNK] for i in range(0, len(columns), CHUNK)]
+        parts = [_plain_part(pa, market_id, piece, interval) for piece in pieces]
     except UnicodeEncodeError as error:
         raise OutputError(f"the market {market_id!a} is no text that UTF-8 can hold") from error
     names = ["market_id", "ts", *fields, "provisional"]
@@ -226,6 +238,10 @@ def measure(column: pa.ChunkedArray) -> Room:
     return Room(_most(whole), _most(fraction))
 
 
+def _longest(column: pa.ChunkedArray) -> int:
+    return _most(need("pyarrow.compute", "arrow").binary_length(column))
+
+
 def _most(counts: pa.ChunkedArray) -> int:
     return need("pyarrow.compute", "arrow").max(counts).as_py() or 0
 
@@ -249,7 +265,7 @@ def _trim(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _cast(plain: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
     compute, column = need("pyarrow.compute", "arrow"), plain[name]
     most = getattr(kind, "precision", None)
-    if most and _most(compute.binary_length(column)) > most:
+    if most and _longest(column) > most:
         # Superfluous zeros count while Arrow reads, and may overflow; so they go first.
         column = compute.binary_join_element_wise("0", _trim(column), "")
     try:

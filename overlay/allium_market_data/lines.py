@@ -6,17 +6,20 @@ import json
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import lru_cache
 from itertools import chain, repeat
 from typing import Literal, TypeAlias
 
 from .intervals import DAY, MINUTE, WIDTHS, Interval
+from .labels import clocks
 from .rows import Columns
 from .runs import runs
 from .times import MICROSECOND, micros
 
 TextFormat: TypeAlias = Literal["csv", "jsonl"]
 """The formats that are lines of text."""
+
+TAIL = ":00+00:00"
+"""What follows the minute of a label."""
 
 
 def header(form: TextFormat, fields: Sequence[str]) -> str:
@@ -36,8 +39,8 @@ def lines(
     else:
         lead = f'{{"market_id":{json.dumps(market_id, ensure_ascii=False)},"ts":"'
         between, end = [f'","{name}":"' for name in fields], '"}\n'
-    for first, stop, day, clocks in _stamps(columns.ts, interval):
-        cells: list[Sequence[str] | repeat[str]] = [repeat(lead + day), clocks]
+    for first, stop, day, times in _stamps(columns.ts, interval):
+        cells: list[Sequence[str] | repeat[str]] = [repeat(lead + day), times]
         for separator, column in zip(between, columns.values, strict=True):
             cells += (repeat(separator), column[first:stop])
         yield "".join(chain.from_iterable(zip(*cells, repeat(end), strict=False)))
@@ -54,7 +57,7 @@ def _stamps(ts: Sequence[datetime], interval: Interval) -> Iterator[tuple[int, i
 
     Writing a datetime costs more than all the rest of a line, so the times of a day are written once and used again.
     """
-    clock, minutes = _clock(interval), WIDTHS[interval] // MINUTE
+    clock, minutes = clocks(WIDTHS[interval], TAIL), WIDTHS[interval] // MINUTE
     first = 0
     while first < len(ts):
         midnight = ts[first].replace(hour=0, minute=0)
@@ -66,9 +69,3 @@ def _stamps(ts: Sequence[datetime], interval: Interval) -> Iterator[tuple[int, i
             times = [clock[(stamp.hour * 60 + stamp.minute) // minutes] for stamp in ts[first:stop]]
         yield first, stop, midnight.date().isoformat(), times
         first = stop
-
-
-@lru_cache
-def _clock(interval: Interval) -> tuple[str, ...]:
-    minutes = (start // MINUTE for start in range(0, DAY, WIDTHS[interval]))
-    return tuple(f"T{minute // 60:02}:{minute % 60:02}:00+00:00" for minute in minutes)

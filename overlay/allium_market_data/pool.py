@@ -1,36 +1,82 @@
-"""Connections: aiohttp beneath httpx's interface, which costs a third of what httpx's own pool does for large answers.
+"""Connections: one GET out, the parts of one answer in. The only module that knows the HTTP library, which is aiohttp.
 
-httpx stays what the rest of the package sees (requests, answers, errors, unpacking), so tests and recordings may put any
-other httpx transport in this one's place. Time limits, retries and redirects are not decided here.
+It costs a third of what httpx does for large answers. Time limits, retries, redirects and the size of an answer are not
+decided here.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 import aiohttp
-import httpx
 from yarl import URL
+
+from .errors import UsageError
 
 BUFFER = 2 * 2**20
 """Bytes that a connection reads ahead: a whole honest answer, so that reading is seldom paused."""
 
 
-class Pool(httpx.AsyncBaseTransport):
-    """At most ``connections`` connections at a time, verified as httpx verifies, kept open between requests."""
+class BrokenError(Exception):
+    """No connection, or one that broke; the message is the HTTP library's, and may hold what was sent."""
 
-    def __init__(self, connections: int, *, trust_env: bool) -> None:
-        self._connections, self._trust_env = connections, trust_env
+
+class Opened(Protocol):
+    """An answer whose head has come."""
+
+    @property
+    def status(self) -> int:
+        """Its status."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Its headers, whose names may be looked up in any case."""
+
+    def parts(self) -> AsyncIterator[bytes]:
+        """Its body as it comes, packed as it was sent. Raises ``BrokenError``."""
+
+    async def close(self) -> None:
+        """Done with it. A body that was read to its end gives its connection back; any other connection is closed."""
+
+
+class Connections(Protocol):
+    """What can ask a server."""
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> Opened:
+        """Send one GET, once. Raises ``BrokenError``."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+def located(url: str) -> str:
+    """A base URL as a request line carries it: in ASCII. Raises ``UsageError`` for what the HTTP library reads otherwise."""
+    try:
+        read = URL(url)
+        if (read.host_subcomponent or "") != URL(str(read), encoded=True).host_subcomponent or not read.host:
+            raise ValueError("its host can be read in two ways")
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"base_url is no URL: {error}") from None
+    return str(read).rstrip("/")
+
+
+class Pool:
+    """At most ``limit`` connections at a time, kept open between requests; certificates are verified as httpx does it."""
+
+    def __init__(self, limit: int, *, is_secure: bool, trust_env: bool) -> None:
+        self._limit, self._is_secure, self._trust_env = limit, is_secure, trust_env
         self._session: aiohttp.ClientSession | None = None
 
     def _opened(self) -> aiohttp.ClientSession:
         """The session, made at the first request: it belongs to the loop that it is made on."""
         if self._session is None:
-            tls = httpx.create_ssl_context(trust_env=self._trust_env)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, ssl=tls),
+                connector=aiohttp.TCPConnector(limit=self._limit, ssl=self._tls()),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,  # httpx unpacks, and the size of what it unpacks is watched
+                auto_decompress=False,  # the size of what is unpacked must be watched
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 read_bufsize=BUFFER,
                 trust_env=self._trust_env,
@@ -39,50 +85,70 @@ class Pool(httpx.AsyncBaseTransport):
             self._session._retry_connection = False  # a request is repeated where the policy is known, and counted
         return self._session
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; the answer's body is read as it is wanted. Raises httpx's own errors."""
-        try:
-            answer = await self._opened().request(
-                request.method,
-                URL(str(request.url), encoded=True),
-                headers=request.headers.multi_items(),
-                data=request.content or None,
-                allow_redirects=False,
-            )
-        except (aiohttp.ClientError, OSError) as error:
-            raise _as_httpx(error) from None
-        return httpx.Response(
-            status_code=answer.status, headers=answer.raw_headers, stream=_Body(answer), request=request
-        )
+    def _tls(self) -> Any:
+        if not self._is_secure:
+            return True  # reading the certificates takes as long as ten answers, and here is nothing to verify
+        import httpx
 
-    async def aclose(self) -> None:
+        return httpx.create_ssl_context(trust_env=self._trust_env)
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> Opened:
+        """Send one GET, once. Raises ``BrokenError``."""
+        try:
+            answer = await self._opened().get(URL(url, encoded=True), headers=headers, allow_redirects=False)
+        except (aiohttp.ClientError, OSError) as error:
+            raise _broken(error) from None
+        return _Answer(answer)
+
+    async def close(self) -> None:
         """Close every connection."""
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
 
 
-class _Body(httpx.AsyncByteStream):
-    """The body of an answer, part by part. A body that was read to its end gives its connection back."""
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    answer: aiohttp.ClientResponse
 
-    def __init__(self, answer: aiohttp.ClientResponse) -> None:
-        self._answer = answer
+    @property
+    def status(self) -> int:
+        return self.answer.status
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self.answer.headers
+
+    async def parts(self) -> AsyncIterator[bytes]:
         try:
-            async for part in self._answer.content.iter_any():
+            async for part in self.answer.content.iter_any():
                 yield part
         except (aiohttp.ClientError, OSError) as error:
-            raise _as_httpx(error) from None
+            raise _broken(error) from None
 
-    async def aclose(self) -> None:
-        self._answer.close()
+    async def close(self) -> None:
+        self.answer.close()
 
 
-def _as_httpx(error: aiohttp.ClientError | OSError) -> httpx.HTTPError:
-    said = str(error) or type(error).__name__
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return httpx.ConnectError(said)
-    if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError | aiohttp.ClientResponseError):
-        return httpx.RemoteProtocolError(said)
-    return httpx.ReadError(said)
+def _broken(error: Exception) -> BrokenError:
+    """What went wrong, in words that say what to look at."""
+    for kind, words in WORDS:
+        if isinstance(error, kind):
+            return BrokenError(words(error))
+    return BrokenError(str(error) or type(error).__name__)
+
+
+def _system(error: OSError) -> str:
+    """The system's words for an error, not the event loop's, which say less."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+
+
+WORDS: Final[tuple[tuple[type[Exception], Callable[[Any], str]], ...]] = (
+    (aiohttp.ClientConnectorCertificateError, lambda e: f"its certificate is not trusted: {e.certificate_error}"),
+    (aiohttp.ClientConnectorDNSError, lambda _: "no such host"),
+    (aiohttp.ClientConnectorError, lambda e: f"cannot connect: {_system(e.os_error)}"),
+    (aiohttp.ServerDisconnectedError, lambda _: "it closed the connection without an answer"),
+    (aiohttp.ClientPayloadError, lambda _: "it closed the connection in the middle of its answer"),
+    (aiohttp.ClientResponseError, lambda e: f"what it sent is no HTTP: {e.message}"),
+    (aiohttp.ClientOSError, _system),
+)

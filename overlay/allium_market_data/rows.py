@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import datetime
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
+from itertools import repeat
 
 import msgspec
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from .labels import Labels
+
+EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation])
+"""Makes of a text what ``Decimal`` makes of it, to the last digit, and a little quicker."""
 
 
 class OpenInterest(msgspec.Struct, frozen=True, gc=False):
@@ -31,11 +35,11 @@ class OpenInterest(msgspec.Struct, frozen=True, gc=False):
 class Columns:
     """Rows of one market, ascending by ``ts`` and unique, as equally long columns.
 
-    ``ts`` holds aware UTC datetimes; ``values`` one column of checked decimal text for each decimal field of the resource,
-    in its order; ``provisional`` one flag a row.
+    ``ts`` holds aware UTC datetimes, as ``Labels`` where they come from an answer; ``values`` one column of checked decimal
+    text for each decimal field of the resource, in its order; ``provisional`` one flag a row.
     """
 
-    ts: list[datetime]
+    ts: Sequence[datetime]
     values: tuple[list[str], ...]
     provisional: list[bool]
 
@@ -52,17 +56,27 @@ class Columns:
 
     def records(self, market_id: str) -> Iterator[OpenInterest]:
         """Each row as a record, made as it is asked for."""
-        base, quote = self.values
-        for ts, b, q, provisional in zip(self.ts, base, quote, self.provisional, strict=True):
-            yield OpenInterest(market_id, ts, Decimal(b), Decimal(q), provisional)
+        base, quote = (map(EXACT.create_decimal, column) for column in self.values)
+        return map(OpenInterest, repeat(market_id), self.ts, base, quote, self.provisional)
 
 
-def concat(parts: Sequence[Columns], fields: int) -> Columns:
-    """The rows of all parts, one after the other."""
-    whole = Columns.empty(fields)
-    for part in parts:
-        whole.ts.extend(part.ts)
-        whole.provisional.extend(part.provisional)
-        for column, more in zip(whole.values, part.values, strict=True):
+class Growing:
+    """Columns that grow part by part. Each part is taken over while its text is still at hand, which costs least."""
+
+    def __init__(self, fields: int, width: int) -> None:
+        """No rows yet, of a resource with so many decimal fields, in buckets of ``width`` microseconds."""
+        self._width = width
+        self._labels: list[Labels] = []
+        self._values: tuple[list[str], ...] = tuple([] for _ in range(fields))
+        self._provisional: list[bool] = []
+
+    def add(self, part: Columns) -> None:
+        """Append rows that come behind all rows so far."""
+        self._labels.append(part.ts if isinstance(part.ts, Labels) else Labels.of(part.ts, self._width))
+        self._provisional.extend(part.provisional)
+        for column, more in zip(self._values, part.values, strict=True):
             column.extend(more)
-    return whole
+
+    def columns(self) -> Columns:
+        """All rows so far."""
+        return Columns(Labels.joined(self._labels, self._width), self._values, self._provisional)

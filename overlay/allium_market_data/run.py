@@ -15,7 +15,7 @@ from .errors import DeadlineExceededError, Evidence, FetchError, IncompleteError
 from .fetch import Fetch
 from .provenance import Provenance
 from .resource import Resource
-from .rows import Columns, OpenInterest, concat
+from .rows import Columns, Growing, OpenInterest
 from .series import OpenInterestSeries
 from .settings import Settings, is_positive
 from .times import text
@@ -43,7 +43,8 @@ class Run:
     def __post_init__(self) -> None:
         self.started = self.clock()
         self.reached = self.plan.first_bucket
-        self.fetch = Fetch(self.plan, self._ask, self.settings.max_concurrency)
+        # one more than may be under way: it goes out while the answer before it is read
+        self.fetch = Fetch(self.plan, self._ask, self.settings.max_concurrency + 1)
 
     async def _ask(self, window: Window) -> Answer:
         from .transport import request
@@ -87,8 +88,10 @@ class Run:
 
     async def whole(self) -> OpenInterestSeries:
         """Every row of the plan, once all are there."""
-        parts = [part async for part in self._parts()]
-        return self.series(concat(parts, len(self.resource.values)), self.plan.start, self.plan.end)
+        rows = Growing(len(self.resource.values), self.plan.width)
+        async for part in self._parts():
+            rows.add(part)
+        return self.series(rows.columns(), self.plan.start, self.plan.end)
 
     async def pages(self) -> AsyncGenerator[OpenInterestSeries, None]:
         """The rows page by page. The spans of the pages join, so that no gap falls between two of them."""

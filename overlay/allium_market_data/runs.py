@@ -13,6 +13,7 @@ from itertools import compress, islice, repeat
 from operator import ne, sub
 
 from .intervals import WIDTHS, Interval
+from .labels import Labels
 
 FEW = 64
 """Rows between which looking at each costs less than halving further."""
@@ -20,6 +21,9 @@ FEW = 64
 
 def runs(ts: Sequence[datetime], interval: Interval) -> Iterator[tuple[int, int]]:
     """The longest index ranges [first, stop) of rows without a gap inside, in order; together they are all the rows."""
+    if isinstance(ts, Labels) and ts.width == WIDTHS[interval]:
+        yield from ts.runs()
+        return
     first = 0
     for stop in _breaks(ts, timedelta(microseconds=WIDTHS[interval])):
         yield first, stop

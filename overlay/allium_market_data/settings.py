@@ -28,6 +28,11 @@ class Settings:
     retry: RetryPolicy
 
     @property
+    def is_secure(self) -> bool:
+        """Whether the connection is encrypted and the server's certificate verified."""
+        return urlsplit(self.base_url).scheme == "https"
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the server is this machine itself."""
         return _is_loopback(urlsplit(self.base_url).hostname or "")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TypeAlias
 
 from .errors import UsageError
-from .rows import EPOCH
 
 Instant: TypeAlias = datetime | str
 """A datetime (naive means UTC, as the specification says) or ISO 8601 text."""
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 _FINER = re.compile(r"[.,]\d{6}0*[1-9]")
 _SHAPE = re.compile(r"\d{4}-?(?:\d{2}-?\d{2}|W\d{2}(?:-?\d)?)(?:[Tt ][\d:.,]+(?:[Zz]|[+-][\d:.,]+)?)?", re.ASCII)
@@ -67,6 +69,17 @@ def _read(text: str, name: str) -> datetime:
 def now() -> datetime:
     """This machine's clock, UTC."""
     return datetime.now(UTC)
+
+
+def sent_at(headers: Mapping[str, str]) -> datetime | None:
+    """When an answer was made, by its ``Date`` and ``Age`` headers, UTC; None where they do not tell."""
+    try:
+        moment = parsedate_to_datetime(headers.get("date", ""))
+    except (ValueError, TypeError, OverflowError):  # what it raises differs between versions of Python
+        return None
+    age = headers.get("age", "").strip()
+    aged = timedelta(seconds=int(age[:9]) if age.isascii() and age.isdigit() else 0)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC) + aged
 
 
 def micros(moment: datetime) -> int:

@@ -9,32 +9,31 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
-import httpx
 import stamina
 from aiolimiter import AsyncLimiter
 
+from .body import ACCEPTED, Body
 from .errors import (
     BODY_KEPT,
     ConnectionFailedError,
-    ContractError,
     Evidence,
     FetchError,
     RequestTimeoutError,
     UsageError,
 )
-from .pool import Pool
+from .pool import BrokenError, Connections, Pool, located
 from .refusal import clean, refusal
 from .resource import Resource
 from .retry import pause
-from .secret import Secret
 from .settings import Settings
 from .times import text
 from .upstream.canonical import digest
@@ -43,9 +42,6 @@ from .windows import Window
 
 T = TypeVar("T")
 E = TypeVar("E", bound=FetchError)
-
-LARGEST_BODY = 64 * 2**20
-"""The most bytes, unpacked, that an answer may have. The largest honest one has about one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +73,13 @@ def specification() -> str:
     return digest(json.loads(document))
 
 
-class _Key(httpx.Auth):
-    """Puts the key into its header, at the last moment."""
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer, unpacked."""
 
-    def __init__(self, key: Secret) -> None:
-        self._key = key
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["X-API-KEY"] = self._key.reveal()
-        yield request
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Transport:
@@ -97,7 +91,7 @@ class Transport:
     def __init__(
         self,
         settings: Settings,
-        http: httpx.AsyncBaseTransport | None = None,
+        http: Connections | None = None,
         toll: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         settings.key.reveal()  # a missing key is told before anything is asked
@@ -105,25 +99,17 @@ class Transport:
         self._toll = toll
         self._gate = asyncio.Semaphore(settings.max_concurrency)
         self._pace = AsyncLimiter(1, 1 / settings.max_rate) if settings.max_rate else None
-        try:
-            url = httpx.URL(settings.base_url)
-            _ = url.host  # is decoded as it is looked at, which fails for some
-        except (httpx.InvalidURL, ValueError) as error:
-            raise UsageError(f"base_url is no URL: {error}") from None
-        self._client = httpx.AsyncClient(
-            base_url=url,
-            auth=_Key(settings.key),
-            timeout=settings.timeout,
-            headers={"accept": "application/json", "user-agent": f"allium-market-data/{VERSION}"},
-            follow_redirects=False,
-            # a proxy cannot reach this machine's own addresses
-            transport=http or Pool(settings.max_concurrency, trust_env=not settings.is_loopback),
-            trust_env=False,  # the pool reads it
-        )
+        # a proxy cannot reach this machine's own addresses
+        pool = Pool(settings.max_concurrency, is_secure=settings.is_secure, trust_env=not settings.is_loopback)
+        self._http, self._base = http or pool, located(settings.base_url)
+        self._is_closed = False
+        self.heard: Mapping[str, str] = {}
+        """The headers of the last answer."""
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._client.aclose()
+        self._is_closed = True
+        await self._http.close()
 
     async def ask(self, question: Request, read: Callable[[bytes], T], on_attempt: Callable[[], None]) -> T:
         """Send a request until an answer comes that ``read`` takes, as often as the retry policy allows.
@@ -143,7 +129,13 @@ class Transport:
             with attempt:
                 async with self._turn():
                     on_attempt()
-                    return await self._once(question, read)
+                    reply = await self._exchange(question)
+                await asyncio.sleep(0)  # the next request goes out before this answer is read
+                outcome = reply if isinstance(reply, FetchError) else self._understand(reply, read)
+                del reply  # no frame of a traceback holds an answer
+                if isinstance(outcome, FetchError):
+                    raise outcome
+                return outcome
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     @asynccontextmanager
@@ -154,69 +146,63 @@ class Transport:
                 await self._toll()
             if self._pace:
                 await self._pace.acquire()
+            if self._is_closed:
+                raise UsageError("the client was closed while a fetch was under way")
             yield
 
-    async def _once(self, question: Request, read: Callable[[bytes], T]) -> T:
-        if self._client.is_closed:
-            raise UsageError("the client was closed while a fetch was under way")
-        outcome = await self._exchange(question, read)
-        if isinstance(outcome, FetchError):
-            raise outcome
-        return outcome
-
-    async def _exchange(self, question: Request, read: Callable[[bytes], T]) -> T | FetchError:
-        """One request and what its answer says; a failure is returned, to be raised where no frame holds key or answer."""
+    async def _exchange(self, question: Request) -> Reply | FetchError:
+        """One request and its whole answer; a failure is returned, to be raised where no frame holds key or answer."""
         settings = self._settings
         try:
-            async with (
-                asyncio.timeout(settings.timeout),
-                self._client.stream("GET", question.path, params=question.params) as answer,
-            ):
-                body = await _body(answer)
-        except (TimeoutError, httpx.TimeoutException):
+            async with asyncio.timeout(settings.timeout):
+                answer = await self._http.get(self._url(question), self._headers())
+                try:
+                    body = Body(answer.headers.get("content-encoding", ""))
+                    async for part in answer.parts():
+                        body.add(part)
+                finally:
+                    await answer.close()
+            self.heard = answer.headers
+            return Reply(answer.status, answer.headers, body.whole())
+        except TimeoutError:
             return RequestTimeoutError(
                 f"no whole answer from {settings.base_url} within {settings.timeout:g} s (timeout)"
             )
-        except httpx.DecodingError as error:
-            return ConnectionFailedError(f"the answer's compression is broken: {self._tell(error)}")
-        except httpx.HTTPError as error:
-            return ConnectionFailedError(f"no whole answer from {settings.base_url}: {self._tell(error)}")
-        except ContractError as error:
+        except BrokenError as error:
+            said = clean(settings.key.wipe(str(error)))[:300]
+            return ConnectionFailedError(f"no whole answer from {settings.base_url}: {said}")
+        except FetchError as error:
             return _bare(error)
-        return self._read(answer, body, read)
 
-    def _read(self, answer: httpx.Response, body: bytes, read: Callable[[bytes], T]) -> T | FetchError:
+    def _url(self, question: Request) -> str:
+        return f"{self._base}{question.path}?{urlencode(question.params)}"
+
+    def _headers(self) -> dict[str, str]:
+        """The headers of a request, the key among them."""
+        return {
+            "Accept": "application/json",
+            "Accept-Encoding": ACCEPTED,
+            "User-Agent": f"allium-market-data/{VERSION}",
+            "X-API-KEY": self._settings.key.reveal(),
+        }
+
+    def _understand(self, reply: Reply, read: Callable[[bytes], T]) -> T | FetchError:
         """What ``read`` makes of a whole answer, or the error that it stands for, without the key."""
-        key, status, failure = self._settings.key, answer.status_code, None
-        if status == 200:
+        key, failure = self._settings.key, None
+        if reply.status == 200:
             try:
-                return read(body)
+                return read(reply.body)
             except FetchError as error:
                 failure = _bare(error)
-        headers = {name.lower(): key.wipe(value) for name, value in answer.headers.items()}
-        said = key.wipe_bytes(body)
-        failure = failure or refusal(status, headers, said)
+        headers = {name.lower(): key.wipe(value) for name, value in reply.headers.items()}
+        said = key.wipe_bytes(reply.body)
+        failure = failure or refusal(reply.status, headers, said)
         failure.reword(key.wipe(failure.message))
-        failure.evidence = Evidence(status=status, headers=headers, body=said[:BODY_KEPT])
+        failure.evidence = Evidence(status=reply.status, headers=headers, body=said[:BODY_KEPT])
         return failure
-
-    def _tell(self, error: Exception) -> str:
-        said = self._settings.key.wipe(str(error))
-        return clean(f"{type(error).__name__}: {said}" if said else type(error).__name__)[:300]
 
 
 def _bare(error: E) -> E:
     """The error without the frames and errors that it came through: their variables hold the key, or the answer."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
-
-
-async def _body(answer: httpx.Response) -> bytes:
-    parts = []
-    size = 0
-    async for part in answer.aiter_bytes():
-        size += len(part)
-        if size > LARGEST_BODY:
-            raise ContractError(f"the answer breaks the contract: it is longer than {LARGEST_BODY // 2**20} MiB")
-        parts.append(part)
-    return b"".join(parts)

@@ -15,7 +15,7 @@ from allium_market_data.errors import IncompleteError
 from allium_market_data.fetch import Fetch
 from allium_market_data.intervals import DAY, WIDTHS, Interval
 from allium_market_data.resource import OPEN_INTEREST, Resource
-from allium_market_data.rows import concat
+from allium_market_data.rows import Growing
 from allium_market_data.sandbox.answer import Row, render, select
 from allium_market_data.sandbox.query import Query
 from allium_market_data.sandbox.readings import Reading
@@ -61,8 +61,10 @@ class Server:
 
 def fetched(server: Server, wanted: Plan, ahead: int = 3) -> list[tuple[datetime, str, str]]:
     async def run() -> list[tuple[datetime, str, str]]:
-        pages = [page async for page in Fetch(wanted, server.ask, ahead).pages()]
-        rows = concat(pages, 2)
+        growing = Growing(2, wanted.width)
+        async for page in Fetch(wanted, server.ask, ahead).pages():
+            growing.add(page)
+        rows = growing.columns()
         return list(zip(rows.ts, *rows.values, strict=True))
 
     return asyncio.run(run())

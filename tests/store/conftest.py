@@ -22,9 +22,9 @@ def _served() -> Iterator[Exchange]:
 def exchange(_served: Exchange, monkeypatch: pytest.MonkeyPatch) -> Exchange:
     """A server without markets; clients have its clock, and its address and key in their environment."""
     fresh = Exchange()
-    _served.now, _served.samples = fresh.now, fresh.samples
+    _served.now, _served.skew, _served.samples = fresh.now, fresh.skew, fresh.samples
     _served.app.state.requests.clear()
-    monkeypatch.setattr(AsyncMarketData, "_clock", staticmethod(lambda: _served.now))
+    monkeypatch.setattr(AsyncMarketData, "_clock", staticmethod(lambda: _served.now + _served.skew))
     monkeypatch.setenv("ALLIUM_API_KEY", KEY)
     monkeypatch.setenv("ALLIUM_BASE_URL", _served.url)
     return _served

@@ -141,7 +141,7 @@ def test_a_clock_that_stands_before_the_newest_rows_is_told_and_nothing_is_writt
 ) -> None:
     backfill(BTC, "1h", *SPAN, table, client=client)
     before = contents(table)
-    filled.wait(hours=-3)
+    filled.skew = timedelta(hours=-3)
     words = [word.replace(SPAN[1], "2026-05-07") for word in COMMANDS[command]]
     failed(run(*words, "--table", str(table)), "this machine's clock says 2026-05-20T07:20:00Z", "set the clock")
     assert contents(table) == before
@@ -149,7 +149,7 @@ def test_a_clock_that_stands_before_the_newest_rows_is_told_and_nothing_is_writt
 
 def test_a_clock_that_jumps_back_a_little_is_no_matter(filled: Exchange, client: MarketData, table: Path) -> None:
     backfill(BTC, "1h", *SPAN, table, client=client)
-    filled.wait(minutes=-5)
+    filled.skew = timedelta(minutes=-5)
     update(table, client=client)
     assert rows(table) == wanted(filled, SPAN[0], "2026-05-20T10:00")
 
@@ -163,16 +163,28 @@ def test_a_clock_that_jumps_back_during_a_backfill_completes_nothing_too_early(
     def jumping(self: Exchange, market: str) -> Any:
         found = history(self, market)
         if next(jumped, None):
-            self.wait(hours=-30)
+            self.skew = timedelta(hours=-30)
         return found
 
     monkeypatch.setattr(Exchange, "history", jumping)
     backfill(BTC, "1h", SPAN[0], "2026-05-21", table, client=client)
     end = Table(table).coverage.end(("1h", BTC)) or 0
     assert instant("1970-01-01", "s") + timedelta(microseconds=end) <= instant("2026-05-20T10:00", "e")
-    filled.now = instant("2026-05-20T12:00", "now")
+    filled.now, filled.skew = instant("2026-05-20T12:20", "now"), timedelta(0)
     backfill(BTC, "1h", SPAN[0], "2026-05-21", table, client=client)
     assert rows(table) == wanted(filled, SPAN[0], "2026-05-20T12:00")
+
+
+@pytest.mark.parametrize("command", ["backfill", "update", "watch"])
+def test_a_clock_ahead_of_the_server_s_is_told_before_buckets_count_as_over(
+    filled: Exchange, client: MarketData, table: Path, command: str
+) -> None:
+    backfill(BTC, "1h", SPAN[0], "2026-05-03", table, client=client)
+    before = contents(table)
+    filled.skew = timedelta(days=3650)
+    words = [word.replace("1m", "1h").replace(SPAN[1], "2026-05-04") for word in COMMANDS[command]]
+    failed(run(*words, "--table", str(table)), "this machine's clock says 2036-05-17", "set the clock")
+    assert contents(table) == before
 
 
 @contextmanager
@@ -205,11 +217,11 @@ def test_a_full_disk_is_told_and_what_was_committed_is_whole(
 ) -> None:
     exchange.fill(BTC, "2026-05-01", "2026-05-12", MINUTE)
     call = ["backfill", BTC, "-i", "1m", "--start", "2026-05-01", "--end", "2026-05-12"]
-    with mounted(tmp_path / "disk", "800k") as again:
+    with mounted(tmp_path / "disk", "6m") as again:
         table = tmp_path / "disk" / "oi"
         backfill(BTC, "1m", "2026-05-01", "2026-05-03", table, client=client)
         before, known = rows(table, BTC, "1m"), Table(table).coverage
-        (tmp_path / "disk" / "ballast").write_bytes(bytes(500_000))
+        (tmp_path / "disk" / "ballast").write_bytes(bytes(5_000_000))
         failed(run(*call, "--table", str(table)), "No space left on device", str(table), "unharmed")
         assert rows(table, BTC, "1m") == before
         assert Table(table).coverage == known

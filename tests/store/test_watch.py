@@ -190,9 +190,13 @@ def test_when_no_market_is_left_it_ends(live: Exchange, client: MarketData) -> N
         found.extend(watched(live, client, [BTC], sleep=sleeper).rows())
 
 
+def behind(exchange: Exchange, minutes: int) -> None:
+    exchange.skew = timedelta(minutes=-minutes)
+
+
 def test_a_clock_that_goes_back_is_told_and_waited_for(live: Exchange, client: MarketData) -> None:
     notes: list[str] = []
-    sleeper = Sleeper(live, {"10:23": lambda: live.wait(minutes=-5)})
+    sleeper = Sleeper(live, {"10:23": lambda: behind(live, 5)})
     found = list(islice(watched(live, client, [BTC], note=notes.append, sleep=sleeper).rows(), 10))
     assert stamps(found) == minutes("10:18", 10)
     [note] = notes
@@ -200,7 +204,7 @@ def test_a_clock_that_goes_back_is_told_and_waited_for(live: Exchange, client: M
 
 
 def test_a_clock_that_goes_far_back_ends_what_writes_a_table(live: Exchange, client: MarketData, table: Path) -> None:
-    sleeper = Sleeper(live, {"10:23": lambda: live.wait(minutes=-50)})
+    sleeper = Sleeper(live, {"10:23": lambda: behind(live, 50)})
     watch = watched(live, client, [BTC], table=Table(table, create=True), sleep=sleeper)
     with pytest.raises(StoreError, match="this machine's clock says 2026-05-20T09:"):
         list(islice(watch.rows(), 100))

@@ -21,6 +21,7 @@ import vcr
 import yaml
 from vcr.errors import CannotOverwriteExistingCassetteException
 
+from adapted import Adapted
 from allium_market_data import AsyncMarketData, NotFoundError, OpenInterestSeries
 from serving import Sandbox
 
@@ -96,7 +97,7 @@ def _undated(response: Any) -> Any:
 def fetch(base_url: str, market: str, **span: Any) -> OpenInterestSeries:
     async def run() -> OpenInterestSeries:
         client = AsyncMarketData("sandbox-key", base_url, max_concurrency=1)
-        client._http = httpx.AsyncHTTPTransport()  # what vcrpy records, whatever the client prefers
+        client._http = Adapted(httpx.AsyncHTTPTransport())  # what vcrpy records, whatever the client prefers
         async with client:
             series: OpenInterestSeries = await client.open_interest(market, **span)
             return series

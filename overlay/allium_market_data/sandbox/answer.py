@@ -27,7 +27,7 @@ class Span(NamedTuple):
 
 
 class ItemText(NamedTuple):
-    """How an item is written: ``head``, label, ``",`` and the two amounts, ``tail``."""
+    """How an item is written: ``head``, label, the two amounts, ``tail``."""
 
     head: str
     shift: int

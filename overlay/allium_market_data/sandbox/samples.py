@@ -28,8 +28,14 @@ from .synthetic import DEFAULT_SEED, synthetic_sources
 # `next` of the last sample. Every instant that a window can name is smaller.
 _NEVER: Final = 2**63 - 1
 
-# The amounts of an item as they are sent; ready for the last samples of minutes, which are what is mostly asked for.
-_AMOUNTS: Final = """'"oi_base":"' || oi_base || '","oi_quote_usd":"' || oi_quote_usd || '"'"""
+# The label and the amounts of an item as they are sent. The last samples of minutes, which are what is mostly asked for,
+# have theirs ready.
+_MICROS: Final = "%Y-%m-%dT%H:%M:%S.%f+00:00"
+_ZULU: Final = "%Y-%m-%dT%H:%M:%SZ"
+_TEXT: Final = """
+strftime(make_timestamp(t - t % {width} + {shift}), '{format}')
+|| '","oi_base":"' || oi_base || '","oi_quote_usd":"' || oi_quote_usd || '"'
+"""
 
 # One pass drops repeated instants too: all but the last loaded of them are followed by their own instant.
 _ORDER = """
@@ -38,7 +44,7 @@ SELECT * FROM (
     SELECT t, lead(t, 1, {never}) OVER (ORDER BY t, rowid) AS next, oi_base, oi_quote_usd FROM raw_{number}
 ) WHERE next <> t ORDER BY t;
 CREATE OR REPLACE TABLE minutes_{number} AS
-SELECT *, {amounts} AS amounts FROM samples_{number} WHERE t // {minute} <> next // {minute} ORDER BY t;
+SELECT *, {text} AS text FROM samples_{number} WHERE t // {minute} <> next // {minute} ORDER BY t;
 DROP TABLE raw_{number};
 """
 
@@ -50,11 +56,8 @@ WHERE t >= $since AND t < $before AND next >= least(t - t % $width + $width, $be
 {order} LIMIT $limit
 """
 _ITEMS_TEXT = """
-SELECT string_agg(
-    $head || strftime(make_timestamp(t - t % $width + $shift), '{format}') || '",' || {amounts} || $tail, ','
-) FROM (
-    SELECT * FROM {table}
-    WHERE t >= $since AND t < $before AND next >= least(t - t % $width + $width, $before) LIMIT $limit
+SELECT string_agg({text}, $between) FROM (
+    SELECT * FROM {table} WHERE t >= $since AND t < $before AND {last} LIMIT $limit
 )
 """
 _LAST_BEFORE = "SELECT oi_base, oi_quote_usd FROM samples_{number} WHERE t < $instant AND next >= $instant"
@@ -90,12 +93,14 @@ class MarketHistory:
     def items_text(self, width: int, span: Span, limit: int, item: ItemText) -> str:
         """The earliest ``limit`` rows of `last_per_bucket`, each written as ``item`` says, with commas between."""
         table = self._table(span)
-        form = "%Y-%m-%dT%H:%M:%SZ" if item.zulu else "%Y-%m-%dT%H:%M:%S.%f+00:00"
-        amounts = "amounts" if table.startswith("minutes") else _AMOUNTS
-        parameters: dict[str, object] = {"width": width, "since": span.since, "before": span.before, "limit": limit}
-        parameters |= {"head": item.head, "shift": item.shift, "tail": item.tail}
-        text: str | None = self._rows(_ITEMS_TEXT.format(table=table, format=form, amounts=amounts), parameters)[0][0]
-        return text or ""
+        is_ready = table.startswith("minutes") and (width, item.shift, item.zulu) == (MINUTE, 0, False)
+        form = _ZULU if item.zulu else _MICROS
+        text = "text" if is_ready else _TEXT.format(width=width, shift=item.shift, format=form)
+        last = "true" if is_ready else f"next >= least(t - t % {width} + {width}, $before)"
+        parameters: dict[str, object] = {"since": span.since, "before": span.before, "limit": limit}
+        parameters["between"] = f"{item.tail},{item.head}"
+        told: str | None = self._rows(_ITEMS_TEXT.format(table=table, text=text, last=last), parameters)[0][0]
+        return f"{item.head}{told}{item.tail}" if told else ""
 
     def _table(self, span: Span) -> str:
         # Every bucket consists of whole minutes: unless the span cuts one at its end, the last samples of minutes do.
@@ -171,7 +176,8 @@ class Samples:
             columns = "t BIGINT, oi_base VARCHAR, oi_quote_usd VARCHAR"
             cursor.execute(f"CREATE OR REPLACE TABLE raw_{number} ({columns})")
             source.fill(cursor, f"raw_{number}")
-            cursor.execute(_ORDER.format(number=number, never=_NEVER, minute=MINUTE, amounts=_AMOUNTS))
+            text = _TEXT.format(width=MINUTE, shift=0, format=_MICROS)
+            cursor.execute(_ORDER.format(number=number, never=_NEVER, minute=MINUTE, text=text))
         return MarketHistory(self._connection, number)
 
     def close(self) -> None:

@@ -162,7 +162,7 @@ def amend(table: Table, looks: Sequence[Look]) -> Amended:
         counts = {name: kinds.count(name) for name in ("added", "settled", "restated", "dropped", "vanished")}
         return Amended(**counts, requests=sum(look.requests for look in looks))
 
-    return table.retrying(attempt)
+    return table.retrying(attempt, sum(look.rows.nbytes for look in looks))
 
 
 def _write(table: Table, commit: _Commit, fetched_at: int) -> None:

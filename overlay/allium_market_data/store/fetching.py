@@ -61,16 +61,27 @@ def check_clock(now: datetime, coverage: Coverage, uri: str) -> None:
         )
 
 
+def check_ahead(now: datetime, server: datetime | None) -> None:
+    """Raise ``StoreError`` when this machine's clock is well ahead of the server's: open buckets would count as over."""
+    if server is not None and micros(now) > micros(server) + SKEW:
+        raise StoreError(
+            f"this machine's clock says {text(now)}, the server's {text(server)}: set the clock; "
+            "nothing of this window was written"
+        )
+
+
 def own_client(inner: AsyncMarketData, budget: Budget) -> AsyncMarketData:
     """A client like ``inner`` with connections of its own, whose requests the budget counts."""
     return inner.sibling(budget.toll)
 
 
 async def fetch(client: AsyncMarketData, task: Task) -> OpenInterestSeries:
-    """The task's rows, complete, or the error that says why not."""
+    """The task's rows, complete, or the error that says why not; a clock that is ahead of the server's is one."""
     interval, market = task.series
     start, end = map(from_micros, task.span)
-    return await client.open_interest(market, interval=interval, start=start, end=end)
+    series = await client.open_interest(market, interval=interval, start=start, end=end)
+    check_ahead(client.now(), client.server_time())
+    return series
 
 
 def piece(task: Task, series: OpenInterestSeries) -> Piece:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..errors import PrecisionError
-from ..frames import Form, Room, measure, need, plain_table
+from ..frames import USUAL, Form, Room, measure, need, plain_table
 from ..intervals import Interval
 from ..resource import OPEN_INTEREST
 from ..rows import Columns
@@ -26,7 +26,7 @@ NAME: Final = "allium-md open interest, schema"
 RESTATEMENTS_NAME: Final = "allium-md restatements, schema"
 PARTITIONS: Final = ("interval", "market_id", "month")
 PRECISION, SCALE = 38, 18
-ROOM: Final = Room(PRECISION - SCALE, SCALE)
+ROOM: Final = USUAL
 
 CONFIGURATION: Final = {
     "delta.dataSkippingStatsColumns": "ts,provisional",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
+from shutil import disk_usage
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import StoreError
@@ -30,6 +35,9 @@ T = TypeVar("T")
 
 ATTEMPTS = 60
 """How often a commit is tried again after others came first."""
+
+ROOM = 2**20
+"""So many bytes must be free on a local disk before anything is written."""
 
 MATCH = " AND ".join(f"t.{name} = s.{name}" for name in (*schema.PARTITIONS, "ts"))
 
@@ -121,7 +129,7 @@ class Table:
                 rows += self._commit(plain, _concat(p.rows for p in plain), merge=False)
             return rows
 
-        return self.retrying(attempt)
+        return self.retrying(attempt, sum(piece.rows.nbytes for piece in pieces))
 
     def _missing(self, pieces: Sequence[Piece]) -> Iterator[Piece]:
         for piece in pieces:
@@ -195,10 +203,14 @@ class Table:
         total = (self._known, self.coverage) if due else None
         return deltalake.CommitProperties(custom_metadata={KEY: encode(note, total)}, app_transactions=guards)
 
-    def retrying(self, attempt: Callable[[], T]) -> T:
-        """Call ``attempt`` on what is known now, and again as often as another commit came first."""
+    def retrying(self, attempt: Callable[[], T], size: int = 0) -> T:
+        """Call ``attempt`` on what is known now, and again as often as another commit came first.
+
+        ``size`` is about how many bytes it writes: where a local disk has no room for them it is not tried.
+        """
         failed = need("deltalake.exceptions", "store").CommitFailedError
         with reported(self.uri):
+            _check_room(self.uri, size)
             for turn in range(ATTEMPTS):
                 self.refresh()
                 try:
@@ -295,6 +307,8 @@ def _concat(tables: Iterable[pa.Table]) -> pa.Table:
 def _open(uri: str, options: dict[str, str] | None, name: str, make: Callable[[], pa.Schema] | None) -> DeltaTable:
     deltalake, problems = need("deltalake", "store"), need("deltalake.exceptions", "store")
     wanted = f"{name} {schema.VERSION}"
+    if (place := _local(uri)) and place.exists() and not place.is_dir():
+        raise _NoTableError(f"{uri} is no table of open interest, but a file: name a folder")
     with reported(uri):
         try:
             delta = deltalake.DeltaTable(uri, storage_options=options)
@@ -313,15 +327,30 @@ def _open(uri: str, options: dict[str, str] | None, name: str, make: Callable[[]
     raise StoreError(f"{uri} is a Delta table, but not one of open interest that allium-md made: use another folder")
 
 
+def _local(uri: str) -> Path | None:
+    """The folder of a table on this machine."""
+    path = uri.removeprefix("file://")
+    return None if "://" in path else Path(path)
+
+
 def _occupied(uri: str) -> bool:
     """Whether other things lie where a table would be made."""
-    path = uri.removeprefix("file://")
-    place = Path(path)
+    place = _local(uri)
     return (
-        "://" not in path
+        place is not None
         and place.exists()
         and (not place.is_dir() or any(p.name != "_delta_log" for p in place.iterdir()))
     )
+
+
+def _check_room(uri: str, size: int) -> None:
+    """Raise ``OSError`` where a local table cannot be written: the engine would say so in many words, and its own way."""
+    place = _local(uri)
+    if place is not None:
+        with TemporaryFile(dir=place):
+            pass
+        if disk_usage(place).free < max(size, ROOM):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _create(uri: str, options: dict[str, str] | None, name: str, columns: pa.Schema) -> DeltaTable:
@@ -342,10 +371,14 @@ def _create(uri: str, options: dict[str, str] | None, name: str, columns: pa.Sch
 
 @contextmanager
 def reported(uri: str) -> Iterator[None]:
-    """Turn what the engine and the system say into ``StoreError``."""
+    """Turn what the engine and the system say into ``StoreError``, in a line."""
     problems = need("deltalake.exceptions", "store")
     try:
         yield
     except (problems.DeltaError, OSError) as error:
         said = " ".join(str(error).split())
+        if isinstance(error, OSError) and error.strerror:
+            said = error.strerror
+        elif system := re.search(r"([A-Z][^:()]*) \(os error \d+\)", said):  # the engine tells its whole way there
+            said = system[1]
         raise StoreError(f"cannot use the table {uri}: {said:.300} (what was committed before is unharmed)") from error

@@ -16,7 +16,7 @@ from ..rows import OpenInterest
 from ..series import OpenInterestSeries
 from ..times import from_micros, micros, text
 from .amend import Look, amend
-from .fetching import check_clock, now
+from .fetching import check_clock, fetch, now
 from .plan import Task
 from .spans import by_month
 from .table import Table
@@ -122,9 +122,8 @@ class Watch:
         spans = {market: span for market, span in spans.items() if span[0] < span[1]}
 
         async def ask(client: AsyncMarketData, market: str) -> OpenInterestSeries | AlliumError:
-            start, end = map(from_micros, spans[market])
             try:
-                return await client.open_interest(market, interval=self.interval, start=start, end=end)
+                return await fetch(client, Task((self.interval, market), spans[market]))
             except AlliumError as error:
                 return error
 
