@@ -26,10 +26,15 @@ def announce(tasks: Sequence[Task], max_requests: int | None, yes: bool) -> int:
 
 
 def _confirm() -> None:
-    if not sys.stdin.isatty():
+    if not _is_asked():
         raise UsageError("that is a large plan: say --yes to begin it")
     if not typer.confirm("Begin?", err=True):
         raise AlliumError("nothing was asked")
+
+
+def _is_asked() -> bool:
+    """Whether somebody is there to answer."""
+    return sys.stdin.isatty()
 
 
 @contextmanager
