@@ -193,3 +193,14 @@ def test_a_table_that_was_filled_by_command_is_what_the_library_reads(filled: Ex
     run(*filling(table))
     assert len(Table(table).series(BTC, "1h", *SPAN)) == 96
     assert verify(table).differences == ()
+
+
+def test_a_chart_is_drawn_from_a_table_without_a_request(filled: Exchange, table: Path, tmp_path: Path) -> None:
+    run(*filling(table))
+    asked, chart = filled.asked, tmp_path / "chart.png"
+    words = ["plot", BTC, ETH, BTC, "-i", "1h", "--start", SPAN[0], "--table", str(table), "--output", str(chart)]
+    assert run(*words, "--end", SPAN[1]).exit_code == 0
+    assert (chart.exists(), filled.asked) == (True, asked)
+    result = run(*words, "--end", "2026-05-06", "--overwrite")
+    assert result.exit_code == 1
+    assert "is not complete: hl:perp:BTC-USDC 1h lacks 2026-05-05T00:00:00Z" in result.stderr

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import AlliumError, UsageError
+
+if TYPE_CHECKING:
+    from ..series import OpenInterestSeries
 
 MANY_FILES = 50
 
@@ -228,6 +231,14 @@ def watch(
         for row in following.rows():
             mark = ",provisional" if row.provisional else ""
             print(f"{row.market_id},{text(row.ts)},{row.oi_base:f},{row.oi_quote_usd:f}{mark}", flush=True)
+
+
+def taken(table: str, markets: list[str], interval: Any, start: str, end: str) -> dict[str, OpenInterestSeries]:
+    """Series out of a table, each market once. Raises ``StoreError`` where they are not complete there."""
+    from .table import Table
+
+    store = Table(table)
+    return {market: store.series(market, interval, start, end) for market in markets}
 
 
 def register(app: typer.Typer, failures: Callable[[], Any]) -> None:
