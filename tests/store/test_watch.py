@@ -157,18 +157,15 @@ def test_a_market_that_is_silent_for_very_long_is_believed_to_have_a_gap(
     live: Exchange, client: MarketData, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("allium_market_data.store.watch.PATIENCE", 5)
-    for moment in list(live.samples[BTC]):
-        if (
-            instant("2026-05-20T10:22", "s")
-            <= instant("1970-01-01", "e") + timedelta(microseconds=moment)
-            < instant("2026-05-20T10:40", "e")
-        ):
-            del live.samples[BTC][moment]
-    found = list(islice(watched(live, client, [BTC], table=Table(table, create=True)).rows(), 10))
-    assert stamps(found) == [*minutes("10:18", 4), *minutes("10:40", 6)]
-    assert Table(table).coverage.complete["1m", BTC] == (
-        (micros(instant("2026-05-20T10:18", "s")), micros(instant("2026-05-20T10:46", "e"))),
-    )
+    silent = micros(instant("2026-05-20T10:22", "s")), micros(instant("2026-05-20T10:40", "e"))
+    live.samples[BTC] = {at: values for at, values in live.samples[BTC].items() if not silent[0] <= at < silent[1]}
+    ends: list[int | None] = []
+    sleeper = Sleeper(live, {"10:35": lambda: ends.append(Table(table).coverage.end(("1m", BTC)))})
+    watch = watched(live, client, [BTC], table=Table(table, create=True), sleep=sleeper)
+    assert stamps(list(islice(watch.rows(), 10))) == [*minutes("10:18", 4), *minutes("10:40", 6)]
+    start, end = (micros(instant(f"2026-05-20T{at}", "at")) for at in ("10:18", "10:46"))
+    assert Table(table).coverage.complete["1m", BTC] == ((start, end),)
+    assert ends == [micros(instant("2026-05-20T10:29", "at"))], "while it is silent, five minutes back"
 
 
 def test_a_market_that_vanishes_is_let_go_and_the_others_go_on(live: Exchange, client: MarketData) -> None:

@@ -151,10 +151,10 @@ def amend(table: Table, looks: Sequence[Look]) -> Amended:
 
     def attempt() -> Amended:
         known, commit, kinds = table.coverage, _Commit(), list[str]()
-        for look in looks:
-            stored = _by_label(table.stored(look.task.series, look.task.span))
+        there = table.stored_all([(look.task.series, look.task.span) for look in looks]) if looks else ()
+        for look, stored in zip(looks, there, strict=True):
             complete = known.complete.get(look.task.series, ())
-            pair = Comparison(_by_label(look.rows), stored, from_micros(look.fetched_at), complete)
+            pair = Comparison(*apart(look.rows, stored), from_micros(look.fetched_at), complete)
             changes = list(pair.changes())
             kinds += [change.kind for change in changes]
             commit.add(look, [change for change in changes if change.kind != "vanished"], known)
@@ -179,6 +179,19 @@ def _write(table: Table, commit: _Commit, fetched_at: int) -> None:
         gone=gone,
         months=commit.touched,
     )
+
+
+def apart(fetched: pa.Table, stored: pa.Table) -> tuple[dict[Any, dict[str, Any]], dict[Any, dict[str, Any]]]:
+    """The rows of both by label, without the beginning in which they are the same: mostly that is nearly all."""
+    pc = need("pyarrow.compute", "store")
+    count = min(len(fetched), len(stored))
+    differs = None
+    for name in ("ts", "provisional", *OPEN_INTEREST.values):
+        column = pc.not_equal(fetched[name][:count], stored[name][:count])
+        differs = column if differs is None else pc.or_(differs, column)
+    first = pc.index(differs, True).as_py()
+    same = count if first < 0 else first
+    return _by_label(fetched[same:]), _by_label(stored[same:])
 
 
 def _by_label(rows: pa.Table) -> dict[Any, dict[str, Any]]:

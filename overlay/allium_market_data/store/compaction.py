@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import UsageError
 from ..frames import need
 from .coverage import Note
-from .table import Table, among, reported
+from .table import Table, among, partitions, reported
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -121,8 +121,7 @@ def _all(store: Table, opened: Callable[[], DeltaTable], properties: Callable[..
 def _rewrite(delta: DeltaTable, batch: Sequence[Crowd], properties: Any) -> tuple[int, int]:
     """Read some markets' month and put one file in the place of each partition's. Files removed and added."""
     month, markets = batch[0].month, [one.market_id for one in batch]
-    field = need("pyarrow.dataset", "store").field
-    rows = delta.to_pyarrow_dataset().to_table(filter=(field("month") == month) & field("market_id").isin(markets))
+    rows = partitions(delta, markets, [month]).to_table()
     before = len(delta.file_uris())
     need("deltalake", "store").write_deltalake(
         delta,

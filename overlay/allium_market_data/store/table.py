@@ -25,6 +25,7 @@ from .spans import Span, by_month, month, union, without
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.dataset as ds
     from deltalake import DeltaTable
 
     from ..intervals import Interval
@@ -221,16 +222,22 @@ class Table:
 
     def stored(self, series: Series, span: Span) -> pa.Table:
         """The rows of a series with start <= ts < end, ascending."""
-        interval, market = series
+        return next(self.stored_all([(series, span)]))
+
+    def stored_all(self, wanted: Sequence[tuple[Series, Span]]) -> Iterator[pa.Table]:
+        """The rows of each series and span, as ``stored`` gives them, from one look at the table."""
+        pc = need("pyarrow.compute", "store")
+        columns = schema.rows_schema()
+        markets = sorted({market for (_, market), _ in wanted})
+        labels = sorted({month(start) for _, span in wanted for start, _ in by_month(span)})
+        first, last = min(span[0] for _, span in wanted), max(span[1] for _, span in wanted)
         with reported(self.uri):
-            dataset = self.delta.to_pyarrow_dataset()
-            pc = need("pyarrow.compute", "store")
-            wanted = (pc.field("interval") == interval) & (pc.field("market_id") == market)
-            labels = sorted({month(start) for start, _ in by_month(span)})
-            wanted &= pc.field("month").isin(labels)
-            wanted &= (pc.field("ts") >= from_micros(span[0])) & (pc.field("ts") < from_micros(span[1]))
-            rows = dataset.to_table(filter=wanted)
-        return rows.select(schema.rows_schema().names).cast(schema.rows_schema()).sort_by("ts")
+            ts = (pc.field("ts") >= from_micros(first)) & (pc.field("ts") < from_micros(last))
+            read = partitions(self.delta, markets, labels).to_table(filter=ts)
+        rows = read.select(columns.names).cast(columns).sort_by("ts")
+        for (interval, market), span in wanted:
+            mine = pc.and_(pc.equal(rows["interval"], interval), pc.equal(rows["market_id"], market))
+            yield between(rows.filter(mine), *span)
 
     def series(self, market: str, interval: Interval, start: Instant, end: Instant) -> OpenInterestSeries:
         """Every row of the market with start <= ts < end, as a fetch would give it: to resample, align, add up, plot.
@@ -268,6 +275,13 @@ def known(uri: str | PathLike[str], options: Mapping[str, str] | None = None) ->
 
 class _NoTableError(StoreError):
     """There is no Delta table at all."""
+
+
+def partitions(delta: DeltaTable, markets: Sequence[str], months: Sequence[str]) -> ds.Dataset:
+    """The files of some markets and months alone: to make a dataset of all of them takes long where there are many."""
+    return delta.to_pyarrow_dataset(
+        file_pruning_predicate=[("market_id", "in", list(markets)), ("month", "in", list(months))]
+    )
 
 
 def among(column: str, values: Iterable[str]) -> str:
