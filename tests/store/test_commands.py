@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -16,7 +17,7 @@ from typer.testing import CliRunner, Result
 from allium_market_data import cli
 from allium_market_data.intervals import MINUTE
 from allium_market_data.sandbox import running
-from allium_market_data.store import Progress, Table, telling, verify
+from allium_market_data.store import Progress, Table, telling, verify, watch
 from allium_market_data.times import micros, text
 from crashing import Slow
 from exchange import BTC, ETH, KEY, Exchange
@@ -168,14 +169,12 @@ def live(exchange: Exchange) -> None:
         exchange.samples[BTC][micros(minute - timedelta(minutes=back)) + MINUTE // 100] = (f"{back}.5", "1")
 
 
-@pytest.mark.parametrize("into_table", [False, True])
 def test_watch_prints_closed_buckets_and_ends_cleanly_when_interrupted(
-    filled: Exchange, slow: dict[str, str], table: Path, into_table: bool
+    filled: Exchange, slow: dict[str, str], table: Path
 ) -> None:
     filled.samples[BTC] = {}
     live(filled)
-    words = ["watch", BTC, "-i", "1m", "--grace", "0", *(["--table", str(table)] if into_table else [])]
-    with started(slow, *words) as child:
+    with started(slow, "watch", BTC, "-i", "1m", "--grace", "0", "--table", str(table)) as child:
         assert child.stdout is not None
         first = child.stdout.readline()
         child.send_signal(signal.SIGINT)
@@ -185,8 +184,28 @@ def test_watch_prints_closed_buckets_and_ends_cleanly_when_interrupted(
     assert (market, quote) == (BTC, "1")
     assert ts.endswith(":00Z")
     assert base.endswith(".5")
-    if into_table:
-        assert text(next(iter(rows(table, BTC, "1m")))) == ts
+    assert text(next(iter(rows(table, BTC, "1m")))) == ts
+
+
+def test_watch_without_a_table_prints_provisional_rows_only_when_asked_and_marks_them(
+    filled: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    naps = iter(range(3))
+
+    def sleep(seconds: float) -> None:
+        filled.wait(seconds=seconds)
+        if next(naps, None) is None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch, "time", SimpleNamespace(sleep=sleep))
+    result = run("watch", BTC, "-i", "1h")
+    assert (result.exit_code, result.stderr) == (130, "allium-md: interrupted; nothing half-written stays\n")
+    assert [line.split(",")[1] for line in result.stdout.splitlines()] == [
+        f"2026-05-20T{hour}:00:00Z" for hour in ("09", "10", "11", "12")
+    ]
+    naps = iter(range(2))
+    running_too = run("watch", BTC, "-i", "1h", "--provisional")
+    assert [line.count(",provisional") for line in running_too.stdout.splitlines()] == [0, 1]
 
 
 def test_a_table_that_was_filled_by_command_is_what_the_library_reads(filled: Exchange, table: Path) -> None:

@@ -55,7 +55,7 @@ def test_commits_that_land_while_the_log_is_read_are_neither_lost_nor_miscounted
 
 def test_many_commits_are_summed_up_so_that_opening_reads_few(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = Table(table, create=True)
-    for day in range(2 * SUM_EVERY + 20):
+    for day in range(SUM_EVERY + 20):
         say(writer, day)
     asked: list[int | None] = []
     history = type(writer.delta).history
@@ -66,7 +66,7 @@ def test_many_commits_are_summed_up_so_that_opening_reads_few(table: Path, monke
 
     monkeypatch.setattr(type(writer.delta), "history", counted)
     opened = Table(table)
-    assert opened.coverage.complete == {("1d", BTC): ((DAYS[0][0], DAYS[2 * SUM_EVERY + 19][1]),)}
+    assert opened.coverage.complete == {("1d", BTC): ((DAYS[0][0], DAYS[SUM_EVERY + 19][1]),)}
     assert max(limit or 10**9 for limit in asked) <= SUM_EVERY + 10
 
 

@@ -91,7 +91,7 @@ def test_rows_selected_by_an_engine_become_the_series_too(filled: Exchange, clie
     assert read == client.open_interest(BTC, interval="1h", start=SPAN[0], end=SPAN[1])
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.data())
 def test_what_goes_into_the_table_comes_out_of_it(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -30,6 +30,10 @@ PATIENCE = 1_000
 LONGEST_PAUSE = 60.0
 
 
+def _sleep(seconds: float) -> None:
+    time.sleep(seconds)
+
+
 @dataclass
 class Watch:
     """Markets being followed. ``note`` is told of trouble that passes; ``sleep`` is for tests.
@@ -45,7 +49,7 @@ class Watch:
     provisional: bool = False
     grace: float = 2.0
     note: Callable[[str], None] = lambda _: None
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = _sleep
     at: dict[str, int] = field(default_factory=dict)
     """Up to where each market is settled, in microseconds."""
     shown: dict[str, OpenInterest] = field(default_factory=dict)
