@@ -119,6 +119,18 @@ def test_an_empty_folder_becomes_a_table(filled: Exchange, client: MarketData, t
     assert rows(table) == wanted(filled, *SPAN)
 
 
+def test_a_uri_of_a_file_is_a_folder_too(filled: Exchange, client: MarketData, tmp_path: Path) -> None:
+    uri = (tmp_path / "years of it" / "oi").as_uri()
+    assert "%20" in uri
+    backfill(BTC, "1h", *SPAN, uri, client=client)
+    backfill(BTC, "1h", SPAN[0], "2026-05-06", uri, client=client)
+    assert rows(tmp_path / "years of it" / "oi") == wanted(filled, SPAN[0], "2026-05-06")
+    (tmp_path / "other things").mkdir()
+    (tmp_path / "other things" / "mine").write_text("mine")
+    with pytest.raises(StoreError, match="is no table"):
+        backfill(BTC, "1h", *SPAN, (tmp_path / "other things").as_uri(), client=client)
+
+
 def test_a_uri_that_nothing_reaches_is_told(filled: Exchange) -> None:
     failed(run(*FILL, "--table", "nosuch://place/oi"), "cannot use the table nosuch://place/oi")
 

@@ -131,11 +131,13 @@ def test_two_compactions_at_once_write_every_row_once(hourly: Exchange, table: P
     assert files(table) == 4
 
 
-def test_a_market_of_any_name_is_compacted(exchange: Exchange, client: MarketData, table: Path) -> None:
+def test_a_market_of_any_name_is_amended_and_compacted(exchange: Exchange, client: MarketData, table: Path) -> None:
     odd = 'it\'s:perp:"A"%20-=/ü'.replace("/", "")
     exchange.fill(odd, START, "2026-05-25")
-    for end in ("2026-05-02", "2026-05-03"):
+    for end in ("2026-05-02", "2026-05-20T10:00"):
         backfill(odd, "1h", "2026-05-01", end, table, client=client)
+    exchange.put(odd, "2026-05-19T05:00", "1")
+    assert update(table, client=client).restated == 1
     before = stored(table)
     assert (compact(table).after, stored(table)) == (1, before)
 

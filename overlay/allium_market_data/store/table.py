@@ -15,6 +15,7 @@ from pathlib import Path
 from shutil import disk_usage
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote
 
 from ..errors import StoreError
 from ..frames import need
@@ -343,8 +344,9 @@ def _open(uri: str, options: dict[str, str] | None, name: str, make: Callable[[]
 
 def _local(uri: str) -> Path | None:
     """The folder of a table on this machine."""
-    path = uri.removeprefix("file://")
-    return None if "://" in path else Path(path)
+    if uri.startswith("file://"):
+        return Path(unquote(uri.removeprefix("file://")))
+    return None if "://" in uri else Path(uri)
 
 
 def _occupied(uri: str) -> bool:
