@@ -152,7 +152,18 @@ def bench(session: nox.Session) -> None:
     _install(session, "demo", extras="[all]")
     rival = os.path.join(session.create_tmp(), "rival")  # noqa: PTH118 - nox speaks in text
     session.run("uv", "venv", "--quiet", "--clear", rival, external=True)
-    session.run("uv", "pip", "install", "--quiet", "--python", rival, "coinmetrics-api-client", "pandas", external=True)
+    session.run(
+        "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        rival,
+        "coinmetrics-api-client",
+        "pandas",
+        "polars",
+        external=True,
+    )
     session.run("python", "tests/benchmarks/run.py", "--rival", f"{rival}/bin/python", *session.posargs)
 
 

@@ -77,7 +77,7 @@ def open_interest(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write, whole or not at all.")] = None,
     format: Annotated[str | None, typer.Option("--format", "-f", help="csv, jsonl, parquet, arrow or table.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that one request may take.")] = 30.0,
-    deadline: Annotated[float | None, typer.Option(help="Seconds that each market may take in all.")] = None,
+    deadline: Annotated[float | None, typer.Option(help="Seconds that all of it may take.")] = None,
     concurrency: Annotated[int, typer.Option(help="Requests under way at a time, at most.")] = 8,
     rate: Annotated[float | None, typer.Option(help="Requests a second, at most.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
@@ -151,6 +151,7 @@ def sandbox(
     reading: Annotated[list[str] | None, typer.Option(help="Answer an open question so; may be repeated.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic samples.")] = 20260501,
     violate: Annotated[list[str] | None, typer.Option(help="Break the contract so; may be repeated.")] = None,
+    fault: Annotated[list[str] | None, typer.Option(help="Fail so; several follow one another.")] = None,
 ) -> None:
     """Serve the endpoint of the specification on this machine, over real and synthetic samples."""
     from .sandbox.errors import SandboxError
@@ -158,7 +159,7 @@ def sandbox(
     try:
         from .sandbox.server import main as serve
 
-        serve(port, host, data or [], api_key, reading or [], seed, violate or [])
+        serve(port, host, data or [], api_key, reading or [], seed, violate or [], fault or [])
     except ImportError as error:
         raise AlliumError(f"the sandbox is an extra: pip install 'allium-market-data[sandbox]' ({error})") from None
     except SandboxError as error:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from .errors import UsageError
 from .frames import metadata
+from .health import Call
 from .intervals import Interval
 from .market import market
 from .portal import Portal
 from .resource import OPEN_INTEREST, Resource
 from .retry import RetryPolicy
 from .rows import OpenInterest
-from .run import Run, rows, until
+from .run import Run, began, rows
 from .secret import Secret
 from .series import OpenInterestSeries
 from .settings import Settings, settings
@@ -149,12 +150,12 @@ class AsyncMarketData:
 
         Raises ``UsageError`` for a wrong call, before anything is asked, and ``FetchError`` for a fetch that is not whole.
         """
-        wanted, over = _plan(OPEN_INTEREST, interval, start, end), until(deadline)
+        wanted, call = _plan(OPEN_INTEREST, interval, start, end), began(deadline)
         if isinstance(market_id, str):
-            return await self._run(market(market_id), wanted, over).whole()
+            return await self._run(market(market_id), wanted, call).whole()
         if not isinstance(market_id, Iterable):
             market(market_id)
-        return await self._several(list(dict.fromkeys(map(market, market_id))), wanted, over)
+        return await self._several(list(dict.fromkeys(map(market, market_id))), wanted, call)
 
     @overload
     def iter_open_interest(
@@ -190,27 +191,31 @@ class AsyncMarketData:
     ) -> AsyncGenerator[OpenInterest, None] | AsyncGenerator[OpenInterestSeries, None]:
         """The rows of ``open_interest`` in order as they come, in bounded memory: row by row, or in pages of up to 5,000.
 
-        What was handed on is complete as far as it goes; a failure is raised where the rows end.
+        What was handed on is complete as far as it goes; a failure is raised where the rows end. A ``deadline`` begins
+        now, and the time that the reader takes counts too.
         """
         if by not in ("row", "page"):
             raise UsageError(f"by must be 'row' or 'page', not {by!r:.80}")
-        run = self._run(market(market_id), _plan(OPEN_INTEREST, interval, start, end), until(deadline))
-        return run.pages() if by == "page" else rows(run.pages())
+        pages = self._pages(market(market_id), _plan(OPEN_INTEREST, interval, start, end), began(deadline))
+        return pages if by == "page" else rows(pages)
 
-    def _run(self, market_id: str, wanted: Plan, over: float | None) -> Run:
+    def _pages(self, market_id: str, wanted: Plan, call: Call) -> AsyncGenerator[OpenInterestSeries, None]:
+        return self._run(market_id, wanted, call).pages()
+
+    def _run(self, market_id: str, wanted: Plan, call: Call) -> Run:
         if self._transport is None:
             from .transport import Transport
 
             self._transport = Transport(self._settings, self._http, self._toll)
-        return Run(OPEN_INTEREST, market_id, wanted, self._transport, self._settings, self._clock, over)
+        return Run(OPEN_INTEREST, market_id, wanted, self._transport, self._settings, self._clock, call)
 
-    async def _several(self, market_ids: list[str], wanted: Plan, over: float | None) -> dict[str, OpenInterestSeries]:
+    async def _several(self, market_ids: list[str], wanted: Plan, call: Call) -> dict[str, OpenInterestSeries]:
         """A few markets at a time, so that their unused rows stay few; the first failure ends all."""
         room = asyncio.Semaphore(self._settings.max_concurrency)
 
         async def one(market_id: str) -> OpenInterestSeries:
             async with room:
-                return await self._run(market_id, wanted, over).whole()
+                return await self._run(market_id, wanted, call).whole()
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -336,11 +341,6 @@ class MarketData:
         """See ``AsyncMarketData.iter_open_interest``."""
         if by not in ("row", "page"):
             raise UsageError(f"by must be 'row' or 'page', not {by!r:.80}")
-        wanted, checked = _plan(OPEN_INTEREST, interval, start, end), market(market_id)
-        until(deadline)
-        pages = self._portal.iterate(
-            lambda client: client.iter_open_interest(
-                checked, interval=interval, start=wanted.start, end=wanted.end, by="page", deadline=deadline
-            )
-        )
+        wanted, checked, call = _plan(OPEN_INTEREST, interval, start, end), market(market_id), began(deadline)
+        pages = self._portal.iterate(lambda client: client._pages(checked, wanted, call))
         return pages if by == "page" else (row for page in pages for row in page)

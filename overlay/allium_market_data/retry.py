@@ -40,7 +40,7 @@ class RetryPolicy:
 
 def pause(error: BaseException, policy: RetryPolicy, now: datetime) -> bool | float:
     """False: do not try again. True: after the policy's own pause. A number: after so many seconds."""
-    if not _passing(error):
+    if not passing(error):
         return False
     asked = retry_after(error.headers.get("retry-after"), now) if isinstance(error, FetchError) else None
     if asked is None:
@@ -48,7 +48,7 @@ def pause(error: BaseException, policy: RetryPolicy, now: datetime) -> bool | fl
     return False if asked > policy.longest_retry_after else asked + random.uniform(0, policy.jitter)
 
 
-def _passing(error: BaseException) -> bool:
+def passing(error: BaseException) -> bool:
     """Whether the failure is of a kind that may pass by itself."""
     if isinstance(error, ResponseError) and error.status == REQUEST_TIMEOUT:
         return True

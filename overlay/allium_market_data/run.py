@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .decode import Answer, Question, decode
 from .errors import DeadlineExceededError, Evidence, FetchError, IncompleteError, UsageError
 from .fetch import Fetch
+from .health import Call
 from .provenance import Provenance
 from .resource import Resource
 from .rows import Columns, Growing, OpenInterest
@@ -36,8 +37,7 @@ class Run:
     transport: Transport
     settings: Settings
     clock: Callable[[], datetime]
-    until: float | None = None
-    """When it must be over, by `time.monotonic`; None for never."""
+    call: Call = field(default_factory=Call)
     requests: int = 0
 
     def __post_init__(self) -> None:
@@ -55,6 +55,7 @@ class Run:
                 request(self.resource, self.market_id, self.plan.interval, window),
                 lambda body: decode(body, question),
                 self._count,
+                self.call,
             )
         except FetchError as error:
             error.locate(self.market_id, window)
@@ -118,31 +119,32 @@ class Run:
 
     async def _in_time(self, parts: AsyncGenerator[Columns, None]) -> Columns | None:
         """The next rows, None behind the last. The time that a reader takes between two parts counts too."""
-        left = None if self.until is None else self.until - time.monotonic()
+        left = None if self.call.until is None else self.call.until - time.monotonic()
         limit = asyncio.timeout(left)
-        try:
-            async with limit:
-                part = await anext(parts, None)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-        else:
-            if part is not None:
-                self.reached = part.ts[-1] + self.plan.bucket
-            return part
+        if left is None or left > 0:
+            try:
+                async with limit:
+                    part = await anext(parts, None)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+            else:
+                if part is not None:
+                    self.reached = part.ts[-1] + self.plan.bucket
+                return part
         raise DeadlineExceededError(
             f"the deadline passed after {self.requests} requests; rows are whole up to {text(self.reached)}",
             Evidence(self.market_id, Window(self.reached, self.reached, self.plan.stop_bucket)),
         )
 
 
-def until(deadline: float | None) -> float | None:
-    """When a call must be over that may take ``deadline`` seconds from now. Raises ``UsageError`` for no such number."""
+def began(deadline: float | None) -> Call:
+    """A call that begins now and may take ``deadline`` seconds. Raises ``UsageError`` for what is no such number."""
     if deadline is None:
-        return None
+        return Call()
     if not is_positive(deadline):
         raise UsageError(f"deadline must be a number of seconds above 0, or None, not {deadline!r:.80}")
-    return time.monotonic() + deadline
+    return Call(time.monotonic() + deadline)
 
 
 async def rows(pages: AsyncGenerator[OpenInterestSeries, None]) -> AsyncGenerator[OpenInterest, None]:

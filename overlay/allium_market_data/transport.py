@@ -10,7 +10,6 @@ import asyncio
 import importlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -30,10 +29,11 @@ from .errors import (
     RequestTimeoutError,
     UsageError,
 )
+from .health import Call, Health, Visit
 from .pool import BrokenError, Connections, Pool, located
 from .refusal import clean, refusal
 from .resource import Resource
-from .retry import pause
+from .retry import passing, pause
 from .settings import Settings
 from .times import text
 from .upstream.canonical import digest
@@ -83,7 +83,7 @@ class Reply:
 
 
 class Transport:
-    """A pool of connections to one server, with its pace, its time limit and its retries.
+    """A pool of connections to one server, with its pace, its time limit, its retries, and what is known of its health.
 
     ``toll`` is awaited before each request is sent; what it raises ends the fetch.
     """
@@ -97,7 +97,8 @@ class Transport:
         settings.key.reveal()  # a missing key is told before anything is asked
         self._settings = settings
         self._toll = toll
-        self._gate = asyncio.Semaphore(settings.max_concurrency)
+        self._health = Health()
+        self._places = asyncio.Semaphore(settings.max_concurrency)
         self._pace = AsyncLimiter(1, 1 / settings.max_rate) if settings.max_rate else None
         # a proxy cannot reach this machine's own addresses
         pool = Pool(settings.max_concurrency, is_secure=settings.is_secure, trust_env=not settings.is_loopback)
@@ -111,44 +112,90 @@ class Transport:
         self._is_closed = True
         await self._http.close()
 
-    async def ask(self, question: Request, read: Callable[[bytes], T], on_attempt: Callable[[], None]) -> T:
+    async def ask(
+        self,
+        question: Request,
+        read: Callable[[bytes], T],
+        on_attempt: Callable[[], None],
+        call: Call | None = None,
+    ) -> T:
         """Send a request until an answer comes that ``read`` takes, as often as the retry policy allows.
 
-        Raises ``FetchError`` of the kind that the last attempt deserves.
+        What happens to one request counts for all: see `health`. ``on_attempt`` is called before each is sent.
+        Raises ``FetchError`` of the kind that the last attempt deserves, or that ended ``call`` elsewhere.
         """
+        visit = self._health.visit(call or Call())
+        failed: list[FetchError] = []
+        try:
+            try:
+                return await self._send(question, read, on_attempt, visit)
+            except FetchError as error:
+                failed.append(error)
+            async for attempt in self._attempts(visit):
+                with attempt:
+                    if failed:
+                        raise failed.pop()  # the first attempt, which most requests never go beyond
+                    return await self._send(question, read, on_attempt, visit)
+        except FetchError as error:
+            self._health.give_up(visit, error)
+            raise
+        finally:
+            self._health.leave(visit)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _attempts(self, visit: Visit) -> AsyncIterator[stamina.Attempt]:
         policy = self._settings.retry
-        attempts = stamina.retry_context(
-            on=lambda error: pause(error, policy, datetime.now(UTC)),
+        return stamina.retry_context(
+            on=lambda error: self._pause(error, visit),
             attempts=policy.attempts,
             timeout=None,
             wait_initial=policy.first_pause,
             wait_max=policy.longest_pause,
             wait_jitter=policy.jitter,
         )
-        async for attempt in attempts:
-            with attempt:
-                async with self._turn():
-                    on_attempt()
-                    reply = await self._exchange(question)
-                await asyncio.sleep(0)  # the next request goes out before this answer is read
-                outcome = reply if isinstance(reply, FetchError) else self._understand(reply, read)
-                del reply  # no frame of a traceback holds an answer
-                if isinstance(outcome, FetchError):
-                    raise outcome
-                return outcome
-        raise AssertionError("unreachable: the last attempt returns or raises")
 
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """Wait for a free place and for the pace."""
-        async with self._gate:
-            if self._toll:
-                await self._toll()
-            if self._pace:
-                await self._pace.acquire()
-            if self._is_closed:
-                raise UsageError("the client was closed while a fetch was under way")
-            yield
+    def _pause(self, error: Exception, visit: Visit) -> bool | float:
+        """As `pause`, but only one window waits by itself; the others wait at the gate for what becomes of it."""
+        if visit.is_told or not isinstance(error, FetchError) or not passing(error):
+            return False
+        wait = pause(error, self._settings.retry, datetime.now(UTC))
+        asked = None if isinstance(wait, bool) else wait
+        is_prober = self._health.trouble(visit, asked)
+        if asked is not None and visit.call.is_over_in(asked):
+            visit.is_hurried = True
+            error.reword(f"{error.message}; the deadline is sooner")
+            return False
+        return wait if is_prober or wait is False else 0.0
+
+    async def _send(
+        self, question: Request, read: Callable[[bytes], T], on_attempt: Callable[[], None], visit: Visit
+    ) -> T:
+        """Send a request once: when the gate is open, there is a free place, and the pace allows it."""
+        health = self._health
+        while True:
+            if not health.may_send(visit):
+                await health.admit(visit)
+            async with self._places:
+                if self._pace and health.may_send(visit):
+                    await self._pace.acquire()
+                if not health.may_send(visit):
+                    continue  # something happened while this one waited for its turn
+                if self._toll:
+                    await self._toll()
+                if self._is_closed:
+                    raise UsageError("the client was closed while a fetch was under way")
+                on_attempt()
+                reply = await self._exchange(question)
+                if isinstance(reply, FetchError):
+                    raise reply
+            await asyncio.sleep(0)  # the next request goes out before this answer is read
+            outcome = self._read(reply, read)
+            del reply  # no frame of a traceback holds an answer
+            if isinstance(outcome, FetchError):
+                raise outcome
+            if not health.well:
+                health.succeeded(visit)
+            return outcome
 
     async def _exchange(self, question: Request) -> Reply | FetchError:
         """One request and its whole answer; a failure is returned, to be raised where no frame holds key or answer."""
@@ -163,7 +210,7 @@ class Transport:
                 finally:
                     await answer.close()
             self.heard = answer.headers
-            return Reply(answer.status, answer.headers, body.whole())
+            reply = Reply(answer.status, answer.headers, body.whole())
         except TimeoutError:
             return RequestTimeoutError(
                 f"no whole answer from {settings.base_url} within {settings.timeout:g} s (timeout)"
@@ -173,6 +220,7 @@ class Transport:
             return ConnectionFailedError(f"no whole answer from {settings.base_url}: {said}")
         except FetchError as error:
             return _bare(error)
+        return reply if reply.status == 200 else self._evident(reply)
 
     def _url(self, question: Request) -> str:
         return f"{self._base}{question.path}?{urlencode(question.params)}"
@@ -186,14 +234,16 @@ class Transport:
             "X-API-KEY": self._settings.key.reveal(),
         }
 
-    def _understand(self, reply: Reply, read: Callable[[bytes], T]) -> T | FetchError:
-        """What ``read`` makes of a whole answer, or the error that it stands for, without the key."""
-        key, failure = self._settings.key, None
-        if reply.status == 200:
-            try:
-                return read(reply.body)
-            except FetchError as error:
-                failure = _bare(error)
+    def _read(self, reply: Reply, read: Callable[[bytes], T]) -> T | FetchError:
+        """What ``read`` makes of an answer of 200, or the error that it stands for."""
+        try:
+            return read(reply.body)
+        except FetchError as error:
+            return self._evident(reply, _bare(error))
+
+    def _evident(self, reply: Reply, failure: FetchError | None = None) -> FetchError:
+        """The failure, or the refusal that the answer is, with what came back, all of it without the key."""
+        key = self._settings.key
         headers = {name.lower(): key.wipe(value) for name, value in reply.headers.items()}
         said = key.wipe_bytes(reply.body)
         failure = failure or refusal(reply.status, headers, said)

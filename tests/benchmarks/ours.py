@@ -6,10 +6,12 @@ The floor is httpx fetching the same bytes and msgspec decoding them to plain te
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -17,6 +19,12 @@ import msgspec
 from server import MARKET, MINUTE, PAGE, START
 
 from allium_market_data import MarketData, OpenInterestSeries
+from allium_market_data.decode import Question, decode
+from allium_market_data.resource import OPEN_INTEREST
+from allium_market_data.secret import Secret
+from allium_market_data.settings import settings
+from allium_market_data.transport import Transport, request
+from allium_market_data.windows import Window, plan
 
 
 class Row(msgspec.Struct):
@@ -63,35 +71,94 @@ def fetched(use: Callable[[OpenInterestSeries], object], concurrency: int = 1) -
     return work
 
 
+def rows_as_they_come(url: str, rows: int) -> None:
+    """Every typed row, page by page, as ``iter_open_interest`` hands them on."""
+    with MarketData("benchmark", url, max_concurrency=1) as client:
+        found = list(client.iter_open_interest(MARKET, interval="1m", start=START, end=START + rows * MINUTE))
+    assert len(found) == rows
+
+
 def _parquet(series: OpenInterestSeries) -> None:
     with tempfile.TemporaryDirectory() as folder:
         series.to_parquet(Path(folder) / "rows.parquet")
 
 
-WORK: dict[str, Callable[[str, int], None]] = {
+def http(url: str, rows: int) -> list[tuple[Window, bytes]]:
+    """The bodies of all answers, one after the other, through the client's transport: nothing is read or made of them."""
+    windows = plan(OPEN_INTEREST, "1m", START, START + rows * MINUTE)
+    told = settings(Secret("benchmark"), url, 30, 1, None, None, False)
+
+    async def run() -> list[tuple[Window, bytes]]:
+        transport = Transport(told)
+        try:
+            return [
+                (w, await transport.ask(request(OPEN_INTEREST, MARKET, "1m", w), bytes, lambda: None)) for w in windows
+            ]
+        finally:
+            await transport.aclose()
+
+    return asyncio.run(run())
+
+
+def stages(url: str, rows: int, tell: Callable[[str, float], None]) -> None:
+    """What each stage of a fetch takes by itself."""
+    seconds = time.perf_counter
+    began = seconds()
+    answers = http(url, rows)
+    tell("stage: HTTP", seconds() - began)
+    now = datetime.now(UTC)
+    began = seconds()
+    decoded = [decode(body, Question(OPEN_INTEREST, MARKET, "1m", window, now)) for window, body in answers]
+    tell("stage: decode and check", seconds() - began)
+    del answers, decoded
+    with MarketData("benchmark", url, max_concurrency=1) as client:
+        series = client.open_interest(MARKET, interval="1m", start=START, end=START + rows * MINUTE)
+    for name, build in BUILDS.items():
+        began = seconds()
+        build(series)
+        tell(f"stage: series to {name}", seconds() - began)
+
+
+BUILDS: dict[str, Callable[[OpenInterestSeries], object]] = {
+    "series, then rows": list,
+    "polars": lambda series: series.to_polars(),
+    "pandas": lambda series: series.to_pandas(),
+    "parquet": _parquet,
+}
+WORK: dict[str, Callable[[str, int], object]] = {
     "floor": floor,
-    "rows": fetched(list),
-    "polars": fetched(lambda series: series.to_polars()),
-    "pandas": fetched(lambda series: series.to_pandas()),
-    "parquet": fetched(_parquet),
+    "rows": rows_as_they_come,
+    **{name: fetched(build) for name, build in BUILDS.items()},
     "8 at a time": fetched(len, concurrency=8),
 }
 
 
 def main() -> None:
-    """Do each piece of work ``--times`` times, in turn."""
+    """Do each piece of work ``--times`` times, in turn, after once to warm up."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", required=True)
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--times", type=int, default=5)
-    parser.add_argument("work", nargs="+", choices=WORK)
+    parser.add_argument("work", nargs="+", choices=[*WORK, "stages"])
     given = parser.parse_args()
+
     for turn in range(given.times + 1):
+        tell = _print if turn else _hush
         for name in given.work:
+            if name == "stages":
+                stages(given.url, given.rows, tell)
+                continue
             began = time.perf_counter()
             WORK[name](given.url, given.rows)
-            if turn:  # the first turn warms up
-                print(json.dumps({"work": name, "seconds": time.perf_counter() - began}), flush=True)
+            tell(name, time.perf_counter() - began)
+
+
+def _print(name: str, seconds: float) -> None:
+    print(json.dumps({"work": name, "seconds": seconds}), flush=True)
+
+
+def _hush(name: str, seconds: float) -> None:
+    """The first turn warms up."""
 
 
 if __name__ == "__main__":

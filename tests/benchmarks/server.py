@@ -1,7 +1,8 @@
 """A server of ready bytes, in a process of its own: as little work as possible between a question and its answer.
 
 It serves the same made-up rows in three forms: as the specification says, as a stream of JSON lines, and as JSON pages, the
-way coinmetrics-api-client wants them. ``--delay`` makes each answer wait first.
+way coinmetrics-api-client wants them. ``--delay`` makes each answer wait first; ``--lazy`` writes rows when they are asked
+for, in the form of the specification alone, so that there may be millions.
 """
 
 from __future__ import annotations
@@ -37,10 +38,29 @@ class Rows:
             for ts, (base, quote) in zip(stamps, values, strict=True)
         ]
 
+    def part(self, first: int, stop: int) -> list[bytes]:
+        """The rows [first, stop) as the specification writes them."""
+        return self.items[first:stop]
+
     def index(self, text: str) -> int:
         """The row of the first bucket at or after an instant."""
         seconds = (datetime.fromisoformat(text) - START).total_seconds()
         return min(max(-int(-seconds // 60), 0), self.count)
+
+
+class LazyRows(Rows):
+    """The same, written when asked for."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def part(self, first: int, stop: int) -> list[bytes]:
+        """The rows [first, stop) as the specification writes them."""
+        return [
+            f'{{"market_id":"{MARKET}","ts":"{(START + i * MINUTE).isoformat()}",'
+            f'"oi_base":"{12_000 + i % 977}.{i % 100:02}","oi_quote_usd":"{1_300_000_000 + i}.{i % 100:02}"}}'.encode()
+            for i in range(first, stop)
+        ]
 
 
 def answer(rows: Rows, target: str) -> bytes:
@@ -49,7 +69,7 @@ def answer(rows: Rows, target: str) -> bytes:
     query = {name: values[-1] for name, values in parse_qs(url.query).items()}
     if "openinterest" not in url.path:
         first, stop = rows.index(query["start_timestamp"]), rows.index(query["end_timestamp"])
-        return b'{"items":[' + b",".join(rows.items[first : min(stop, first + int(query["limit"]))]) + b"]}"
+        return b'{"items":[' + b",".join(rows.part(first, min(stop, first + int(query["limit"])))) + b"]}"
     if query.get("format") == "json_stream":
         return b"\n".join(rows.lines) + b"\n"
     first = int(query.get("next_page_token", "0"))
@@ -58,9 +78,8 @@ def answer(rows: Rows, target: str) -> bytes:
     return b'{"data":[' + b",".join(rows.lines[first:stop]) + b"]" + following.encode() + b"}"
 
 
-async def serve(count: int, delay: float) -> None:
+async def serve(rows: Rows, delay: float) -> None:
     """Serve until killed, after saying the port."""
-    rows = Rows(count)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -87,5 +106,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=500_000)
     parser.add_argument("--delay", type=float, default=0.0)
+    parser.add_argument("--lazy", action="store_true")
     given = parser.parse_args()
-    asyncio.run(serve(given.rows, given.delay))
+    asyncio.run(serve((LazyRows if given.lazy else Rows)(given.rows), given.delay))

@@ -31,20 +31,27 @@ def main(
     readings: list[str],
     seed: int,
     violations: Sequence[str] = (),
+    faults: Sequence[str] = (),
 ) -> None:
     """Serve a sandbox until it is interrupted, after saying on standard output where it is and what it holds.
 
-    ``port`` 0 takes a free one; with ``violations`` it answers wrongly on purpose. Raises `SandboxError` for a broken
-    file, an unknown or contradictory reading, an unknown violation, an address that cannot be used and a key that
-    cannot be sent.
+    ``port`` 0 takes a free one; with ``violations`` it answers wrongly on purpose, with ``faults`` it fails to answer.
+    Raises `SandboxError` for a broken file, an unknown or contradictory reading, an unknown violation or fault, an
+    address that cannot be used and a key that cannot be sent.
     """
-    from .violations import violating  # only here: whoever embeds a correct sandbox loads no wrong one
+    from .faults import faults_named  # only here: whoever embeds a correct sandbox loads no wrong one
+    from .faults.server import serve as serve_faults
+    from .violations import violating
 
     reading = reading_named(readings)
-    endpoint = violating(violations)
+    endpoint, chosen = violating(violations), faults_named(faults)
     with Samples.open(data, seed) as samples:
-        banner = _banner(samples, api_key, readings, violations)
-        serve(create_app(samples, reading, api_key, endpoint), host, port, banner=banner)
+        banner = _banner(samples, api_key, readings, violations, faults)
+        app = create_app(samples, reading, api_key, endpoint)  # checks the key
+        if chosen:
+            serve_faults(endpoint(samples, reading, api_key), chosen, host, port, banner=banner)
+        else:
+            serve(app, host, port, banner=banner)
 
 
 def serve(app: ASGIApp, host: str = LOOPBACK, port: int = 0, banner: str = "") -> None:
@@ -52,8 +59,8 @@ def serve(app: ASGIApp, host: str = LOOPBACK, port: int = 0, banner: str = "") -
 
     Prints the base URL first, then ``banner``. Raises `SandboxError` for an address that cannot be used.
     """
-    with _listening(host, port) as listener:
-        print(f"sandbox at {_url(listener)}\n{banner}".rstrip(), flush=True)
+    with listening(host, port) as listener:
+        print(f"sandbox at {url_of(listener)}\n{banner}".rstrip(), flush=True)
         try:
             _server(app).run(sockets=[listener])
         except KeyboardInterrupt:
@@ -64,8 +71,8 @@ def serve(app: ASGIApp, host: str = LOOPBACK, port: int = 0, banner: str = "") -
 @contextmanager
 def running(app: ASGIApp, host: str = LOOPBACK, port: int = 0) -> Iterator[str]:
     """Serve ``app`` in a background thread and give its base URL; at the end of the block, stop it and wait."""
-    with _listening(host, port) as listener:
-        url = _url(listener)
+    with listening(host, port) as listener:
+        url = url_of(listener)
         server = _server(app)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True)
         thread.start()
@@ -92,8 +99,11 @@ def _server(app: ASGIApp) -> uvicorn.Server:
 
 
 @contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A listening socket, bound here and not by uvicorn: its port is known at once, its error ours to word."""
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A listening socket, bound here and not by a server: its port is known at once, its error ours to word.
+
+    Raises `SandboxError` for an address that cannot be used.
+    """
     if not 0 <= port <= 65535:
         raise SandboxError(f"port {port} is not between 0 and 65535")
     try:
@@ -108,12 +118,15 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _url(listener: socket.socket) -> str:
+def url_of(listener: socket.socket) -> str:
+    """The base URL of a server at a socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _banner(samples: Samples, api_key: str, readings: list[str], violations: Sequence[str]) -> str:
+def _banner(
+    samples: Samples, api_key: str, readings: list[str], violations: Sequence[str], faults: Sequence[str]
+) -> str:
     # A key of the user's own is a secret, even here; the default one is in the documentation.
     key = api_key if api_key == DEFAULT_API_KEY else "the one you gave"
     markets = (f"  {source.market_id:<24} {source.kind:<10} {source.note}" for source in samples.sources)
@@ -122,10 +135,11 @@ def _banner(samples: Samples, api_key: str, readings: list[str], violations: Seq
             f"header X-API-KEY: {key}",
             f"reading: {', '.join(readings) or 'plain'}",
             *([f"wrong on purpose: {', '.join(violations)}"] if violations else []),
+            *([f"failing on purpose: {', '.join(faults)}"] if faults else []),
             "markets:",
             *markets,
         ]
     )
 
 
-__all__ = ["DEFAULT_SEED", "LOOPBACK", "main", "running", "serve"]
+__all__ = ["DEFAULT_SEED", "LOOPBACK", "listening", "main", "running", "serve", "url_of"]

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from ..client import AsyncMarketData, MarketData
-from ..errors import AlliumError, NotFoundError, UsageError
+from ..errors import AlliumError, FetchError, NotFoundError, UsageError
 from .fetching import Budget, exhausted, own_client
 from .plan import Task
 
@@ -100,11 +100,17 @@ class Gathering(Generic[P]):
 
     def _take(self, task: Task, done: asyncio.Task[P]) -> None:
         self.budget.promised -= task.requests
+        if done.cancelled():
+            return
         try:
             self.ready.append(done.result())
             self.fetched.append(task)
         except NotFoundError as error:
             self.gone.setdefault(task.series[1], error)  # the other markets are none the worse for it
+        except FetchError as error:
+            self.failure = self.failure or error
+            for one in self.running:
+                one.cancel()  # what a server or a key has refused once, the others need not ask for
         except AlliumError as error:
             self.failure = self.failure or error
 

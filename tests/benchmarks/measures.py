@@ -1,0 +1,211 @@
+"""What is measured: each function gives the lines of the table that it fills. Servers run in processes of their own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from server import MARKET, MINUTE, START, Rows
+
+from allium_market_data import MarketData
+from allium_market_data.decode import Question, decode
+from allium_market_data.resource import OPEN_INTEREST
+from allium_market_data.windows import Window, plan
+
+HERE = Path(__file__).parent
+BUILDS = {"rows": "rows", "series, then rows": "rows", "polars": "polars", "pandas": "pandas", "parquet": "parquet"}
+"""What is made of a fetch here, and there."""
+COMMAND = ["-c", "from allium_market_data.cli import main; main()"]
+SANDBOX = [sys.executable, *COMMAND, "sandbox", "--port", "0"]
+Samples = dict[str, list[float]]
+
+
+class Line(NamedTuple):
+    """What was measured, against what, the ratio, and the goal: ``at most``, ``at least`` or ``below`` a number."""
+
+    what: str
+    against: str
+    ratio: float
+    goal: str
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the ratio is as it should be."""
+        bound = float(self.goal.rpartition(" ")[2])
+        return self.ratio >= bound if self.goal.startswith("at least") else self.ratio <= bound
+
+
+@contextmanager
+def serving(command: list[str]) -> Iterator[str]:
+    """A server that says its URL, or its port, in its first line."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            said = process.stdout.readline().split()[-1]
+            yield said if said.startswith("http") else f"http://127.0.0.1:{said}"
+        finally:
+            process.kill()
+
+
+def server(rows: int, *options: str) -> list[str]:
+    """The command of a server of ready bytes."""
+    return [sys.executable, str(HERE / "server.py"), "--rows", str(rows), *options]
+
+
+def sampled(into: Samples, python: str, script: str, *arguments: str) -> None:
+    """Add the seconds of each piece of work that a script prints."""
+    command = [python, str(HERE / script), *arguments]
+    out = subprocess.run(command, check=True, capture_output=True, text=True, timeout=1_800).stdout
+    for line in out.splitlines():
+        record = json.loads(line)
+        into[record["work"]].append(record["seconds"])
+
+
+def alternating(times: int, works: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """The median seconds of each piece of work, done in turn, after once to warm up."""
+    seconds: Samples = defaultdict(list)
+    for turn in range(times + 1):
+        for name, work in works.items():
+            began = time.perf_counter()
+            work()
+            if turn:
+                seconds[name].append(time.perf_counter() - began)
+    return {name: statistics.median(all_of) for name, all_of in seconds.items()}
+
+
+def fetches(rows: int, times: int, rival: str | None) -> tuple[list[Line], dict[str, float]]:
+    """Fetching everything, one request at a time, against the floor and a peer, in turn; and what each stage takes."""
+    seen: Samples = defaultdict(list)
+    with serving(server(rows)) as url:
+        for _ in range(-(-times // 2)):
+            common = ("--url", url, "--times", "2")
+            sampled(seen, sys.executable, "ours.py", *common, "--rows", str(rows), "floor", *BUILDS, "stages")
+            if rival:
+                sampled(seen, rival, "rival.py", *common)
+    took = {work: statistics.median(seconds) for work, seconds in seen.items()}
+    lines = []
+    for build, there in BUILDS.items():
+        name = f"fetch to {build}"
+        if rival:
+            lines.append(Line(name, "coinmetrics, one stream", took[f"{there} stream"] / took[build], "at least 3"))
+            lines.append(Line(name, "coinmetrics, pages", took[f"{there} pages"] / took[build], "at least 1.5"))
+        lines.append(Line(name, "the floor", took[build] / took["floor"], "at most 1.7"))
+    return lines, took
+
+
+def decoding(times: int) -> list[Line]:
+    """Decode and check one answer, against ``json.loads`` of the same bytes."""
+    body = b'{"items":[' + b",".join(Rows(4_900).items) + b"]}"
+    window = Window(START, START + MINUTE, START + 5_000 * MINUTE)
+    question = Question(OPEN_INTEREST, MARKET, "1m", window, datetime.now(UTC))
+    took = alternating(20 * times, {"ours": lambda: decode(body, question), "json": lambda: json.loads(body)})
+    return [Line("decode and check one answer", "json.loads alone", took["ours"] / took["json"], "below 1")]
+
+
+def concurrent(rows: int, times: int) -> list[Line]:
+    """Eight at a time from a server that takes 100 ms to answer, against requests / 8 x 100 ms."""
+    requests = len(plan(OPEN_INTEREST, "1m", START, START + rows * MINUTE))
+    seen: Samples = defaultdict(list)
+    with serving(server(rows, "--delay", "0.1")) as url:
+        given = ("--url", url, "--rows", str(rows), "--times", str(times))
+        sampled(seen, sys.executable, "ours.py", *given, "8 at a time")
+    ratio = statistics.median(seen["8 at a time"]) / (requests / 8 * 0.1)
+    return [Line(f"{requests} requests, 8 at a time, 100 ms each", "the ideal", ratio, "at most 1.25")]
+
+
+def requests(rows: int) -> list[Line]:
+    """The requests that fetches took, against the fewest that could hold all buckets: without gaps, and with many."""
+    with serving(server(rows)) as url, MarketData("benchmark", url) as client:
+        dense = client.open_interest(MARKET, interval="1m", start=START, end=START + rows * MINUTE)
+    with serving(SANDBOX) as url, MarketData("sandbox-key", url) as client:
+        gappy = client.open_interest("hl:perp:SOL-USDC", interval="1m", start="2026-02-05", end="2026-05-06")
+    lines = []
+    for series, name, goal in ((dense, "no gap", "at most 1.2"), (gappy, f"{len(gappy.gaps()):,} gaps", "at most 1.6")):
+        fewest = -(-((series.end - series.start) // MINUTE) // OPEN_INTEREST.limit)
+        asked = series.provenance.requests
+        lines.append(Line(f"requests, {name}: {asked}", f"the fewest: {fewest}", asked / fewest, goal))
+    return lines
+
+
+def memory() -> tuple[list[Line], list[str]]:
+    """The peak over the import of streaming more and more rows, against that of the fewest; and the figures."""
+    lines, told = [], []
+    sizes = {
+        500_000: 3,
+        2_000_000: 2,
+        10_000_000: 1,
+    }  # how often: how many answers wait at the peak is a matter of luck
+    with serving(server(max(sizes), "--lazy")) as url:
+        for form in ("parquet", "csv"):
+            peaks = []
+            for rows, times in sizes.items():
+                peaks.append(max(_peak(url, rows, form) for _ in range(times)))
+                told.append(f"{form}, {rows:,} rows: {peaks[-1]:.0f} MiB over the import")
+            growth = max(peaks) / peaks[0]
+            lines.append(Line(f"peak memory, {form}, 10 million rows", "half a million", growth, "at most 1.1"))
+            lines.append(Line(f"peak memory over the import, {form}", "150 MiB", max(peaks) / 150, "below 1"))
+    return lines, told
+
+
+def _peak(url: str, rows: int, form: str) -> float:
+    command = [sys.executable, str(HERE / "memory.py"), "--url", url, "--rows", str(rows), "--format", form]
+    out = subprocess.run(command, check=True, capture_output=True, text=True, timeout=1_800).stdout
+    return float(json.loads(out)["over"])
+
+
+def imports(times: int) -> list[Line]:
+    """What importing costs, in fresh interpreters, each against its yardstick, in turn."""
+    hello = "import typer; app = typer.Typer(); app.command()(lambda: print('hello')); app(standalone_mode=False)"
+    pairs = [
+        ("import allium_market_data", ["-c", "import allium_market_data"], "import httpx", ["-c", "import httpx"]),
+        (
+            *(
+                "import the client and its transport",
+                ["-c", "import allium_market_data.client, allium_market_data.transport"],
+            ),
+            *("import httpx, aiohttp", ["-c", "import httpx, aiohttp"]),
+        ),
+        ("allium-md --help", [*COMMAND, "--help"], "typer saying hello", ["-c", hello]),
+    ]
+    lines = []
+    for name, ours, yardstick, theirs in pairs:
+        took = alternating(times, {"ours": lambda c=ours: _run(c), "theirs": lambda c=theirs: _run(c)})  # type: ignore[misc]
+        lines.append(Line(name, yardstick, took["ours"] / took["theirs"], "at most 1.5"))
+    return lines
+
+
+def _run(arguments: list[str]) -> None:
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def sandbox(times: int) -> list[Line]:
+    """5,000 rows at 1m out of 90 days of samples, against FastAPI returning the same ready bytes, in turn."""
+    end = datetime(2026, 5, 6, tzinfo=UTC)
+    query = f"interval=1m&start_timestamp={end - timedelta(minutes=5_700):%Y-%m-%dT%H:%MZ}&end_timestamp={end:%Y-%m-%dT%H:%MZ}"
+    target = f"/api/v1/markets/hl:perp:BTC-USDC/perps/open_interest?{query}&limit=5000"
+
+    def get(connection: http.client.HTTPConnection) -> bytes:
+        connection.request("GET", target, headers={"X-API-KEY": "sandbox-key"})
+        return connection.getresponse().read()
+
+    with serving(SANDBOX) as url, tempfile.NamedTemporaryFile() as file:
+        one = http.client.HTTPConnection(url.removeprefix("http://"))
+        body = get(one)
+        file.write(body)
+        file.flush()
+        with serving([sys.executable, str(HERE / "ready.py"), file.name]) as other:
+            two = http.client.HTTPConnection(other.removeprefix("http://"))
+            took = alternating(20 * times, {"ours": lambda: get(one), "ready": lambda: get(two)})
+    rows = body.count(b'"ts"')
+    return [Line(f"sandbox: {rows:,} rows at 1m", "FastAPI, ready bytes", took["ours"] / took["ready"], "at most 4")]

@@ -1,0 +1,45 @@
+"""How much memory a streamed export takes at its peak over the import: prints MiB as one JSON object.
+
+Reads the peak of this very process, so that each size is measured in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import tempfile
+from pathlib import Path
+
+import pyarrow.compute
+import pyarrow.parquet  # noqa: F401 - imported before the mark is set, as the import is not what is measured
+from server import MARKET, MINUTE, START
+
+from allium_market_data import MarketData, transport  # noqa: F401
+from allium_market_data.files import Format, write
+
+
+def peak() -> float:
+    """The most memory that this process had so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Stream so many rows into a file, and say what it took."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--format", choices=["parquet", "csv"], required=True)
+    given = parser.parse_args()
+    form: Format = given.format
+    before = peak()
+    with MarketData("benchmark", given.url) as client, tempfile.TemporaryDirectory() as folder:
+        end = START + given.rows * MINUTE
+        pages = client.iter_open_interest(MARKET, interval="1m", start=START, end=end, by="page")
+        parts = ((page.market_id, page.columns) for page in pages)
+        assert write(parts, Path(folder) / f"rows.{form}", form, interval="1m") == given.rows
+    print(json.dumps({"import": before, "over": peak() - before}))
+
+
+if __name__ == "__main__":
+    main()

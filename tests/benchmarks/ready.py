@@ -1,0 +1,23 @@
+"""The yardstick of the sandbox: FastAPI that answers every request with the same ready bytes of a file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from fastapi import FastAPI, Response
+
+from allium_market_data.sandbox import serve
+
+BODY = Path(sys.argv[1]).read_bytes()
+app = FastAPI(openapi_url=None)
+
+
+@app.get("/api/v1/markets/{market_id}/perps/open_interest")
+async def ready(market_id: str) -> Response:
+    """The bytes."""
+    return Response(BODY, media_type="application/json")
+
+
+if __name__ == "__main__":
+    serve(app)
