@@ -112,8 +112,9 @@ def test_a_value_that_just_fits_is_kept_to_the_last_digit(
 
 
 def test_a_market_that_the_server_does_not_know_ends_only_itself(
-    filled: Exchange, client: MarketData, table: Path
+    filled: Exchange, client: MarketData, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(gathering, "AT_A_TIME", 1)
     with pytest.raises(NotFoundError, match="no:perp:SUCH"):
         backfill(["no:perp:SUCH", BTC], "1h", *SPAN, table, client=client)
     assert rows(table) == wanted(filled, *SPAN)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import UsageError
 from ..frames import need
 from .coverage import Note
-from .table import Table, among, partitions, reported
+from .opening import reported
+from .table import Table, among, partitions
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable

@@ -10,8 +10,9 @@ from typing import Any
 from ..intervals import WIDTHS
 from ..times import from_micros, text
 from .coverage import Series
+from .opening import reported
 from .spans import Span, Spans, by_month, month, size, without
-from .table import Table, reported
+from .table import Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import random
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
-from pathlib import Path
-from shutil import disk_usage
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import unquote
 
 from ..errors import StoreError
 from ..frames import need
 from ..times import from_micros, micros
 from . import schema
 from .coverage import KEY, SUM_EVERY, Coverage, Note, Series, add_up, encode, newest_sum
+from .opening import NoTableError, check_room, is_occupied, opened, reported
 from .spans import Span, by_month, month, union, without
 
 if TYPE_CHECKING:
@@ -37,9 +30,6 @@ T = TypeVar("T")
 
 ATTEMPTS = 60
 """How often a commit is tried again after others came first."""
-
-ROOM = 2**20
-"""So many bytes must be free on a local disk before anything is written."""
 
 MATCH = " AND ".join(f"t.{name} = s.{name}" for name in (*schema.PARTITIONS, "ts"))
 
@@ -67,7 +57,7 @@ class Table:
     def __init__(self, uri: str | PathLike[str], *, create: bool = False, options: Mapping[str, str] | None = None):
         self.uri = fspath(uri).rstrip("/")
         self.options = dict(options) if options else None
-        self.delta = _open(self.uri, self.options, schema.NAME, schema.rows_schema if create else None)
+        self.delta = opened(self.uri, self.options, schema.NAME, schema.rows_schema if create else None)
         self.coverage, self._known = Coverage(), -1
         self.refresh()
 
@@ -212,7 +202,7 @@ class Table:
         """
         failed = need("deltalake.exceptions", "store").CommitFailedError
         with reported(self.uri):
-            _check_room(self.uri, size)
+            check_room(self.uri, size)
             for turn in range(ATTEMPTS):
                 self.refresh()
                 try:
@@ -252,7 +242,7 @@ class Table:
 
     def restatements(self) -> DeltaTable:
         """The table of restatements, made if it is not there."""
-        return _open(self._beside, self.options, schema.RESTATEMENTS_NAME, schema.restatements_schema)
+        return opened(self._beside, self.options, schema.RESTATEMENTS_NAME, schema.restatements_schema)
 
     def has_restatements(self) -> bool:
         """Whether any restatement was ever written."""
@@ -262,20 +252,6 @@ class Table:
     @property
     def _beside(self) -> str:
         return f"{self.uri}/_restatements"
-
-
-def known(uri: str | PathLike[str], options: Mapping[str, str] | None = None) -> Coverage:
-    """What a table holds: nothing where there is none yet, and where one may be made. Raises ``StoreError``."""
-    try:
-        return Table(uri, options=options).coverage
-    except _NoTableError:
-        if _occupied(fspath(uri)):
-            raise
-        return Coverage()
-
-
-class _NoTableError(StoreError):
-    """There is no Delta table at all."""
 
 
 def partitions(delta: DeltaTable, markets: Sequence[str], months: Sequence[str]) -> ds.Dataset:
@@ -319,82 +295,11 @@ def _concat(tables: Iterable[pa.Table]) -> pa.Table:
     return need("pyarrow", "store").concat_tables(list(tables))
 
 
-def _open(uri: str, options: dict[str, str] | None, name: str, make: Callable[[], pa.Schema] | None) -> DeltaTable:
-    deltalake, problems = need("deltalake", "store"), need("deltalake.exceptions", "store")
-    wanted = f"{name} {schema.VERSION}"
-    if (place := _local(uri)) and place.exists() and not place.is_dir():
-        raise _NoTableError(f"{uri} is no table of open interest, but a file: name a folder")
-    with reported(uri):
-        try:
-            delta = deltalake.DeltaTable(uri, storage_options=options)
-        except problems.TableNotFoundError:
-            if make is None or _occupied(uri):
-                raise _NoTableError(f"{uri} is no table of open interest: make one with allium-md backfill") from None
-            delta = _create(uri, options, wanted, make())
-    found = delta.metadata().name or ""
-    if found == wanted:
-        return delta
-    if found.startswith(name):
-        raise StoreError(
-            f"{uri} has schema version {found.removeprefix(name).strip()}, this release reads {schema.VERSION}: "
-            "use a release that fits, or another folder"
-        )
-    raise StoreError(f"{uri} is a Delta table, but not one of open interest that allium-md made: use another folder")
-
-
-def _local(uri: str) -> Path | None:
-    """The folder of a table on this machine."""
-    if uri.startswith("file://"):
-        return Path(unquote(uri.removeprefix("file://")))
-    return None if "://" in uri else Path(uri)
-
-
-def _occupied(uri: str) -> bool:
-    """Whether other things lie where a table would be made."""
-    place = _local(uri)
-    return (
-        place is not None
-        and place.exists()
-        and (not place.is_dir() or any(p.name != "_delta_log" for p in place.iterdir()))
-    )
-
-
-def _check_room(uri: str, size: int) -> None:
-    """Raise ``OSError`` where a local table cannot be written: the engine would say so in many words, and its own way."""
-    place = _local(uri)
-    if place is not None:
-        with TemporaryFile(dir=place):
-            pass
-        if disk_usage(place).free < max(size, ROOM):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _create(uri: str, options: dict[str, str] | None, name: str, columns: pa.Schema) -> DeltaTable:
-    deltalake, problems = need("deltalake", "store"), need("deltalake.exceptions", "store")
-    config = schema.CONFIGURATION if "provisional" in columns.names else {}
-    with suppress(problems.CommitFailedError):  # another process made it at the same moment
-        deltalake.DeltaTable.create(
-            uri,
-            columns,
-            mode="ignore",
-            name=name,
-            partition_by=list(schema.PARTITIONS),
-            configuration=config,
-            storage_options=options,
-        )
-    return deltalake.DeltaTable(uri, storage_options=options)
-
-
-@contextmanager
-def reported(uri: str) -> Iterator[None]:
-    """Turn what the engine and the system say into ``StoreError``, in a line."""
-    problems = need("deltalake.exceptions", "store")
+def known(uri: str | PathLike[str], options: Mapping[str, str] | None = None) -> Coverage:
+    """What a table holds: nothing where there is none yet, and where one may be made. Raises ``StoreError``."""
     try:
-        yield
-    except (problems.DeltaError, OSError) as error:
-        said = " ".join(str(error).split())
-        if isinstance(error, OSError) and error.strerror:
-            said = error.strerror
-        elif system := re.search(r"([A-Z][^:()]*) \(os error \d+\)", said):  # the engine tells its whole way there
-            said = system[1]
-        raise StoreError(f"cannot use the table {uri}: {said:.300} (what was committed before is unharmed)") from error
+        return Table(uri, options=options).coverage
+    except NoTableError:
+        if is_occupied(fspath(uri)):
+            raise
+        return Coverage()
