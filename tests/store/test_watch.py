@@ -74,12 +74,12 @@ def test_each_bucket_comes_once_after_it_closed_and_in_order(live: Exchange, cli
 def test_the_running_bucket_comes_only_when_asked_for_and_each_of_its_states_once(
     live: Exchange, client: MarketData
 ) -> None:
-    for second in range(0, 60, 5):
+    for second in range(0, 60, 20):
         live.put(BTC, f"2026-05-20T10:22:{second:02}", f"{second}")
     found = list(islice(watched(live, client, [BTC], provisional=True).rows(), 30))
     assert stamps(found) == minutes("10:18", len(stamps(found)))
     running_at = [row for row in found if row.provisional and f"{row.ts:%H:%M}" == "10:22"]
-    assert len(running_at) > 3
+    assert len(running_at) >= 3
     assert len({row.oi_base for row in running_at}) == len(running_at)
 
 
