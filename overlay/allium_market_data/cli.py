@@ -6,8 +6,11 @@ needs is imported when it runs, so that ``--help`` stays quick.
 
 from __future__ import annotations
 
+import _thread
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -218,8 +221,25 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
         raise typer.Exit
 
 
+def _insist(lost: sys.UnraisableHookArgs) -> None:
+    """Python drops a Ctrl-C that comes while the collector of garbage runs a finalizer: let it come once more."""
+    if issubclass(lost.exc_type, KeyboardInterrupt):
+        threading.Timer(0.01, _interrupt).start()  # from elsewhere, or it would be dropped here too
+    else:
+        sys.__unraisablehook__(lost)
+
+
+def _interrupt() -> None:
+    """As Ctrl-C does. A signal also ends a wait for a lock."""
+    if hasattr(signal, "pthread_kill") and (main_thread := threading.main_thread().ident) is not None:
+        signal.pthread_kill(main_thread, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
+
+
 def main() -> None:
     """The entry point of ``allium-md``."""
+    sys.unraisablehook = _insist
     with _failures():
         try:
             app()

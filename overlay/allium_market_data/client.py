@@ -217,11 +217,13 @@ class AsyncMarketData:
             async with room:
                 return await self._run(market_id, wanted, call).whole()
 
+        tasks: dict[str, asyncio.Task[OpenInterestSeries]] = {}
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = {market_id: group.create_task(one(market_id)) for market_id in market_ids}
+                tasks |= {market_id: group.create_task(one(market_id)) for market_id in market_ids}
         except BaseExceptionGroup as failures:
             failure = failures.exceptions[0]
+            tasks.clear()  # what was cancelled keeps its frames, and some of those hold the header with the key
         else:
             return {market_id: task.result() for market_id, task in tasks.items()}
         raise failure

@@ -30,7 +30,9 @@ from .windows import Window
 DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
 """A plain decimal: digits, and perhaps a point and more digits. No sign, exponent, grouping or space."""
 
-STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:00(\.0+)?)?(Z|[+-][0-9]{2}:[0-9]{2})")
+STAMP = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9](:00(\.0+)?)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+)
 """An ISO 8601 time on a whole minute, with an offset; every bucket boundary is one."""
 
 MINUTE_IN_UTC = re.compile(r":00(\.0+)?(Z|\+00:00)")
@@ -45,7 +47,12 @@ LONGEST_TAIL = 40
 MANY = 32
 """An answer with more than one gap in so many rows is read label by label."""
 
+MOST_UNKNOWN, LONGEST_NAME = 100, 200
+"""A server may add fields. What it adds is remembered by name, so names are few, and their characters too."""
+
 MINUTE = timedelta(minutes=1)
+
+ANY_DIGIT = bytes.maketrans(b"123456789", b"0" * 9)
 
 COLUMNS: Final[tuple[Callable[[list[Any]], list[str]], ...]] = (
     lambda items: [item.value_0 for item in items],
@@ -149,7 +156,7 @@ def _parse(body: bytes, question: Question) -> tuple[list[Any], Mapping[str, int
     row = found and found["row"]
     field = (named and named["field"]) or (found and found["field"])
     what = found["what"] if found else message
-    if field == "market_id":
+    if field == "market_id" and what.startswith("Invalid enum value "):
         what = f"{_show(what.removeprefix('Invalid enum value '))} is not the market that was asked for"
     _wrong(what, int(row) if row else None, field or None)
 
@@ -157,9 +164,12 @@ def _parse(body: bytes, question: Question) -> tuple[list[Any], Mapping[str, int
 def _unknown(body: bytes, resource: Resource) -> Mapping[str, int]:
     """How often each field that the document does not name appears, in an item or beside ``items``."""
     known = {"market_id", "ts", *resource.values}
+    _ = body.isascii() or body.decode("utf-8")  # what is skipped is not looked at, and must be text all the same
     page = _FIELDS.decode(body)
     count = Counter(name for item in _ITEMS.decode(page["items"]) for name in item if name not in known)
     count.update(name for name in page if name != "items")
+    if len(count) > MOST_UNKNOWN or max(map(len, count), default=0) > LONGEST_NAME:
+        _wrong(f"{len(count)} fields that the specification does not name, or one with a name without end")
     return dict(count)
 
 
@@ -225,7 +235,9 @@ def _read_stamps(column: list[str], width: timedelta) -> list[datetime]:
         return []
     tail = column[0][16:]
     lines = ",".join(column) + ","
-    if not MINUTE_IN_UTC.fullmatch(tail) or lines.count(tail + ",") != len(column) or lines.count(",") != len(column):
+    alike = MINUTE_IN_UTC.fullmatch(tail) and lines.count(tail + ",") == len(column)
+    # Python reads more than STAMP allows: dates by week, any character for the T, digits without end.
+    if not alike or _shape(lines) != _shape(f"0000-00-00T00:00{tail},") * len(column):
         return [_read_stamp(value, row, width) for row, value in enumerate(column)]
     stamps: list[datetime] = []
     try:
@@ -234,6 +246,11 @@ def _read_stamps(column: list[str], width: timedelta) -> list[datetime]:
     except ValueError:
         off = True
     return [_read_stamp(value, row, width) for row, value in enumerate(column)] if off else stamps
+
+
+def _shape(text: str) -> bytes:
+    """The text with a zero for each digit."""
+    return text.encode("utf-8", "surrogatepass").translate(ANY_DIGIT)
 
 
 def _read_stamp(value: str, row: int, width: timedelta) -> datetime:

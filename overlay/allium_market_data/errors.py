@@ -19,6 +19,7 @@
         │   ├── DeadlineExceededError  the whole call took longer than its deadline
         │   ├── RequestTimeoutError    too slow
         │   └── ConnectionFailedError  refused, reset, cut off, no such host
+        │       └── CertificateError       the server's certificate is not trusted; nothing was sent
         ├── ContractError              an answer that the specification does not allow
         └── IncompleteError            rows are missing and the server does not hand them out
 
@@ -176,6 +177,10 @@ class RequestTimeoutError(TransportError):
 
 class ConnectionFailedError(TransportError):
     """The connection was refused, reset, or cut off in the middle of an answer."""
+
+
+class CertificateError(ConnectionFailedError):
+    """The server's certificate is not trusted, so nothing was sent to it. It is not retried, and cannot be ignored."""
 
 
 class ContractError(FetchError):

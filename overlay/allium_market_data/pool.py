@@ -10,11 +10,13 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
 from .errors import UsageError
+from .trust import context
 
 BUFFER = 2 * 2**20
 """Bytes that a connection reads ahead: a whole honest answer, so that reading is seldom paused."""
@@ -22,6 +24,10 @@ BUFFER = 2 * 2**20
 
 class BrokenError(Exception):
     """No connection, or one that broke; the message is the HTTP library's, and may hold what was sent."""
+
+
+class UntrustedError(BrokenError):
+    """The server's certificate is not one to trust, so nothing was sent; the message says why."""
 
 
 class Opened(Protocol):
@@ -64,38 +70,35 @@ def located(url: str) -> str:
 
 
 class Pool:
-    """At most ``limit`` connections at a time, kept open between requests; certificates are verified as httpx does it."""
+    """At most ``limit`` connections at a time, kept open between requests; certificates are verified as `trust` says."""
 
     def __init__(self, limit: int, *, is_secure: bool, trust_env: bool) -> None:
-        self._limit, self._is_secure, self._trust_env = limit, is_secure, trust_env
+        self._limit, self._trust_env = limit, trust_env
+        # reading the certificates takes as long as ten answers, and without TLS there is nothing to verify
+        self._tls = context() if is_secure else None
         self._session: aiohttp.ClientSession | None = None
 
     def _opened(self) -> aiohttp.ClientSession:
         """The session, made at the first request: it belongs to the loop that it is made on."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._limit, ssl=self._tls()),
+                connector=aiohttp.TCPConnector(limit=self._limit, ssl=self._tls or True),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,  # the size of what is unpacked must be watched
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 read_bufsize=BUFFER,
-                trust_env=self._trust_env,
+                trust_env=False,  # it would send what a netrc holds for other programs; proxies are looked up here
                 skip_auto_headers=("accept-encoding", "user-agent", "accept", "content-type"),
             )
             self._session._retry_connection = False  # a request is repeated where the policy is known, and counted
         return self._session
 
-    def _tls(self) -> Any:
-        if not self._is_secure:
-            return True  # reading the certificates takes as long as ten answers, and here is nothing to verify
-        import httpx
-
-        return httpx.create_ssl_context(trust_env=self._trust_env)
-
     async def get(self, url: str, headers: Mapping[str, str]) -> Opened:
         """Send one GET, once. Raises ``BrokenError``."""
         try:
-            answer = await self._opened().get(URL(url, encoded=True), headers=headers, allow_redirects=False)
+            target = URL(url, encoded=True)
+            proxy = _proxy(target) if self._trust_env else None
+            answer = await self._opened().get(target, headers=headers, allow_redirects=False, proxy=proxy)
         except (aiohttp.ClientError, OSError) as error:
             raise _broken(error) from None
         return _Answer(answer)
@@ -105,6 +108,11 @@ class Pool:
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
+
+
+def _proxy(url: URL) -> str | None:
+    """The proxy that the environment names for an address, if any."""
+    return None if proxy_bypass(url.host or "") else getproxies().get(url.scheme)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +140,9 @@ class _Answer:
 
 def _broken(error: Exception) -> BrokenError:
     """What went wrong, in words that say what to look at."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        reason = error.certificate_error
+        return UntrustedError(getattr(reason, "verify_message", None) or str(reason))
     for kind, words in WORDS:
         if isinstance(error, kind):
             return BrokenError(words(error))
@@ -144,7 +155,6 @@ def _system(error: OSError) -> str:
 
 
 WORDS: Final[tuple[tuple[type[Exception], Callable[[Any], str]], ...]] = (
-    (aiohttp.ClientConnectorCertificateError, lambda e: f"its certificate is not trusted: {e.certificate_error}"),
     (aiohttp.ClientConnectorDNSError, lambda _: "no such host"),
     (aiohttp.ClientConnectorError, lambda e: f"cannot connect: {_system(e.os_error)}"),
     (aiohttp.ServerDisconnectedError, lambda _: "it closed the connection without an answer"),

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from .errors import FetchError, RateLimitedError, ResponseError, ServerError, TransportError, UsageError
+from .errors import (
+    CertificateError,
+    FetchError,
+    RateLimitedError,
+    ResponseError,
+    ServerError,
+    TransportError,
+    UsageError,
+)
 
 REQUEST_TIMEOUT = 408
 
@@ -52,6 +60,8 @@ def passing(error: BaseException) -> bool:
     """Whether the failure is of a kind that may pass by itself."""
     if isinstance(error, ResponseError) and error.status == REQUEST_TIMEOUT:
         return True
+    if isinstance(error, CertificateError):
+        return False
     return isinstance(error, (TransportError, ServerError, RateLimitedError))
 
 

@@ -84,7 +84,7 @@ class Run:
             end=end,
             columns=columns,
             provenance=provenance,
-            unknown_fields=dict(self.fetch.unknown),
+            unknown_fields={self.settings.key.wipe(name): count for name, count in self.fetch.unknown.items()},
         )
 
     async def whole(self) -> OpenInterestSeries:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import html
-import json
+import base64
 import os
-from urllib.parse import quote
+import re
+from functools import lru_cache
+from html.entities import codepoint2name
 
 from .errors import UsageError
 
 WIPED = "***"
 """What stands in place of the key."""
+
+ENOUGH = 8
+"""So many characters of a long key's beginning are wiped too: a text that was cut short may hold no more of it."""
 
 
 class Secret:
@@ -49,18 +53,50 @@ class Secret:
         return self._give()
 
     def wipe(self, said: str) -> str:
-        """The text without the key, in whichever usual way it is escaped."""
-        for form in self._forms():
+        """The text without the key, however its characters are escaped, and without the beginning of a long one."""
+        if not self.is_there:
+            return said
+        for form in _whole(self._give()):
             said = said.replace(form, WIPED)
-        return said
+        first, *others = [_spellings(character) for character in self._give()]
+        least = ENOUGH if len(others) >= 2 * ENOUGH - 1 else len(others) + 1
+        parts, at = [], 0
+        for found in first.finditer(said):
+            if found.start() < at:
+                continue
+            end, count = found.end(), 1
+            for spelling in others:
+                if (more := spelling.match(said, end)) is None:
+                    break
+                end, count = more.end(), count + 1
+            if count >= least:
+                parts += [said[at : found.start()], WIPED]
+                at = end
+        return "".join([*parts, said[at:]])
 
     def wipe_bytes(self, said: bytes) -> bytes:
         """The same for bytes."""
-        for form in self._forms():
-            said = said.replace(form.encode(), WIPED.encode())
-        return said
+        return self.wipe(said.decode("latin-1")).encode("latin-1")
 
-    def _forms(self) -> list[str]:
-        key = self._give()
-        forms = {key, json.dumps(key)[1:-1], quote(key, safe=""), quote(key), html.escape(key)}
-        return sorted(forms - {""}, key=len, reverse=True)
+
+def _whole(key: str) -> set[str]:
+    """The key as it is, and as a whole in base64, without the padding."""
+    data = key.encode()
+    return {key, *(encode(data).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode))}
+
+
+@lru_cache(maxsize=128)
+def _spellings(character: str) -> re.Pattern[str]:
+    r"""The ways in which JSON, URLs, HTML and programs write a character, twice escaped too: ``\u0026``, ``%2526``."""
+    code = f"{ord(character):02x}"
+    names = [name for name in (codepoint2name.get(ord(character)), "apos" if character == "'" else None) if name]
+    entities = "|".join([f"#0{{0,6}}{ord(character)}", f"(?i:#x0{{0,6}}{code})", *names])
+    # The plain one comes last, as the others may begin with it. No part repeats without end: hostile text is long.
+    spellings = [
+        rf"\\{{1,64}}(?i:u00{code}|u\{{0{{0,6}}{code}\}}|x{code})",
+        rf"\\{{0,64}}(?i:%(?:25){{0,3}}{code})",
+        rf"\\{{0,64}}&(?:amp;){{0,3}}(?:{entities});",
+        rf"\\{{0,64}}{re.escape(character)}" if character != "\\" else r"\\{1,64}",
+        *([r"\+"] if character == " " else []),
+    ]
+    return re.compile("|".join(spellings))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -14,6 +15,9 @@ from .secret import Secret
 
 SERVER = "https://api.allium.so"
 """The server that the specification names."""
+
+ORIGIN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@\\%]+)(:[0-9]+)?")
+"""A host and perhaps a port, that every reader of URLs takes apart alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ def _url(url: str, allow_insecure: bool) -> str:
         raise UsageError("base_url must be like https://host[:port]")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise UsageError("base_url must carry no user, password, query or fragment")
+    if not ORIGIN.fullmatch(parts.netloc):  # what one reader takes for the host, another must not take for a port
+        raise UsageError("base_url must be like https://host[:port]")
     if parts.scheme == "http" and not (_is_loopback(host) or allow_insecure):
         raise UsageError(f"http://{host} would get the API key in the clear: use https, or allow_insecure=True")
     return url.strip().rstrip("/")

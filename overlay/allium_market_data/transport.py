@@ -23,6 +23,7 @@ from aiolimiter import AsyncLimiter
 from .body import ACCEPTED, Body
 from .errors import (
     BODY_KEPT,
+    CertificateError,
     ConnectionFailedError,
     Evidence,
     FetchError,
@@ -30,7 +31,7 @@ from .errors import (
     UsageError,
 )
 from .health import Call, Health, Visit
-from .pool import BrokenError, Connections, Pool, located
+from .pool import BrokenError, Connections, Pool, UntrustedError, located
 from .refusal import clean, refusal
 from .resource import Resource
 from .retry import passing, pause
@@ -42,6 +43,9 @@ from .windows import Window
 
 T = TypeVar("T")
 E = TypeVar("E", bound=FetchError)
+
+LARGEST_SAID = 2**16
+"""The most bytes of an answer that is no good which are looked at for what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +219,9 @@ class Transport:
             return RequestTimeoutError(
                 f"no whole answer from {settings.base_url} within {settings.timeout:g} s (timeout)"
             )
+        except UntrustedError as error:
+            why = f"the certificate of {settings.base_url} is not trusted: {clean(str(error))}"
+            return CertificateError(f"{why}; nothing was sent (SSL_CERT_FILE may name authorities of your own)")
         except BrokenError as error:
             said = clean(settings.key.wipe(str(error)))[:300]
             return ConnectionFailedError(f"no whole answer from {settings.base_url}: {said}")
@@ -245,7 +252,7 @@ class Transport:
         """The failure, or the refusal that the answer is, with what came back, all of it without the key."""
         key = self._settings.key
         headers = {name.lower(): key.wipe(value) for name, value in reply.headers.items()}
-        said = key.wipe_bytes(reply.body)
+        said = key.wipe_bytes(reply.body[:LARGEST_SAID])
         failure = failure or refusal(reply.status, headers, said)
         failure.reword(key.wipe(failure.message))
         failure.evidence = Evidence(status=reply.status, headers=headers, body=said[:BODY_KEPT])

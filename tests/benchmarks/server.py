@@ -16,6 +16,8 @@ MARKET = "hl:perp:BTC-USDC"
 START = datetime(2025, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 PAGE = 5_000
+STEPS = {"1m": 1, "5m": 5, "15m": 15, "1h": 60, "4h": 240, "1d": 1_440}
+"""Rows from one bucket to the next; a coarser bucket has the row at its start."""
 
 
 class Rows:
@@ -69,7 +71,10 @@ def answer(rows: Rows, target: str) -> bytes:
     query = {name: values[-1] for name, values in parse_qs(url.query).items()}
     if "openinterest" not in url.path:
         first, stop = rows.index(query["start_timestamp"]), rows.index(query["end_timestamp"])
-        return b'{"items":[' + b",".join(rows.part(first, min(stop, first + int(query["limit"])))) + b"]}"
+        step = STEPS[query["interval"]]
+        first += -first % step
+        wanted = rows.part(first, min(stop, first + step * int(query["limit"])))[::step]
+        return b'{"items":[' + b",".join(wanted) + b"]}"
     if query.get("format") == "json_stream":
         return b"\n".join(rows.lines) + b"\n"
     first = int(query.get("next_page_token", "0"))

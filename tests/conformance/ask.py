@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from allium_market_data.intervals import INTERVALS, WIDTHS, Interval
+from allium_market_data.secret import Secret
 
 from . import times
 from .answers import Answer, Reply
@@ -122,6 +123,7 @@ class Asker:
 
     def __init__(self, door: Door, client: httpx.Client, sleep: Callable[[float], None] = time.sleep) -> None:
         self._door = door
+        self._secret = Secret(door.api_key)
         self._client = client
         self._sleep = sleep
         self._replies: dict[Question, Reply] = {}
@@ -202,9 +204,11 @@ class Asker:
         try:
             response = self._client.get(url, headers=self._door.headers(question))
         except httpx.HTTPError as error:
-            raise AssertionError(f"no answer ({type(error).__name__}: {error})\n{curl}") from error
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status_code, headers, response.content, curl)
+            problem = f"no answer ({type(error).__name__}: {self._secret.wipe(str(error))})\n{curl}"
+        else:
+            headers = {name.lower(): self._secret.wipe(value) for name, value in response.headers.items()}
+            return Reply(response.status_code, headers, self._secret.wipe_bytes(response.content), curl)
+        raise AssertionError(problem)  # here, where no frame of the HTTP library shows its headers
 
 
 def _wait(reply: Reply) -> float:

@@ -8,6 +8,7 @@ chose, and what the run was about. Keys and cookies are taken out before anythin
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import lzma
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from allium_market_data.secret import Secret
 
 from .document import ROOT
 
@@ -103,7 +106,7 @@ def _vcr(store: _Store, key_header: str, api_key: str) -> VCR:
         serializer="conformance",
         match_on=("method", "path", "query", "access"),
         filter_headers=[(key_header, kind), ("authorization", None), ("cookie", None)],
-        before_record_response=_without_cookies,
+        before_record_response=lambda response: _without_key(_without_cookies(response), Secret(api_key)),
     )
     vcr.register_serializer("conformance", _Json)
     vcr.register_persister(store)
@@ -126,6 +129,24 @@ def _coding(request: Request) -> str | None:
 def _without_cookies(response: dict[str, Any]) -> dict[str, Any]:
     headers = response["headers"]
     return response | {"headers": {name: value for name, value in headers.items() if name.lower() != "set-cookie"}}
+
+
+def _without_key(response: dict[str, Any], secret: Secret) -> dict[str, Any]:
+    """What a server says, without the key that it was sent. A packed body stays packed where the key is not in it."""
+    if not secret.is_there:
+        return response
+    headers = {name: [secret.wipe(value) for value in values] for name, values in response["headers"].items()}
+    body = response["body"]["string"]
+    packed = "gzip" in str({name.lower(): values for name, values in headers.items()}.get("content-encoding"))
+    plain = gzip.decompress(body) if packed else body
+    wiped = secret.wipe_bytes(plain)
+    if wiped != plain:
+        body = gzip.compress(wiped, mtime=0) if packed else wiped
+    return response | {"headers": headers, "body": {"string": body}, "status": _phrase(response["status"], secret)}
+
+
+def _phrase(status: dict[str, Any], secret: Secret) -> dict[str, Any]:
+    return status | {"message": secret.wipe(str(status["message"]))}
 
 
 class _Json:

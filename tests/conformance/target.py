@@ -12,7 +12,10 @@ from typing import Final, Literal
 
 import httpx
 
+from allium_market_data.errors import UsageError
 from allium_market_data.intervals import DAY
+from allium_market_data.secret import Secret
+from allium_market_data.settings import settings
 
 from . import cassettes, times
 from .ask import TIMEOUT, Asker, Door
@@ -93,7 +96,12 @@ def chosen(options: Options, document: Document, now: dt.datetime) -> Target:
     key = options.api_key or os.environ.get(KEY_VARIABLE, "")
     if not key:
         raise OptionsError(f"--target live needs a key: --api-key, or {KEY_VARIABLE} in the environment")
-    return Target("live", options.base_url or document.server, key, market, options.non_perp_market, around)
+    server = options.base_url or document.server
+    try:
+        settings(Secret(key), server, TIMEOUT, 1, None, None, allow_insecure=False)
+    except UsageError as error:
+        raise OptionsError(f"--base-url: {error}") from None
+    return Target("live", server, key, market, options.non_perp_market, around)
 
 
 def _check_names(options: Options) -> None:

@@ -177,9 +177,9 @@ def test_broken_gzip_is_gzip_that_breaks(served_samples: Samples, right: bytes) 
 def test_a_bomb_is_small_and_unpacks_to_gigabytes() -> None:
     packed = bomb()
     assert len(packed) < 10 * 2**20
-    part = zlib.decompressobj(wbits=31).decompress(packed[: len(packed) // 64])
+    part = zlib.decompressobj(wbits=31).decompress(packed[: len(packed) // 256])
     assert part.startswith(b'{"items":[')
-    assert BOMB // 70 < len(part) < BOMB // 60
+    assert BOMB // 270 < len(part) < BOMB // 250
     assert set(part[10:]) == {ord(" ")}
 
 

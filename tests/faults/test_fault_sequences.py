@@ -58,7 +58,7 @@ def _unwaited(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_unwaited")
 @given(accidents(), st.sampled_from([*WAYS, "command"]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_sequence_of_faults_before_honest_answers(served_samples: Samples, faults: list[Fault], way: str) -> None:
     spoiled = sum(fault.times or 0 for fault in faults)
     with faulting(honest(served_samples), faults) as server:

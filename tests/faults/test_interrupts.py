@@ -25,12 +25,7 @@ SOON = 10.0
 """Seconds. It takes a fraction of one; a machine may be busy, and everything that is waited for here takes 30 or more."""
 
 MINUTES = Fault("minutes", "429 that asks for two minutes", answering(429, "Later", "120"), times=None)
-CASES = {
-    "stalled": replace(FAULTS["stalled"], times=None),
-    "stalled-midway": replace(FAULTS["stalled-midway"], times=None),
-    "drip": replace(FAULTS["drip"], times=None),
-    "pausing": MINUTES,
-}
+CASES = {"stalled-midway": replace(FAULTS["stalled-midway"], times=None), "pausing": MINUTES}
 SPAN = ("--interval", "1m", "--start", "2026-02-10", "--end", "2026-05-01")
 
 
@@ -41,7 +36,7 @@ def environment(url: str) -> dict[str, str]:
 @contextmanager
 def started(url: str, code: str, *words: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [sys.executable, "-W", "error", "-X", "dev", "-c", code, *words],
+        [sys.executable, "-W", "error", "-c", code, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -79,7 +74,7 @@ MAIN = "from allium_market_data.cli import main; main()"
 
 @pytest.mark.parametrize("fault", CASES.values(), ids=list(CASES))
 def test_the_command_leaves_no_file(served_samples: Samples, tmp_path: Path, fault: Fault) -> None:
-    words = ("open-interest", MARKET, *SPAN, "-o", str(tmp_path / "rows.parquet"))
+    words = ("open-interest", MARKET, *SPAN, "-o", str(tmp_path / "rows.csv"))
     with faulting(honest(served_samples), [fault]) as server, started(server.url, MAIN, *words) as process:
         until(lambda: spoiled(server), process)
         assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
@@ -127,10 +122,13 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.parametrize("name", ["stalled", "pausing"])
-@pytest.mark.parametrize(
-    ("script", "left"), [(SYNC, "['MainThread']\n"), (ASYNC, "1\n['MainThread']\n")], ids=["sync", "async"]
-)
+SCRIPTS = [
+    pytest.param("pausing", SYNC, "['MainThread']\n", id="sync"),
+    pytest.param("stalled-midway", ASYNC, "1\n['MainThread']\n", id="async"),
+]
+
+
+@pytest.mark.parametrize(("name", "script", "left"), SCRIPTS)
 def test_a_script_is_left_with_nothing_but_itself(served_samples: Samples, name: str, script: str, left: str) -> None:
     with faulting(honest(served_samples), [CASES[name]]) as server, started(server.url, script) as process:
         until(lambda: spoiled(server), process)
@@ -139,3 +137,24 @@ def test_a_script_is_left_with_nothing_but_itself(served_samples: Samples, name:
     assert (status, output) == (0, left)
     assert "Traceback" not in errors
     assert "Warning" not in errors
+
+
+FINALIZER = """
+import signal, sys
+from allium_market_data import cli, console
+class Last:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+def plan(_):
+    Last()
+    sum(range(10**7))
+    print("not interrupted")
+console.show_plan = plan
+cli.main()
+"""
+
+
+def test_a_moment_at_which_python_drops_it_does_not_lose_it() -> None:
+    with started("http://127.0.0.1:9", FINALIZER, "plan", *SPAN) as process:
+        output = process.communicate(timeout=60)
+    assert (process.returncode, *output) == (130, "", "allium-md: interrupted; nothing half-written stays\n")

@@ -105,13 +105,17 @@ def test_a_live_run_takes_the_address_of_the_specification_and_the_key_of_the_en
     assert (chosen.base_url, chosen.api_key) == ("https://api.allium.so", "from-environment")
     assert chosen.non_perp_market is None
     assert "from-environment" not in repr(chosen)
-    assert choose(target="live", api_key="k", base_url="http://x").api_key == "k"
+    assert choose(target="live", api_key="k", base_url="https://x").api_key == "k"
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"target": "live"}, "needs a key: --api-key, or ALLIUM_API_KEY"),
+        (
+            {"target": "live", "api_key": "k", "base_url": "http://x"},
+            "--base-url: http://x would get the API key in the clear",
+        ),
         ({"target": "live", "api_key": "k", "readings": ("gzip",)}, "need --target sandbox"),
         ({"target": "cassette", "violations": ("mean",)}, "need --target sandbox"),
         ({"base_url": "http://x"}, "needs --target live"),

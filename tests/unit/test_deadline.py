@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from allium_market_data import AsyncMarketData, MarketData
-from allium_market_data.errors import DeadlineExceededError, UsageError
-from serving import MARKET, Sandbox, served
+from allium_market_data.errors import DeadlineExceededError, RateLimitedError, UsageError
+from serving import MARKET, Sandbox, http, served
 
 SPAN: dict[str, Any] = {"interval": "1h", "start": "2026-03-01", "end": "2026-03-03"}
 
@@ -49,3 +51,56 @@ def test_a_fetch_within_its_deadline_is_whole_and_a_wrong_deadline_is_told(sandb
                 client.open_interest(MARKET, deadline=wrong, **SPAN)
             with pytest.raises(UsageError, match="deadline must be"):
                 client.iter_open_interest(MARKET, deadline=wrong, **SPAN)
+
+
+def by_sync(url: str, deadline: float) -> None:
+    with MarketData("key", url) as client:
+        client.open_interest([MARKET, "hl:perp:SOL-USDC"], deadline=deadline, **SPAN)
+
+
+def by_async(url: str, deadline: float) -> None:
+    async def run() -> None:
+        async with AsyncMarketData("key", url) as client:
+            await client.open_interest([MARKET, "hl:perp:SOL-USDC"], deadline=deadline, **SPAN)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("fetch", [by_sync, by_async])
+def test_a_retry_after_beyond_the_deadline_is_told_at_once(fetch: Callable[[str, float], None]) -> None:
+    asked: list[bytes] = []
+
+    def answer(connection: Any, head: bytes) -> None:
+        asked.append(head)
+        connection.sendall(http(b"", "429 Later", ["retry-after: 60"]))
+
+    began = time.monotonic()
+    with (
+        served(answer) as url,
+        pytest.raises(RateLimitedError, match="Retry-After 60; the deadline is sooner") as caught,
+    ):
+        fetch(url, 50)
+    assert time.monotonic() - began < 25
+    assert len(asked) == 1
+    assert caught.value.window is not None
+
+
+def test_the_clock_of_a_stream_begins_at_the_call(sandbox: Sandbox) -> None:
+    with MarketData(sandbox.key, sandbox.url) as client:
+        rows = client.iter_open_interest(MARKET, deadline=0.1, **SPAN)
+        pages = client.iter_open_interest(MARKET, by="page", deadline=0.1, **SPAN)
+        time.sleep(0.15)
+        for late in (rows, pages):
+            with pytest.raises(DeadlineExceededError, match="the deadline passed after 0 requests"):
+                next(late)
+    assert sandbox.requests == []
+
+    async def run() -> None:
+        async with AsyncMarketData(sandbox.key, sandbox.url) as client:
+            late = client.iter_open_interest(MARKET, deadline=0.1, **SPAN)
+            await asyncio.sleep(0.15)
+            await anext(late)
+
+    with pytest.raises(DeadlineExceededError, match="the deadline passed after 0 requests"):
+        asyncio.run(run())
+    assert sandbox.requests == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -190,3 +191,42 @@ def test_a_message_shows_no_control_characters_and_is_short() -> None:
         answer(item(1, oi_base="\x1b[31m" + "9" * 10_000 + "x"))
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize(
+    "ts",
+    [
+        "2026-W18-5T00:00:00Z",
+        "2026-05-01x00:00:00Z",
+        "2026-05-01 00:00:00Z",
+        "2026-05-02" + 99 * "2" + "1T00:01:00Z",
+        "2026-05-01T24:00:00Z",
+        "2026-05-01T01:39:00+00:99",
+    ],
+)
+def test_a_time_that_python_reads_but_the_specification_does_not_write_is_refused(ts: str) -> None:
+    body = json.dumps({"items": [item(ts="2026-05-01T00:00:00Z"), item(ts=ts)]}).encode()
+    for asked in (QUESTION, replace(QUESTION, interval="1m")):
+        with pytest.raises(
+            ContractError, match=r"is not written like|is no ISO 8601 time|is not on a boundary"
+        ) as caught:
+            decode(body, asked)
+        assert (caught.value.row, caught.value.field) == (1, "ts")
+
+
+def test_fields_that_nobody_knows_are_few_and_have_short_names() -> None:
+    row = item(1, **{f"x{number}": 0 for number in range(98)})
+    assert len(answer(row, y=0, z=0).unknown) == 100
+    refused({**row, "y": 0, "z": 0, "one more": 0}, row=None, field=None, saying="101 fields that the specification")
+    refused(item(1, **{"x" * 201: 0}), row=None, field=None, saying="a name without end")
+
+
+def test_a_missing_market_is_said_to_be_missing() -> None:
+    refused(item(1, market_id=...), row=0, field="market_id", saying="missing required field `market_id`$")
+
+
+def test_an_unknown_field_that_is_no_text_is_no_json_either() -> None:
+    body = json.dumps({"items": [item(1, x="?")]}).encode()
+    assert decode(body.replace(b"?", "\u00e9".encode()), QUESTION).unknown == {"x": 1}
+    with pytest.raises(ContractError, match="no JSON: 'utf-8' codec can't decode"):
+        decode(body.replace(b"?", b"\xe9"), QUESTION)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
+import time
 import traceback
 from collections.abc import Callable
 from decimal import Decimal
@@ -18,6 +20,7 @@ from allium_market_data.errors import UsageError
 from allium_market_data.retry import RetryPolicy
 from allium_market_data.secret import Secret
 from allium_market_data.settings import SERVER, Settings, settings
+from security.leaks import forms
 from serving import SECRET
 
 HIDDEN = [SECRET]
@@ -221,13 +224,24 @@ def test_nothing_that_describes_a_client_shows_the_key(client: Any) -> None:
     assert copy.deepcopy(told(SECRET)).key.reveal() == SECRET
 
 
-def test_the_key_is_wiped_from_text_and_bytes_however_it_is_escaped() -> None:
-    import html
-    import json
-    from urllib.parse import quote
-
-    secret = Secret(SECRET)
-    for form in (SECRET, json.dumps(SECRET), quote(SECRET), quote(SECRET, safe=""), html.escape(SECRET)):
-        assert secret.wipe(f"<{form}>").replace('"', "") == "<***>"
-        assert secret.wipe_bytes(f"\xff<{form}>".encode()).replace(b'"', b"") == "\xff<***>".encode()
+@pytest.mark.parametrize("key", [SECRET, "a'b\"c\\d e/f<g>h%i&j+k", "short", "sandbox-key", "x" * 200])
+def test_the_key_is_wiped_from_text_and_bytes_however_it_is_escaped(key: str) -> None:
+    secret = Secret(key)
+    for name, form in forms(key).items():
+        assert secret.wipe(f"<{form}>").replace("=", "") == "<***>", name
+        assert secret.wipe_bytes(f"\xff<{form}>".encode()).replace(b"=", b"") == "\xff<***>".encode(), name
     assert Secret("").wipe("nothing") == "nothing"
+
+
+def test_the_beginning_of_a_long_key_is_wiped_too() -> None:
+    assert Secret(SECRET).wipe(f"it says {json.dumps(SECRET)[1:16]}... and more") == "it says ***... and more"
+    assert Secret(SECRET).wipe(f"it says {SECRET[:7]}") == f"it says {SECRET[:7]}"
+    assert Secret("a short one").wipe("a short oak") == "a short oak"
+
+
+@pytest.mark.parametrize("text", ["\\" * 65_536, "&amp;" * 13_000, "%25" * 20_000, "k" * 65_536, "&#000000" * 8_000])
+def test_long_hostile_text_is_wiped_in_no_time(text: str) -> None:
+    began = time.process_time()
+    for key in (SECRET, "\\" * 9, "&" * 9, "%25" * 9, "k" * 3_000):
+        Secret(key).wipe(text)
+    assert time.process_time() - began < 10

@@ -73,14 +73,10 @@ def _cluster(address: str | None) -> Iterator[Any]:
         yield None
         return
     try:
-        from distributed import Client
+        from .cluster import joined
     except ImportError as error:
         raise AlliumError(f"--dask is an extra: pip install 'allium-market-data[dask]' ({error})") from None
-    try:
-        cluster = Client(address, timeout=10)
-    except (OSError, ValueError) as error:
-        raise AlliumError(f"no Dask scheduler at {address}: {error}") from None
-    with cluster:
+    with joined(address) as cluster:
         yield cluster
 
 

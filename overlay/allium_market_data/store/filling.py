@@ -31,7 +31,6 @@ def backfill(
     client: MarketData | None = None,
     dask: Any = None,
     max_requests: int | None = None,
-    max_rate: float | None = None,
     progress: Report | None = None,
     storage_options: dict[str, str] | None = None,
     commit_rows: int = COMMIT_ROWS,
@@ -41,7 +40,7 @@ def backfill(
 
     The table (a folder or a URI) is made if there is none. Windows count as complete in the commit of their rows, every
     ``commit_rows`` rows or ``commit_seconds``, whichever comes first. ``dask`` is a ``distributed.Client``; its workers
-    take the key from their own environment, share ``max_rate`` requests a second, and each writes for itself.
+    take the key from their own environment, share the pace of ``client`` and ``max_requests``, and write for themselves.
 
     Raises ``BudgetError`` when ``max_requests`` are spent, ``StoreError`` for a table that cannot be used,
     ``PrecisionError`` for a value that does not fit, ``FetchError`` as a fetch does; what came before it is committed.
@@ -59,8 +58,7 @@ def backfill(
 
             at = begun(tasks)
             report(at)
-            spread_out: Progress = spread(dask, store, tasks, chosen, at, report, max_requests, max_rate, commit_rows)
-            return spread_out
+            return spread(dask, store, tasks, chosen, at, report, max_requests, commit_rows)
 
         return gather(
             *(chosen, tasks, fetch_piece, store.land, report),

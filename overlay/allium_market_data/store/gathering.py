@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sized
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sized
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -39,6 +39,18 @@ class Progress:
     def left(self) -> float | None:
         """Seconds to go at the pace so far; ``None`` before anything is done."""
         return self.seconds * (self.planned - self.done_planned) / self.done_planned if self.done_planned else None
+
+    def plus(self, tasks: Iterable[Task], rows: int, requests: int, began: float) -> Progress:
+        """This progress after more tasks and rows; ``requests`` are all so far, of a run that began at that monotonic time."""
+        made = list(tasks)
+        return replace(
+            self,
+            done=self.done + len(made),
+            done_planned=self.done_planned + sum(task.requests for task in made),
+            rows=self.rows + rows,
+            requests=requests,
+            seconds=time.monotonic() - began,
+        )
 
 
 Report = Callable[[Progress], None]
@@ -123,14 +135,7 @@ class Gathering(Generic[P]):
         self.ready, self.fetched = [], []
         self.committed = time.monotonic()
         rows = await asyncio.to_thread(self.land, pieces) if pieces else 0
-        self.at = replace(
-            self.at,
-            done=self.at.done + len(tasks),
-            done_planned=self.at.done_planned + sum(task.requests for task in tasks),
-            rows=self.at.rows + rows,
-            requests=self.budget.spent,
-            seconds=time.monotonic() - self.began,
-        )
+        self.at = self.at.plus(tasks, rows, self.budget.spent, self.began)
         self.report(self.at)
 
 

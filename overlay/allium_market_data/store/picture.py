@@ -11,6 +11,7 @@ from ..errors import UsageError
 from ..frames import need
 from ..intervals import DAY
 from ..partial import place
+from ..refusal import clean
 from .spans import Span, by_month, month
 from .standing import Standing
 
@@ -66,7 +67,7 @@ def _dress(axes: Any, standings: Sequence[Standing]) -> None:
     else:
         axes.set_xticks([])
         axes.text(0.5, 0.5, "the table is empty", ha="center", transform=axes.transAxes)
-    axes.set_yticks(range(len(standings)), [f"{one.series[1]} {one.series[0]}" for one in standings], fontsize=8)
+    axes.set_yticks(range(len(standings)), [clean(f"{one.series[1]} {one.series[0]}") for one in standings], fontsize=8)
     axes.set_ylim(max(len(standings), 1) - 0.5, -0.5)
     key = [patches.Patch(color=colors(1.0), label="complete, a row in every bucket")]
     key += [patches.Patch(color=colors(EMPTY), label="complete, the server has no rows")]

@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Any
 
 from ..intervals import WIDTHS
+from ..refusal import clean
 from ..times import from_micros, text
 from .coverage import Series
 from .opening import reported
@@ -84,7 +85,7 @@ def show(standings: Sequence[Standing]) -> Any:
         gaps = f"{len(one.gaps)}: {_first(one.gaps)}" if one.gaps else "0"
         dates = [f"{from_micros(end):%Y-%m-%d %H:%M}" for end in ends] or ["none", "none"]
         counts = (f"{one.missing:,}", f"{one.provisional:,}")
-        shown.add_row(escape(one.series[1]), one.series[0], f"{one.rows:,}", *dates, gaps, *counts)
+        shown.add_row(escape(clean(one.series[1])), one.series[0], f"{one.rows:,}", *dates, gaps, *counts)
     return shown
 
 

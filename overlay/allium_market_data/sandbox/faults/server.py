@@ -165,11 +165,13 @@ async def opened(
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, astray: bool = False) -> None:
         task = asyncio.create_task(server.serve(reader, writer, astray=astray))
         connections.add(task)
-        task.add_done_callback(ended)
+        task.add_done_callback(partial(ended, writer=writer))
 
-    def ended(task: asyncio.Task[None]) -> None:
+    def ended(task: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
         connections.discard(task)
-        if not task.cancelled() and (crash := task.exception()):
+        if task.cancelled():
+            writer.transport.abort()  # what it would still send is nobody's any longer
+        elif crash := task.exception():
             server.crashes.append(crash)
 
     with _deaf(host, port) if is_deaf else listening(host, port) as here, listening(LOOPBACK, 0) as there:
@@ -183,9 +185,11 @@ async def opened(
             server.over.set()
             for serving in servings:
                 serving.close()
+            await asyncio.sleep(0)  # for a connection that is just being accepted
             for one in connections:
                 one.cancel()
             await asyncio.gather(*connections, return_exceptions=True)
+            await asyncio.sleep(0)  # for the sockets to be closed
 
 
 @contextmanager
