@@ -27,8 +27,8 @@ SPAN = ("2026-02-10", "2026-05-05")
 CHILD = f"""
 import sys
 from allium_market_data import MarketData
-from allium_market_data.store import backfill, filling
-filling.AT_A_TIME = 1  # a commit after each window, so that kills come before, between and within commits
+from allium_market_data.store import backfill, gathering
+gathering.AT_A_TIME = 1  # a commit after each window, so that kills come before, between and within commits
 print("go", flush=True)
 with MarketData(max_concurrency=4) as client:
     backfill({MARKETS!r}, "1h", *{SPAN!r}, sys.argv[1], client=client, commit_rows=1, commit_seconds=0)

@@ -118,14 +118,18 @@ def plot(
     concurrency: Annotated[int, typer.Option(help="Requests under way at a time, at most.")] = 8,
     rate: Annotated[float | None, typer.Option(help="Requests a second, at most.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+    table: Annotated[str | None, typer.Option(help="Take the rows from this table; nothing is asked.")] = None,
 ) -> None:
     """Draw one or more markets, gaps as gaps, into a file. The API key comes from ALLIUM_API_KEY."""
     from . import charts
     from .console import connect
 
     charts.check(output, amount, overwrite=overwrite)  # before anything is asked
-    with connect(base_url, timeout, concurrency, rate) as client:
-        found = client.open_interest(market, interval=interval, start=start, end=end)  # type: ignore[call-overload]
+    if table is not None:
+        found = _store.taken(table, market, interval, start, end)
+    else:
+        with connect(base_url, timeout, concurrency, rate) as client:
+            found = client.open_interest(market, interval=interval, start=start, end=end)  # type: ignore[call-overload]
     charts.save(list(found.values()), output, amount=amount, overwrite=overwrite)  # type: ignore[arg-type]
 
 

@@ -7,25 +7,24 @@ so it works in scripts, in threads, after a fork, and inside a running loop such
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
-from contextlib import aclosing
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from .errors import UsageError
 from .frames import metadata
 from .health import Call
 from .intervals import Interval
+from .market import market
 from .portal import Portal
 from .resource import OPEN_INTEREST, Resource
 from .retry import RetryPolicy
 from .rows import OpenInterest
-from .run import Run
+from .run import Run, began, rows
 from .secret import Secret
 from .series import OpenInterestSeries
-from .settings import Settings, is_positive, settings
-from .times import Instant, instant
+from .settings import Settings, settings
+from .times import Instant, instant, now, sent_at
 from .version import VERSION
 from .windows import Plan, plan
 
@@ -33,35 +32,13 @@ if TYPE_CHECKING:
     from .pool import Connections
     from .transport import Transport
 
+T = TypeVar("T")
+
 By = Literal["row", "page"]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _market(market_id: object) -> str:
-    """A market id that can stand in a path. Which markets there are, only the server knows."""
-    if not isinstance(market_id, str):
-        raise UsageError(
-            f"a market must be text like hl:perp:BTC-USDC, not {type(market_id).__name__}: {market_id!r:.80}"
-        )
-    if not market_id or not market_id.isprintable() or any(map(str.isspace, market_id)) or market_id in (".", ".."):
-        raise UsageError(f"{market_id!r:.80} is no market: write it like hl:perp:BTC-USDC")
-    return market_id
 
 
 def _plan(resource: Resource, interval: Interval, start: Instant, end: Instant) -> Plan:
     return plan(resource, interval, instant(start, "start"), instant(end, "end"))
-
-
-def _call(deadline: float | None) -> Call:
-    """A call that begins now and may take ``deadline`` seconds."""
-    if deadline is None:
-        return Call()
-    if not is_positive(deadline):
-        raise UsageError(f"deadline must be a number of seconds above 0, or None, not {deadline!r:.80}")
-    return Call(time.monotonic() + deadline)
 
 
 class AsyncMarketData:
@@ -76,7 +53,7 @@ class AsyncMarketData:
     """
 
     _http: Connections | None = None
-    _clock: Callable[[], datetime] = staticmethod(_now)
+    _clock: Callable[[], datetime] = staticmethod(now)
     _toll: Callable[[], Awaitable[None]] | None = None
 
     def __init__(
@@ -117,6 +94,25 @@ class AsyncMarketData:
             transport, self._transport = self._transport, None
             await transport.aclose()
 
+    @property
+    def settings(self) -> Settings:
+        """What this client was made with; the key is in it, and nothing shows it."""
+        return self._settings
+
+    def now(self) -> datetime:
+        """The time by which buckets are over or provisional, UTC."""
+        return self._clock()
+
+    def server_time(self) -> datetime | None:
+        """When the last answer was sent by the server's own clock, UTC; None where none came or none says so."""
+        return None if self._transport is None else sent_at(self._transport.heard)
+
+    def sibling(self, toll: Callable[[], Awaitable[None]] | None = None) -> Self:
+        """A client of the same settings with connections of its own. ``toll`` is awaited before each request is sent."""
+        client = self._told(self._settings)
+        client._http, client._clock, client._toll = self._http, self._clock, toll
+        return client
+
     def plan(self, *, interval: Interval, start: Instant, end: Instant) -> Plan:
         """The requests that a fetch takes when no answer is short, without asking anything: sized, in order, lazy."""
         return _plan(OPEN_INTEREST, interval, start, end)
@@ -154,12 +150,12 @@ class AsyncMarketData:
 
         Raises ``UsageError`` for a wrong call, before anything is asked, and ``FetchError`` for a fetch that is not whole.
         """
-        wanted, call = _plan(OPEN_INTEREST, interval, start, end), _call(deadline)
+        wanted, call = _plan(OPEN_INTEREST, interval, start, end), began(deadline)
         if isinstance(market_id, str):
-            return await self._run(_market(market_id), wanted, call).whole()
+            return await self._run(market(market_id), wanted, call).whole()
         if not isinstance(market_id, Iterable):
-            _market(market_id)
-        return await self._several(list(dict.fromkeys(map(_market, market_id))), wanted, call)
+            market(market_id)
+        return await self._several(list(dict.fromkeys(map(market, market_id))), wanted, call)
 
     @overload
     def iter_open_interest(
@@ -200,8 +196,8 @@ class AsyncMarketData:
         """
         if by not in ("row", "page"):
             raise UsageError(f"by must be 'row' or 'page', not {by!r:.80}")
-        pages = self._pages(_market(market_id), _plan(OPEN_INTEREST, interval, start, end), _call(deadline))
-        return pages if by == "page" else _rows(pages)
+        pages = self._pages(market(market_id), _plan(OPEN_INTEREST, interval, start, end), began(deadline))
+        return pages if by == "page" else rows(pages)
 
     def _pages(self, market_id: str, wanted: Plan, call: Call) -> AsyncGenerator[OpenInterestSeries, None]:
         return self._run(market_id, wanted, call).pages()
@@ -231,13 +227,6 @@ class AsyncMarketData:
         else:
             return {market_id: task.result() for market_id, task in tasks.items()}
         raise failure
-
-
-async def _rows(pages: AsyncGenerator[OpenInterestSeries, None]) -> AsyncGenerator[OpenInterest, None]:
-    async with aclosing(pages) as opened:
-        async for page in opened:
-            for row in page:
-                yield row
 
 
 class MarketData:
@@ -275,6 +264,10 @@ class MarketData:
     def close(self) -> None:
         """Close every connection and end the thread. A closed client may be used again; it connects anew."""
         self._portal.close()
+
+    def call(self, function: Callable[[AsyncMarketData], Awaitable[T]]) -> T:
+        """Run a coroutine function on this client's loop, with the asynchronous client that lives there, and wait for it."""
+        return self._portal.call(function)
 
     def plan(self, *, interval: Interval, start: Instant, end: Instant) -> Plan:
         """See ``AsyncMarketData.plan``."""
@@ -350,6 +343,6 @@ class MarketData:
         """See ``AsyncMarketData.iter_open_interest``."""
         if by not in ("row", "page"):
             raise UsageError(f"by must be 'row' or 'page', not {by!r:.80}")
-        wanted, market, call = _plan(OPEN_INTEREST, interval, start, end), _market(market_id), _call(deadline)
-        pages = self._portal.iterate(lambda client: client._pages(market, wanted, call))
+        wanted, checked, call = _plan(OPEN_INTEREST, interval, start, end), market(market_id), began(deadline)
+        pages = self._portal.iterate(lambda client: client._pages(checked, wanted, call))
         return pages if by == "page" else (row for page in pages for row in page)

@@ -11,14 +11,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .decode import Answer, Question, decode
-from .errors import DeadlineExceededError, Evidence, FetchError, IncompleteError
+from .errors import DeadlineExceededError, Evidence, FetchError, IncompleteError, UsageError
 from .fetch import Fetch
 from .health import Call
 from .provenance import Provenance
 from .resource import Resource
-from .rows import Columns, Growing
+from .rows import Columns, Growing, OpenInterest
 from .series import OpenInterestSeries
-from .settings import Settings
+from .settings import Settings, is_positive
 from .times import text
 from .version import VERSION
 from .windows import Plan, Window
@@ -136,3 +136,20 @@ class Run:
             f"the deadline passed after {self.requests} requests; rows are whole up to {text(self.reached)}",
             Evidence(self.market_id, Window(self.reached, self.reached, self.plan.stop_bucket)),
         )
+
+
+def began(deadline: float | None) -> Call:
+    """A call that begins now and may take ``deadline`` seconds. Raises ``UsageError`` for what is no such number."""
+    if deadline is None:
+        return Call()
+    if not is_positive(deadline):
+        raise UsageError(f"deadline must be a number of seconds above 0, or None, not {deadline!r:.80}")
+    return Call(time.monotonic() + deadline)
+
+
+async def rows(pages: AsyncGenerator[OpenInterestSeries, None]) -> AsyncGenerator[OpenInterest, None]:
+    """The rows of pages, one by one."""
+    async with aclosing(pages) as opened:
+        async for page in opened:
+            for row in page:
+                yield row

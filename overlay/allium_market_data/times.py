@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TypeAlias
 
 from .errors import UsageError
@@ -62,6 +64,22 @@ def _read(text: str, name: str) -> datetime:
     if _FINER.search(text):
         raise UsageError(f"{name} is finer than a microsecond: {text!r:.80}")
     return moment
+
+
+def now() -> datetime:
+    """This machine's clock, UTC."""
+    return datetime.now(UTC)
+
+
+def sent_at(headers: Mapping[str, str]) -> datetime | None:
+    """When an answer was made, by its ``Date`` and ``Age`` headers, UTC; None where they do not tell."""
+    try:
+        moment = parsedate_to_datetime(headers.get("date", ""))
+    except (ValueError, TypeError, OverflowError):  # what it raises differs between versions of Python
+        return None
+    age = headers.get("age", "").strip()
+    aged = timedelta(seconds=int(age[:9]) if age.isascii() and age.isdigit() else 0)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC) + aged
 
 
 def micros(moment: datetime) -> int:

@@ -108,6 +108,8 @@ class Transport:
         pool = Pool(settings.max_concurrency, is_secure=settings.is_secure, trust_env=not settings.is_loopback)
         self._http, self._base = http or pool, located(settings.base_url)
         self._is_closed = False
+        self.heard: Mapping[str, str] = {}
+        """The headers of the last answer."""
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -211,6 +213,7 @@ class Transport:
                         body.add(part)
                 finally:
                     await answer.close()
+            self.heard = answer.headers
             reply = Reply(answer.status, answer.headers, body.whole())
         except TimeoutError:
             return RequestTimeoutError(

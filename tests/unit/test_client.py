@@ -469,3 +469,26 @@ def test_a_policy_is_taken_from_the_caller(sandbox: Sandbox) -> None:
     policy = RetryPolicy(attempts=1)
     assert again(sandbox)._settings.retry == RetryPolicy()
     assert AsyncMarketData("key", retry=policy)._settings.retry is policy
+
+
+def test_a_sibling_has_the_same_settings_and_pays_its_own_toll(sandbox: Sandbox) -> None:
+    paid: list[int] = []
+
+    async def toll() -> None:
+        paid.append(1)
+
+    async def both(inner: AsyncMarketData) -> tuple[OpenInterestSeries, OpenInterestSeries]:
+        span = {"start": "2026-04-01", "end": "2026-04-02"}
+        async with inner.sibling(toll) as other:
+            assert other.settings is inner.settings
+            assert other.server_time() is None
+            theirs = await other.open_interest(MARKET, interval="1h", **span)  # type: ignore[call-overload]
+            told = other.server_time()
+            assert told is not None
+            assert abs(told - inner.now()) < timedelta(minutes=1)
+        return theirs, await inner.open_interest(MARKET, interval="1h", **span)  # type: ignore[call-overload]
+
+    with MarketData(sandbox.key, sandbox.url) as client:
+        theirs, ours = client.call(both)
+    assert theirs == ours
+    assert len(paid) == theirs.provenance.requests

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allium_market_data.errors import UsageError
-from allium_market_data.times import from_micros, instant, micros, text
+from allium_market_data.times import from_micros, instant, micros, sent_at, text
 
 MAY = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
 ZONES = ["Europe/Berlin", "Asia/Kathmandu", "America/St_Johns", "Pacific/Apia", "Africa/Monrovia", "UTC"]
@@ -204,3 +204,17 @@ def test_microseconds_and_text_give_the_instant_back(moment: datetime) -> None:
 
 def test_a_request_carries_z_and_a_year_of_four_digits() -> None:
     assert text(datetime(33, 4, 3, 15, 0, 0, 1, tzinfo=UTC)) == "0033-04-03T15:00:00.000001Z"
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted"),
+    [
+        ({"date": "Wed, 20 May 2026 10:20:00 GMT"}, "2026-05-20T10:20:00"),
+        ({"date": "Wed, 20 May 2026 10:20:00 GMT", "age": "90"}, "2026-05-20T10:21:30"),
+        ({"date": "Wed, 20 May 2026 12:20:00 +0200", "age": "soon"}, "2026-05-20T10:20:00"),
+        ({"date": "yesterday"}, None),
+        ({}, None),
+    ],
+)
+def test_when_an_answer_was_sent_stands_in_its_headers(headers: dict[str, str], wanted: str | None) -> None:
+    assert sent_at(headers) == (wanted and instant(wanted, "wanted"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..client import AsyncMarketData, MarketData
 from ..errors import UsageError
-from ..intervals import DAY, WIDTHS, floor
+from ..intervals import DAY, WIDTHS
 from ..resource import OPEN_INTEREST
 from ..times import text
 from . import schema
@@ -38,8 +38,10 @@ def sample(coverage: Coverage, windows: int, seed: int) -> list[Task]:
     for series, (start, end) in chance.choices(spans, weights, k=windows) if spans else []:
         width = WIDTHS[series[0]]
         length = min(end - start, max(DAY, 100 * width))
-        first = floor(chance.randint(start, end - length), width)
-        tasks.append(Task(series, next(by_month((max(start, first), first + length)))))
+        first = start + width * chance.randint(
+            0, (end - start - length) // width
+        )  # the last bucket as likely as the first
+        tasks.append(Task(series, chance.choice(list(by_month((first, first + length))))))
     return list(dict.fromkeys(tasks))
 
 

@@ -24,7 +24,7 @@ from ..errors import AlliumError, NotFoundError, StoreError, UsageError
 from ..settings import Settings
 from ..version import VERSION
 from .fetching import call, exhausted
-from .filling import Progress, Report
+from .gathering import Progress, Report
 from .landing import Landed, Order, lacks, land
 from .pace import Pace
 from .plan import Task, grouped

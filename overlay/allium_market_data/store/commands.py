@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +14,9 @@ import typer
 from ..errors import AlliumError, UsageError
 
 if TYPE_CHECKING:
-    from .filling import Progress
+    from ..series import OpenInterestSeries
 
-LARGE = 1_000
-"""A plan of more requests than that asks before it begins."""
+MANY_FILES = 50
 
 Markets = Annotated[list[str], typer.Argument(help="One or more markets, like hl:perp:BTC-USDC.")]
 Interval = Annotated[str, typer.Option("--interval", "-i", help="Width of a bucket: 1m, 5m, 15m, 1h, 4h or 1d.")]
@@ -25,6 +25,7 @@ BaseUrl = Annotated[str | None, typer.Option(help="Server to ask.", envvar="ALLI
 Timeout = Annotated[float, typer.Option(help="Seconds that one request may take.")]
 Concurrency = Annotated[int, typer.Option(help="Requests under way at a time, at most.")]
 Rate = Annotated[float | None, typer.Option(help="Requests a second, at most; on a cluster, of all workers together.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Begin a large plan without asking.")]
 MaxRequests = Annotated[int | None, typer.Option(help="Send at most so many requests, retries included.")]
 
 
@@ -35,7 +36,7 @@ def backfill(
     end: Annotated[str, typer.Option(help="The instant to end before, ISO 8601.")],
     table: TableAt,
     max_requests: MaxRequests = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Begin a large plan without asking.")] = False,
+    yes: Yes = False,
     dask: Annotated[str | None, typer.Option(help="Dask scheduler to spread the work over, tcp://...")] = None,
     base_url: BaseUrl = None,
     timeout: Timeout = 30.0,
@@ -45,18 +46,16 @@ def backfill(
     """Fill a table with every closed bucket that it lacks. The same command again goes on where it ended."""
     from ..console import connect
     from . import backfill as run
-    from .filling import check_budget, pending
-    from .table import Table
+    from .filling import checked, pending
+    from .gathering import check_budget
+    from .table import known
+    from .telling import announce, bar
 
     check_budget(max_requests)
     with connect(base_url, timeout, concurrency, rate) as client, _cluster(dask) as cluster:
         client.plan(interval=interval, start=start, end=end)  # type: ignore[arg-type]  # checked before a table is made
-        tasks = pending(Table(table, create=True), market, interval, start, end, client)  # type: ignore[arg-type]
-        requests, buckets = sum(task.requests for task in tasks), sum(task.buckets for task in tasks)
-        print(f"{len(tasks):,} windows, {requests:,} requests, {buckets:,} buckets to fetch", file=sys.stderr)
-        if min(requests, max_requests or requests) > LARGE and not yes:
-            _confirm()
-        with _bar(requests) as show:
+        tasks = pending(known(table), table, checked(market), interval, start, end, client)  # type: ignore[arg-type]
+        with bar(announce(tasks, max_requests, yes)) as show:
             done = run(
                 *(market, interval, start, end, table),  # type: ignore[arg-type]
                 client=client,
@@ -81,104 +80,100 @@ def _cluster(address: str | None) -> Iterator[Any]:
         yield cluster
 
 
-def _confirm() -> None:
-    if not sys.stdin.isatty():
-        raise UsageError("that is a large plan: say --yes to begin it")
-    if not typer.confirm("Begin?", err=True):
-        raise AlliumError("nothing was asked")
-
-
-@contextmanager
-def _bar(requests: int) -> Iterator[Callable[[Progress], None]]:
-    """Rate, rows, requests and time left on standard error: a bar on a terminal, a line a commit elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    bar = Bar(TextColumn("fetching"), BarColumn(), TextColumn("{task.fields[said]}"), console=console, transient=True)
-    task = bar.add_task("", total=requests, said="")
-
-    def show(at: Progress) -> None:
-        if console.is_terminal:
-            bar.update(task, completed=at.done_planned, said=tell(at))
-        elif at.done:
-            print(tell(at), file=sys.stderr, flush=True)
-
-    if not console.is_terminal:
-        yield show
-        return
-    with bar:
-        yield show
-
-
-def tell(at: Progress) -> str:
-    """How far a run is, in a line."""
-    rate = at.requests / at.seconds if at.seconds else 0.0
-    left = "" if at.left is None else f", {_clock(at.left)} left"
-    return (
-        f"{at.done:,} of {at.tasks:,} windows, {at.rows:,} rows, {at.requests:,} requests, {rate:.1f} requests/s{left}"
-    )
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
-
-
 def update(
     table: TableAt,
     market: Annotated[list[str] | None, typer.Argument(help="Only these markets.")] = None,
     look_back: Annotated[float, typer.Option(help="Days before each market's end to fetch again.")] = 2.0,
     provisional: Annotated[bool, typer.Option("--provisional", help="The running bucket too, marked.")] = False,
     max_requests: MaxRequests = None,
+    yes: Yes = False,
     base_url: BaseUrl = None,
     timeout: Timeout = 30.0,
     concurrency: Concurrency = 8,
     rate: Rate = None,
 ) -> None:
     """Top up every market of a table to now, and look back for values that changed upstream."""
-    from datetime import timedelta
-
     from ..console import connect
     from . import update as run
+    from .gathering import check_budget
+    from .table import Table
+    from .telling import announce, bar
+    from .topping import topping
 
+    check_budget(max_requests)
+    store, back = Table(table), _days(look_back, "--look-back")
     with connect(base_url, timeout, concurrency, rate) as client:
-        done = run(
-            table,
-            markets=market or None,
-            look_back=timedelta(days=look_back),
-            provisional=provisional,
-            client=client,
-            max_requests=max_requests,
-        )
+        tasks = topping(store, client, market or None, back, provisional)
+        with bar(announce(tasks, max_requests, yes)) as show:
+            done = run(
+                table,
+                markets=market or None,
+                look_back=back,
+                provisional=provisional,
+                client=client,
+                max_requests=max_requests,
+                progress=show,
+            )
     print(
-        f"{table}: {done.added:,} rows added, {done.settled:,} provisional rows settled, {done.restated:,} restated, "
-        f"{done.vanished:,} no longer on the server (kept), {done.requests:,} requests",
+        f"{table}: {done.added:,} rows added, {done.settled:,} provisional rows settled and {done.dropped:,} dropped, "
+        f"{done.restated:,} restated, {done.vanished:,} no longer on the server (kept), {done.requests:,} requests",
         file=sys.stderr,
     )
     if done.restated:
         print(f"restatements: {table.rstrip('/')}/_restatements", file=sys.stderr)
 
 
+def _days(days: float, option: str) -> timedelta:
+    try:
+        return timedelta(days=days)
+    except (OverflowError, ValueError):
+        raise UsageError(f"{option} is no number of days: {days}") from None
+
+
+def compact(
+    table: TableAt,
+    vacuum: Annotated[
+        float | None, typer.Option(help="Delete files that no version has needed for so many days, 1 or more.")
+    ] = None,
+) -> None:
+    """Put the many small files of hourly updates together. Others may read and write the table meanwhile."""
+    from . import compact as run
+
+    done = run(table, vacuum=None if vacuum is None else _days(vacuum, "--vacuum"))
+    print(f"{table}: {done.before:,} files became {done.after:,}, {done.deleted:,} old ones deleted", file=sys.stderr)
+
+
 def status(
     table: TableAt,
     plot: Annotated[Path | None, typer.Option(help="Draw it to this PNG file too.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the picture if it is there.")] = False,
 ) -> None:
     """Show what a table holds of each market: rows, complete windows, gaps."""
     from rich.console import Console
 
     from . import status as run
-    from .standing import plot as draw
+    from .compaction import crowded
     from .standing import show
     from .table import Table
 
-    standings = run(Table(table))
+    if plot is not None:
+        from .picture import check
+
+        check(plot, overwrite=overwrite)
+    store = Table(table)
+    standings = run(store)
     console = Console()
     console.width = max(console.width, 120 if not console.is_terminal else 0)
     console.print(show(standings))
+    if many := crowded(store.delta, MANY_FILES):
+        print(
+            f"{len(many):,} months of markets have over {MANY_FILES} small files: see allium-md compact",
+            file=sys.stderr,
+        )
     if plot is not None:
-        draw(standings, plot)
+        from .picture import plot as draw
+
+        draw(standings, plot, overwrite=overwrite)
         print(f"picture: {plot}", file=sys.stderr)
 
 
@@ -234,7 +229,15 @@ def watch(
             print(f"{row.market_id},{text(row.ts)},{row.oi_base:f},{row.oi_quote_usd:f}{mark}", flush=True)
 
 
+def taken(table: str, markets: list[str], interval: Any, start: str, end: str) -> dict[str, OpenInterestSeries]:
+    """Series out of a table, each market once. Raises ``StoreError`` where they are not complete there."""
+    from .table import Table
+
+    store = Table(table)
+    return {market: store.series(market, interval, start, end) for market in markets}
+
+
 def register(app: typer.Typer, failures: Callable[[], Any]) -> None:
     """Add the commands to ``app``; ``failures`` makes messages and exit statuses of what they raise."""
-    for command in (backfill, update, status, verify, watch):
+    for command in (backfill, update, status, verify, watch, compact):
         app.command(command.__name__)(failures()(command))

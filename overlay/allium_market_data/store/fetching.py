@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
 from ..client import AsyncMarketData, MarketData
 from ..errors import BudgetError, StoreError
@@ -17,6 +18,8 @@ from . import schema
 from .coverage import Coverage
 from .plan import Task
 from .table import Piece
+
+T = TypeVar("T")
 
 SKEW = 600_000_000
 """Microseconds by which the clocks of two machines that write one table may differ."""
@@ -58,19 +61,27 @@ def check_clock(now: datetime, coverage: Coverage, uri: str) -> None:
         )
 
 
+def check_ahead(now: datetime, server: datetime | None) -> None:
+    """Raise ``StoreError`` when this machine's clock is well ahead of the server's: open buckets would count as over."""
+    if server is not None and micros(now) > micros(server) + SKEW:
+        raise StoreError(
+            f"this machine's clock says {text(now)}, the server's {text(server)}: set the clock; "
+            "nothing of this window was written"
+        )
+
+
 def own_client(inner: AsyncMarketData, budget: Budget) -> AsyncMarketData:
     """A client like ``inner`` with connections of its own, whose requests the budget counts."""
-    client = AsyncMarketData._told(inner._settings)
-    client._http, client._clock = inner._http, inner._clock
-    client._toll = budget.toll
-    return client
+    return inner.sibling(budget.toll)
 
 
 async def fetch(client: AsyncMarketData, task: Task) -> OpenInterestSeries:
-    """The task's rows, complete, or the error that says why not."""
+    """The task's rows, complete, or the error that says why not; a clock that is ahead of the server's is one."""
     interval, market = task.series
     start, end = map(from_micros, task.span)
-    return await client.open_interest(market, interval=interval, start=start, end=end)
+    series = await client.open_interest(market, interval=interval, start=start, end=end)
+    check_ahead(client.now(), client.server_time())
+    return series
 
 
 def piece(task: Task, series: OpenInterestSeries) -> Piece:
@@ -97,6 +108,11 @@ def opened(client: MarketData | None) -> AbstractContextManager[MarketData]:
     return MarketData() if client is None else nullcontext(client)
 
 
-def call(client: MarketData, function: Any) -> Any:
+def call(client: MarketData, function: Callable[[AsyncMarketData], Awaitable[T]]) -> T:
     """Run a coroutine function on the client's loop, with the asynchronous client that lives there."""
-    return client._portal.call(function)
+    return client.call(function)
+
+
+async def now(inner: AsyncMarketData) -> datetime:
+    """The client's clock."""
+    return inner.now()

@@ -35,7 +35,7 @@ def without(whole: Span, taken: Spans) -> Spans:
             continue
         if start < low:
             left.append((start, low))
-        start = max(start, high)
+        start = high
     if start < end:
         left.append((start, end))
     return tuple(left)

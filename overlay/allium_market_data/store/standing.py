@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 from ..intervals import WIDTHS
-from ..partial import place
 from ..refusal import clean
 from ..times import from_micros, text
 from .coverage import Series
-from .spans import Span, Spans, by_month, month, size, span_of, without
-from .table import Table, reported
+from .opening import reported
+from .spans import Span, Spans, by_month, month, size, without
+from .table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,10 @@ class Standing:
         return size(self.complete) // WIDTHS[self.series[0]] - (self.rows - self.provisional)
 
 
-def status(table: Table) -> list[Standing]:
-    """The standing of every series, in order. Reads no row: Delta's log counts them."""
+def status(table: Table | str | PathLike[str], *, storage_options: dict[str, str] | None = None) -> list[Standing]:
+    """The standing of every series, in order. Reads no row: Delta's log counts them. Raises ``StoreError``."""
+    if not isinstance(table, Table):
+        table = Table(table, options=storage_options)
     counts: dict[Series, dict[str, int]] = {}
     with reported(table.uri):
         actions = table.delta.get_add_actions(flatten=True)
@@ -90,27 +92,3 @@ def show(standings: Sequence[Standing]) -> Any:
 def _first(gaps: Sequence[Span]) -> str:
     start, end = (text(from_micros(instant)) for instant in gaps[0])
     return f"{start} to {end}" + (" ..." if len(gaps) > 1 else "")
-
-
-def plot(standings: Sequence[Standing], file: Path) -> None:
-    """A picture: a row a series, a cell a month, darker the more of the month's buckets are there; gaps stay white."""
-    from ..charts import drawn
-
-    labels = sorted({label for one in standings for label, _, _ in one.months})
-    grid = [[_share(one, label) for label in labels] for one in standings]
-    wide, high = max(6, 2.5 + 0.35 * len(labels)), max(2.2, 1.3 + 0.3 * len(grid))
-    with drawn(place(file, overwrite=True), "png", (wide, high), dpi=110, overwrite=True) as figure:
-        axes = figure.add_subplot()
-        if grid and labels:
-            image = axes.imshow(grid, aspect="auto", cmap="Blues", vmin=0, vmax=1)
-            figure.colorbar(image, ax=axes, label="share of the month's buckets")
-        axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right", fontsize=8)
-        axes.set_yticks(
-            range(len(standings)), [clean(f"{one.series[1]} {one.series[0]}") for one in standings], fontsize=8
-        )
-        axes.set_title("rows in the table", loc="left", fontsize=11)
-
-
-def _share(one: Standing, label: str) -> float:
-    rows = next((rows for name, rows, _ in one.months if name == label), 0)
-    return rows / (size([span_of(label)]) // WIDTHS[one.series[0]])

@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from os import PathLike
 
 from ..client import AsyncMarketData, MarketData
-from ..errors import AlliumError, NotFoundError, StoreError, UsageError
+from ..errors import StoreError, UsageError
 from ..intervals import WIDTHS, floor
 from ..times import micros
-from .amend import Amended, amend
-from .coverage import Coverage
-from .fetching import Budget, call, check_clock, exhausted, fetch, opened, own_client
-from .filling import AT_A_TIME, check_budget
+from .amend import Amended, Look, amend
+from .coverage import Coverage, Series
+from .fetching import check_clock, fetch, now, opened
+from .gathering import COMMIT_ROWS, COMMIT_SECONDS, Report, check_budget, gather
 from .plan import Task
-from .spans import by_month
+from .spans import Span, by_month, union
 from .table import Table
 
 LOOK_BACK = timedelta(days=2)
 
 
 def due(coverage: Coverage, now: int, look_back: int, provisional: bool, markets: frozenset[str] | None) -> list[Task]:
-    """What an update fetches: of each series the end of what is complete, so far back, and what came since. Pure."""
+    """What an update fetches of each series: what of the last ``look_back`` is complete, provisional rows, what came since.
+
+    Gaps before the end of what is complete are left to a backfill. Pure.
+    """
     tasks = []
-    for (interval, market), spans in sorted(coverage.complete.items()):
-        if markets is not None and market not in markets:
-            continue
-        width, end = WIDTHS[interval], spans[-1][1]
-        start = max(spans[-1][0], floor(end - look_back, width))
-        stop = floor(now, width) + (width if provisional else 0)
-        tasks += [Task((interval, market), part) for part in by_month((start, max(end, stop)))]
+    for series in sorted({*coverage.complete, *coverage.provisional}):
+        if markets is None or series[1] in markets:
+            parts = _parts(coverage, series, now, look_back, provisional)
+            tasks += [Task(series, part) for span in union(parts) for part in by_month(span)]
     return tasks
+
+
+def _parts(coverage: Coverage, series: Series, now: int, look_back: int, provisional: bool) -> list[Span]:
+    width, loose = WIDTHS[series[0]], coverage.provisional.get(series, ())
+    spans = coverage.complete.get(series, ())
+    end = spans[-1][1] if spans else min(loose)
+    back = floor(end - look_back, width)
+    stop = floor(now, width) + (width if provisional else 0)
+    again = [(label, label + width) for label in loose]
+    return [(max(start, back), until) for start, until in spans] + again + [(end, stop)]
 
 
 def update(
@@ -43,63 +53,54 @@ def update(
     provisional: bool = False,
     client: MarketData | None = None,
     max_requests: int | None = None,
-    progress: Callable[[int, int, Amended], None] | None = None,
+    progress: Report | None = None,
     storage_options: dict[str, str] | None = None,
+    commit_rows: int = COMMIT_ROWS,
+    commit_seconds: float = COMMIT_SECONDS,
 ) -> Amended:
     """Bring every market of a table (or some) from where it ends to now.
 
     The last ``look_back`` before that end is fetched again: a value that changed is updated, and written to the table of
-    restatements (``TABLE/_restatements``) with both values and both times. Provisional rows are fetched again; with
-    ``provisional`` the running bucket comes too, marked as such. A market that the server does not know any more keeps its
-    rows, and is raised at the end. Raises what ``backfill`` raises.
+    restatements (``TABLE/_restatements``) with both values and both times. Provisional rows are fetched again; one that the
+    server has no more is taken out. With ``provisional`` the running bucket comes too, marked as such. A market that the
+    server does not know any more keeps its rows, and is raised at the end. Commits and raises as ``backfill`` does.
     """
     check_budget(max_requests)
-    if look_back < timedelta(0):
-        raise UsageError(f"look_back must not be negative: {look_back}")
-    store = Table(table, options=storage_options)
+    store, total = Table(table, options=storage_options), Amended()
 
-    async def run(inner: AsyncMarketData) -> Amended:
-        now = inner._clock()
-        check_clock(now, store.coverage, store.uri)
-        wanted = None if markets is None else frozenset(markets)
-        if strange := sorted((wanted or frozenset()) - {market for _, market in store.coverage.complete}):
-            raise StoreError(f"{store.uri} has no {strange[0]}: begin it with allium-md backfill")
-        tasks = due(store.coverage, micros(now), look_back // timedelta(microseconds=1), provisional, wanted)
-        return await _update(inner, store, tasks, Budget(max_requests), progress or (lambda *_: None))
+    def land(looks: list[Look]) -> int:
+        nonlocal total
+        done = amend(store, looks)
+        total += done
+        return done.written
 
     with opened(client) as chosen:
-        done: Amended = call(chosen, run)
-        return done
-
-
-async def _update(
-    inner: AsyncMarketData, store: Table, tasks: list[Task], budget: Budget, report: Callable[[int, int, Amended], None]
-) -> Amended:
-    room, writing = asyncio.Semaphore(AT_A_TIME), asyncio.Lock()
-    client, total, done = own_client(inner, budget), Amended(), 0
-
-    async def one(task: Task) -> AlliumError | None:
-        nonlocal total, done
-        async with room:
-            if not budget.has_room(task.requests):
-                return exhausted(budget.most or 0)
-            budget.promised += task.requests
-            try:
-                series = await fetch(client, task)
-            except AlliumError as error:
-                return error
-            finally:
-                budget.promised -= task.requests
-            async with writing:
-                total += await asyncio.to_thread(amend, store, task, series)
-                done += 1
-                report(done, len(tasks), total)
-        return None
-
-    try:
-        failures = [error for error in await asyncio.gather(*map(one, tasks)) if error]
-    finally:
-        await client.aclose()
-    if failures:
-        raise next((error for error in failures if not isinstance(error, NotFoundError)), failures[0])
+        tasks = topping(store, chosen, markets, look_back, provisional)
+        gather(
+            *(chosen, tasks, look, land, progress or (lambda _: None)),
+            max_requests=max_requests,
+            commit_rows=commit_rows,
+            commit_seconds=commit_seconds,
+        )
     return total
+
+
+def topping(
+    store: Table, client: MarketData, markets: Iterable[str] | None, look_back: timedelta, provisional: bool
+) -> list[Task]:
+    """The tasks that an update would do now. Raises ``UsageError``, and ``StoreError`` for a market or a clock."""
+    if look_back < timedelta(0):
+        raise UsageError(f"look_back must not be negative: {look_back}")
+    moment, coverage = client.call(now), store.coverage
+    check_clock(moment, coverage, store.uri)
+    wanted = None if markets is None else frozenset(markets)
+    there = {market for _, market in (*coverage.complete, *coverage.provisional)}
+    if strange := sorted((wanted or frozenset()) - there):
+        raise StoreError(f"{store.uri} has no {strange[0]}: begin it with allium-md backfill")
+    return due(coverage, micros(moment), look_back // timedelta(microseconds=1), provisional, wanted)
+
+
+async def look(client: AsyncMarketData, task: Task) -> Look:
+    """Fetch a task, and make of it what is to be amended. Raises as a fetch does, and ``PrecisionError``."""
+    series = await fetch(client, task)
+    return await asyncio.to_thread(Look.of, task, series)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
-from ..client import MarketData, _market
-from ..errors import RateLimitedError, ServerError, TransportError, UsageError
+from ..client import AsyncMarketData, MarketData
+from ..errors import AlliumError, NotFoundError, RateLimitedError, ServerError, TransportError, UsageError
 from ..fetch import between
 from ..intervals import WIDTHS, Interval, floor
+from ..market import market as checked
 from ..rows import OpenInterest
 from ..series import OpenInterestSeries
-from ..times import from_micros, micros
-from .amend import amend
+from ..times import from_micros, micros, text
+from .amend import Look, amend
+from .fetching import check_clock, fetch, now
 from .plan import Task
 from .spans import by_month
 from .table import Table
@@ -28,11 +30,16 @@ PATIENCE = 1_000
 LONGEST_PAUSE = 60.0
 
 
+def _sleep(seconds: float) -> None:
+    time.sleep(seconds)
+
+
 @dataclass
 class Watch:
-    """Markets being followed. ``note`` is told of trouble that passes; ``clock`` and ``sleep`` are for tests.
+    """Markets being followed. ``note`` is told of trouble that passes; ``sleep`` is for tests.
 
-    A bucket counts as closed ``grace`` seconds after its end: servers need a moment to write it.
+    A bucket counts as closed ``grace`` seconds after its end, by the client's clock: servers need a moment to write it.
+    With a ``table``, every row is committed before it is handed on, and following begins where the table ends.
     """
 
     client: MarketData
@@ -42,73 +49,124 @@ class Watch:
     provisional: bool = False
     grace: float = 2.0
     note: Callable[[str], None] = lambda _: None
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = _sleep
     at: dict[str, int] = field(default_factory=dict)
+    """Up to where each market is settled, in microseconds."""
     shown: dict[str, OpenInterest] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.interval not in WIDTHS:
             raise UsageError(f"unknown interval {self.interval!r:.80}: use one of {', '.join(WIDTHS)}")
-        self.markets = [_market(market) for market in dict.fromkeys(self.markets)]
-        last = self._closed() - self.width
+        self.markets = [checked(market) for market in dict.fromkeys(self.markets)]
+        self.latest = self._closed()
         for market in self.markets:
             end = self.table.coverage.end((self.interval, market)) if self.table else None
-            self.at.setdefault(market, last if end is None else min(end, last + self.width))
+            self.at.setdefault(market, self.latest - self.width if end is None else min(end, self.latest))
 
     @property
     def width(self) -> int:
         """The width of a bucket in microseconds."""
         return WIDTHS[self.interval]
 
+    def _moment(self) -> int:
+        """The client's clock less the grace, in microseconds."""
+        return micros(self.client.call(now)) - int(self.grace * 1e6)
+
     def _closed(self) -> int:
-        """Up to where buckets are closed, in microseconds."""
-        return floor(micros(self.clock()) - int(self.grace * 1e6), self.width)
+        """Up to where buckets are closed, in microseconds. Raises ``StoreError`` for a clock behind the table's rows."""
+        if self.table:
+            check_clock(self.client.call(now), self.table.coverage, self.table.uri)
+        return floor(self._moment(), self.width)
 
     def rows(self) -> Iterator[OpenInterest]:
-        """Every row as its bucket closes, without end. Of provisional rows, where asked for, each new state."""
+        """Every row as its bucket closes, without end. Of provisional rows, where asked for, each new state.
+
+        Connections that break, and servers that fail for a while, are asked again for as long as it takes. A market that
+        the server does not know any more is let go, and is raised when none is left. Other errors are raised.
+        """
         failed = 0
         while True:
-            try:
-                for market in self.markets:
-                    yield from self._look(market)
-                failed = 0
-                self.sleep(self._pause())
-            except PASSING as error:
-                failed += 1
+            found, failures = self._look()
+            yield from self._settle(found)
+            self._judge(failures)
+            failed = failed + 1 if failures else 0
+            pause = self._pause()
+            if failures:
                 pause = min(2.0 ** (failed - 1), LONGEST_PAUSE)
-                self.note(f"{error}; trying again in {pause:g} s, from where it broke off")
-                self.sleep(pause)
+                self.note(f"{next(iter(failures.values()))}; trying again in {pause:g} s, from where it broke off")
+            self.sleep(pause)
+
+    def _judge(self, failures: dict[str, AlliumError]) -> None:
+        """Raise what no later try mends; let go of markets that are gone."""
+        for market, error in list(failures.items()):
+            if isinstance(error, NotFoundError):
+                self.markets.remove(market)
+                del failures[market]
+                self.note(f"{error}; it is not followed any longer")
+                if self.markets:
+                    continue
+            elif isinstance(error, PASSING):
+                continue
+            raise error
 
     def _pause(self) -> float:
         """Seconds to the next moment at which a bucket counts as closed."""
-        moment = micros(self.clock()) - int(self.grace * 1e6)
-        left = (self.width - moment % self.width) / 1e6
+        left = (self.width - self._moment() % self.width) / 1e6
         return min(left, 10.0) if self.provisional else left
 
-    def _look(self, market: str) -> Iterator[OpenInterest]:
-        start, closed = self.at[market], self._closed()
-        stop = max(closed, start) + (self.width if self.provisional else 0)
-        if start >= stop:
-            return
-        series = self.client.open_interest(
-            market, interval=self.interval, start=from_micros(start), end=from_micros(stop)
-        )
-        final = [row for row in series if not row.provisional and micros(row.ts) < closed]
-        reached = micros(final[-1].ts) + self.width if final else start
-        if self.table:
-            self._write(self.table, market, (start, reached), series)
-        self.at[market] = max(reached, closed - PATIENCE * self.width)
-        yield from final
-        for row in series.provisional:
-            if self.provisional and self.shown.get(market) != row:
-                self.shown[market] = row
-                yield row
+    def _look(self) -> tuple[dict[str, OpenInterestSeries], dict[str, AlliumError]]:
+        """What is new of each market, and what went wrong with others."""
+        closed = self._closed()
+        if closed < self.latest:
+            self.note(
+                f"the clock went back from {text(from_micros(self.latest))} or later; waiting until it is there again"
+            )
+        self.latest = closed
+        spans = {market: (self.at[market], self._stop(market)) for market in self.markets}
+        spans = {market: span for market, span in spans.items() if span[0] < span[1]}
 
-    def _write(self, table: Table, market: str, span: tuple[int, int], series: OpenInterestSeries) -> None:
-        """Into the table before it is handed on: what was shown is kept."""
-        last = micros(series[-1].ts) + self.width if self.provisional and series else span[1]
-        for start, end in by_month((span[0], max(span[1], last))):
-            first, stop = from_micros(start), from_micros(end)
-            whole = replace(series, columns=between(series.columns, first, stop), start=first, end=stop)
-            amend(table, Task((self.interval, market), (start, end)), whole)
+        async def ask(client: AsyncMarketData, market: str) -> OpenInterestSeries | AlliumError:
+            try:
+                return await fetch(client, Task((self.interval, market), spans[market]))
+            except AlliumError as error:
+                return error
+
+        async def ask_all(client: AsyncMarketData) -> list[OpenInterestSeries | AlliumError]:
+            return await asyncio.gather(*(ask(client, market) for market in spans))
+
+        answers = dict(zip(spans, self.client.call(ask_all), strict=True))
+        found = {market: one for market, one in answers.items() if isinstance(one, OpenInterestSeries)}
+        return found, {market: one for market, one in answers.items() if isinstance(one, AlliumError)}
+
+    def _stop(self, market: str) -> int:
+        return max(self.latest, self.at[market]) + (self.width if self.provisional else 0)
+
+    def _settle(self, found: dict[str, OpenInterestSeries]) -> Iterator[OpenInterest]:
+        """Commit what is new, then hand it on: what was shown is kept."""
+        reached = {market: self._reached(market, series) for market, series in found.items()}
+        if self.table:
+            amend(self.table, [look for market in found for look in self._looks(found[market], reached[market])])
+        for market, series in found.items():
+            self.at[market] = reached[market]
+            for row in series:
+                if not row.provisional and micros(row.ts) < reached[market]:
+                    yield row
+                elif row.provisional and self.provisional and self.shown.get(market) != row:
+                    self.shown[market] = row
+                    yield row
+
+    def _reached(self, market: str, series: OpenInterestSeries) -> int:
+        """Up to where a market is settled: behind its last closed row. What has no row yet is asked for again."""
+        closed = [ts for ts, flag in zip(series.columns.ts, series.columns.provisional, strict=True) if not flag]
+        last = max((micros(ts) + self.width for ts in closed if micros(ts) < self.latest), default=self.at[market])
+        return max(last, self.latest - PATIENCE * self.width, self.at[market])
+
+    def _looks(self, series: OpenInterestSeries, reached: int) -> Iterable[Look]:
+        """The series as the table takes it in, month by month."""
+        start, end = self.at[series.market_id], reached
+        if self.provisional and series:
+            end = max(end, micros(series.columns.ts[-1]) + self.width)
+        for first, stop in by_month((start, end)):
+            since, until = from_micros(first), from_micros(stop)
+            part = replace(series, columns=between(series.columns, since, until), start=since, end=until)
+            yield Look.of(Task((self.interval, series.market_id), (first, stop)), part, min(stop, max(first, reached)))

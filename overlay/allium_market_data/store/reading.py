@@ -1,0 +1,44 @@
+"""A series out of a table: complete, as a fetch would give it, or an error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import StoreError
+from ..intervals import WIDTHS, Interval, ceil
+from ..market import market as checked
+from ..resource import OPEN_INTEREST
+from ..restore import restore
+from ..series import OpenInterestSeries
+from ..times import Instant, from_micros, instant, micros, text
+from ..windows import plan
+from .spans import without
+
+if TYPE_CHECKING:
+    from .table import Table
+
+
+def read(table: Table, market: str, interval: Interval, start: Instant, end: Instant) -> OpenInterestSeries:
+    """Every row of the market with start <= ts < end. See ``Table.series``."""
+    wanted = plan(OPEN_INTEREST, interval, instant(start, "start"), instant(end, "end"))  # the checks of a fetch
+    series, width = (wanted.interval, checked(market)), WIDTHS[wanted.interval]
+    span = tuple(ceil(micros(moment), width) for moment in (wanted.start, wanted.end))
+    left = without((span[0], span[1]), table.coverage.complete.get(series, ()))
+    if left:
+        since, until = (text(from_micros(moment)) for moment in left[0])
+        raise StoreError(
+            f"{table.uri} is not complete: {market} {interval} lacks {since} to {until}"
+            f"{', and more' if left[1:] else ''}; allium-md backfill or update fetches it"
+        )
+    rows = table.stored(series, (span[0], span[1]))
+    hashes = sorted(set(rows["specification"].to_pylist()))
+    told = {"specification": hashes[0]} if len(hashes) == 1 else {}
+    fetched = max([span[1], *(micros(moment) for moment in rows["fetched_at"].to_pylist())])
+    return restore(
+        rows.replace_schema_metadata(told),
+        market_id=market,
+        interval=interval,
+        start=wanted.start,
+        end=wanted.end,
+        fetched=from_micros(fetched),
+    )
