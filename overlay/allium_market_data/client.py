@@ -24,7 +24,7 @@ from .run import Run, began, rows
 from .secret import Secret
 from .series import OpenInterestSeries
 from .settings import Settings, settings
-from .times import Instant, instant, now, sent_at
+from .times import Instant, instant, now
 from .version import VERSION
 from .windows import Plan, plan
 
@@ -105,7 +105,7 @@ class AsyncMarketData:
 
     def server_time(self) -> datetime | None:
         """When the last answer was sent by the server's own clock, UTC; None where none came or none says so."""
-        return None if self._transport is None else sent_at(self._transport.heard)
+        return None if self._transport is None else self._transport.server_time
 
     def sibling(self, toll: Callable[[], Awaitable[None]] | None = None) -> Self:
         """A client of the same settings with connections of its own. ``toll`` is awaited before each request is sent."""

@@ -73,13 +73,13 @@ def now() -> datetime:
 
 def sent_at(headers: Mapping[str, str]) -> datetime | None:
     """When an answer was made, by its ``Date`` and ``Age`` headers, UTC; None where they do not tell."""
-    try:
-        moment = parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, TypeError, OverflowError):  # what it raises differs between versions of Python
-        return None
     age = headers.get("age", "").strip()
     aged = timedelta(seconds=int(age[:9]) if age.isascii() and age.isdigit() else 0)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC) + aged
+    try:
+        moment = parsedate_to_datetime(headers.get("date", ""))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC) + aged
+    except (ValueError, TypeError, OverflowError):  # what it raises differs between versions of Python
+        return None
 
 
 def micros(moment: datetime) -> int:

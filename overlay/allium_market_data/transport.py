@@ -36,7 +36,7 @@ from .refusal import clean, refusal
 from .resource import Resource
 from .retry import passing, pause
 from .settings import Settings
-from .times import text
+from .times import sent_at, text
 from .upstream.canonical import digest
 from .version import VERSION
 from .windows import Window
@@ -108,8 +108,8 @@ class Transport:
         pool = Pool(settings.max_concurrency, is_secure=settings.is_secure, trust_env=not settings.is_loopback)
         self._http, self._base = http or pool, located(settings.base_url)
         self._is_closed = False
-        self.heard: Mapping[str, str] = {}
-        """The headers of the last answer."""
+        self.server_time: datetime | None = None
+        """When the last answer was sent, by the server's clock; None where none says so."""
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -213,7 +213,7 @@ class Transport:
                         body.add(part)
                 finally:
                     await answer.close()
-            self.heard = answer.headers
+            self.server_time = sent_at(answer.headers)
             reply = Reply(answer.status, answer.headers, body.whole())
         except TimeoutError:
             return RequestTimeoutError(

@@ -212,6 +212,8 @@ def test_a_request_carries_z_and_a_year_of_four_digits() -> None:
         ({"date": "Wed, 20 May 2026 10:20:00 GMT"}, "2026-05-20T10:20:00"),
         ({"date": "Wed, 20 May 2026 10:20:00 GMT", "age": "90"}, "2026-05-20T10:21:30"),
         ({"date": "Wed, 20 May 2026 12:20:00 +0200", "age": "soon"}, "2026-05-20T10:20:00"),
+        ({"date": "Wed, 20 May 2026 10:20:00 GMT", "age": "9" * 400}, "2058-01-26T12:06:39"),
+        ({"date": "Fri, 31 Dec 9999 23:59:59 -0100"}, None),
         ({"date": "yesterday"}, None),
         ({}, None),
     ],
