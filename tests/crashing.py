@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,8 @@ class Account:
     before: Coverage = field(default_factory=Coverage)
     """What was complete when the last run began."""
     at_versions: list[int] = field(default_factory=list)
+    longest: float = 0.0
+    """How long a whole run takes, in seconds."""
 
 
 def again(app: Any, coverage: Coverage) -> list[str]:
@@ -122,12 +124,13 @@ def crash(folder: Path, samples: Samples, kills: int, seed: int, each: int = 5) 
         child = started(folder / "timed", url)
         began = time.monotonic()
         finished(child)
-        longest = time.monotonic() - began
+        account.longest = time.monotonic() - began
         while account.kills < kills:
             table = folder / f"table-{account.tables}"
             account.tables += 1
             for _ in range(min(each, kills - account.kills)):
-                _kill(table, url, app, chance, longest, account)
+                if not _kill(table, url, app, chance, account):
+                    break  # there is nothing left of this table to interrupt
             finished(_resumed(table, url, app, account))
             asked = again(app, account.before)
             assert asked == [], asked
@@ -144,19 +147,26 @@ def _resumed(table: Path, url: str, app: Any, account: Account) -> subprocess.Po
     return started(table, url)
 
 
-def _kill(table: Path, url: str, app: Any, chance: random.Random, longest: float, account: Account) -> None:
-    """Kill a run at any instant of it; every other one soon after a commit, so that many resume from something."""
-    child = _resumed(table, url, app, account)
+def _kill(table: Path, url: str, app: Any, chance: random.Random, account: Account) -> bool:
+    """Kill a run at any instant of it; every other one soon after a commit, so that many resume from something.
+
+    False is for one that was over before. How long a run takes was measured while the machine may have been busier, so the
+    next ones are killed earlier.
+    """
+    child, began = _resumed(table, url, app, account), time.monotonic()
     log = table / "_delta_log"
     if account.kills % 2:
-        commits, until = len(list(log.glob("*.json"))), time.monotonic() + 10
+        commits, until = len(list(log.glob("*.json"))), began + 10
         while len(list(log.glob("*.json"))) <= max(commits, 1) and child.poll() is None and time.monotonic() < until:
             time.sleep(0.001)
         time.sleep(chance.uniform(0, 0.1))
     else:
-        time.sleep(chance.uniform(0, longest))
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(chance.uniform(0, account.longest))
+            account.longest = max(time.monotonic() - began, account.longest / 2)
     child.kill()
     child.communicate(timeout=60)
     account.kills += child.returncode == -9
     asked = again(app, account.before)
     assert asked == [], asked
+    return child.returncode == -9
