@@ -27,6 +27,7 @@ app = typer.Typer(
     help="Perpetual open interest from Allium's Market Data API: exact, any window, complete or an error. Unofficial.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # rich takes longer to load than all the rest of a command
     pretty_exceptions_enable=False,
 )
 
@@ -120,7 +121,7 @@ def plot(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
     table: Annotated[str | None, typer.Option(help="Take the rows from this table; nothing is asked.")] = None,
 ) -> None:
-    """Draw one or more markets, gaps as gaps, into a file. The API key comes from ALLIUM_API_KEY."""
+    """Draw one or more markets into a file, gaps as gaps. The API key comes from ALLIUM_API_KEY."""
     from . import charts
     from .console import connect
 
@@ -136,7 +137,7 @@ def plot(
 @app.command()
 @_failures()
 def plan(interval: Interval, start: Start, end: End) -> None:
-    """Tell which requests a fetch takes, without sending any."""
+    """Tell which requests a fetch takes, sending none."""
     from . import console
     from .client import MarketData
     from .settings import SERVER
@@ -156,7 +157,7 @@ def sandbox(
     violate: Annotated[list[str] | None, typer.Option(help="Break the contract so; may be repeated.")] = None,
     fault: Annotated[list[str] | None, typer.Option(help="Fail so; several follow one another.")] = None,
 ) -> None:
-    """Serve the endpoint of the specification on this machine, over real and synthetic samples."""
+    """Serve the endpoint itself on this machine. Its samples are real, synthetic, or your own."""
     from .sandbox.errors import SandboxError
 
     try:
@@ -189,9 +190,9 @@ def drift(
     profile: Annotated[Path | None, typer.Option(help="Behaviour on record; default: the target's in spec/.")] = None,
     no_live: Annotated[bool, typer.Option("--no-live", help="Do not look at the server, key or not.")] = False,
 ) -> None:
-    """Tell what changed upstream and what it breaks: exit 0 nothing that matters, 3 compatible, 4 breaking.
+    """Tell what changed upstream and what it breaks.
 
-    1 is that it could not be checked. With an API key the server is looked at too, by the conformance suite.
+    Exit status: 0 nothing that matters, 3 compatible, 4 breaking, 1 it could not be checked. With an API key the server is looked at too, by the conformance suite.
     """
     try:
         from .drift import command, options

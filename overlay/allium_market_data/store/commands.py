@@ -92,7 +92,7 @@ def update(
     concurrency: Concurrency = 8,
     rate: Rate = None,
 ) -> None:
-    """Top up every market of a table to now, and look back for values that changed upstream."""
+    """Top up every market of a table to now. Looks back for values that changed upstream."""
     from ..console import connect
     from . import update as run
     from .gathering import check_budget
@@ -148,7 +148,7 @@ def status(
     plot: Annotated[Path | None, typer.Option(help="Draw it to this PNG file too.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the picture if it is there.")] = False,
 ) -> None:
-    """Show what a table holds of each market: rows, complete windows, gaps."""
+    """Show what a table holds of each market. Rows, complete windows, gaps."""
     from rich.console import Console
 
     from . import status as run
@@ -186,7 +186,7 @@ def verify(
     concurrency: Concurrency = 8,
     rate: Rate = None,
 ) -> None:
-    """Fetch a sample of a table's windows again and compare; exit status 1 where they differ."""
+    """Fetch a sample of a table again and compare. Exit status 1 where they differ."""
     from ..console import connect
     from . import verify as run
 
@@ -212,7 +212,7 @@ def watch(
     concurrency: Concurrency = 8,
     rate: Rate = None,
 ) -> None:
-    """Follow markets live: each bucket as it closes, until Ctrl-C. Survives a lost connection without a hole."""
+    """Follow markets live, bucket by bucket, until Ctrl-C. Survives a lost connection without a hole."""
     from ..console import connect
     from ..times import text
     from .table import Table
