@@ -52,7 +52,7 @@ def test_status_is_shown_as_a_table(filled: Exchange, table: Path) -> None:
     console = Console(width=160, record=True)
     console.print(show(status(table)))
     said = console.export_text()
-    assert all(part in said for part in (BTC, ETH, "2026-04-20 00:00", "525", "1: 2026-04-22T00:00:00Z to 2026-05-02"))
+    assert all(part in said for part in (BTC, ETH, "2026-04-20 00:00", "525", "1, 2026-04-22"))
 
 
 def test_the_status_of_an_empty_table_is_empty(exchange: Exchange, client: MarketData, table: Path) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 from ..intervals import WIDTHS
 from ..refusal import clean
-from ..times import from_micros, text
+from ..times import from_micros
 from .coverage import Series
 from .opening import reported
-from .spans import Span, Spans, by_month, month, size, without
+from .spans import Spans, by_month, month, size, without
 from .table import Table
 
 
@@ -78,17 +78,12 @@ def show(standings: Sequence[Standing]) -> Any:
     from rich.table import Table as Shown
 
     shown = Shown(box=SIMPLE_HEAD)
-    for name in ("market", "interval", "rows", "complete from", "to", "gaps", "missing", "provisional"):
+    for name in ("market", "interval", "rows", "complete from", "to", "gaps, first", "missing", "provisional"):
         shown.add_column(name, justify="left" if name in ("market", "interval") else "right")
     for one in standings:
         ends = [one.complete[0][0], one.complete[-1][1]] if one.complete else []
-        gaps = f"{len(one.gaps)}: {_first(one.gaps)}" if one.gaps else "0"
+        gaps = f"{len(one.gaps)}, {from_micros(one.gaps[0][0]):%Y-%m-%d}" if one.gaps else "0"
         dates = [f"{from_micros(end):%Y-%m-%d %H:%M}" for end in ends] or ["none", "none"]
         counts = (f"{one.missing:,}", f"{one.provisional:,}")
         shown.add_row(escape(clean(one.series[1])), one.series[0], f"{one.rows:,}", *dates, gaps, *counts)
     return shown
-
-
-def _first(gaps: Sequence[Span]) -> str:
-    start, end = (text(from_micros(instant)) for instant in gaps[0])
-    return f"{start} to {end}" + (" ..." if len(gaps) > 1 else "")
