@@ -192,7 +192,8 @@ def drift(
 ) -> None:
     """Tell what changed upstream and what it breaks.
 
-    Exit status: 0 nothing that matters, 3 compatible, 4 breaking, 1 it could not be checked. With an API key the server is looked at too, by the conformance suite.
+    Exit status: 0 nothing that matters, 3 compatible, 4 breaking, 1 it could not be checked.
+    With an API key the server is looked at too, by the conformance suite.
     """
     try:
         from .drift import command, options
