@@ -180,7 +180,7 @@ def lowest(session: nox.Session) -> None:
     """The tests with the oldest versions that pyproject.toml allows."""
     wanted = [item for group in ("spec", "test") for item in nox.project.dependency_groups(PYPROJECT, group)]
     session.install("--resolution", "lowest-direct", "--editable", ".[all]", *wanted)
-    session.run("pytest", *WORKERS, "tests/unit", "tests/property", *session.posargs)
+    session.run("pytest", *WORKERS, "tests/unit", "tests/property", "tests/store", *session.posargs)
 
 
 @nox.session(venv_backend="uv")
