@@ -145,8 +145,12 @@ def test_a_run_that_checked_nothing_never_looks_like_no_drift() -> None:
     assert shape(tree) == shape(parsed(unchecked("x", MADE, "0.1.0")))
 
 
+MEANT = {"prose", "request", "none", "docs", "compatible", "breaking", "Before"}
+"""The words by which the page tells parts of a report apart."""
+
+
 @settings(deadline=None, max_examples=50)
-@given(ANYTHING)
+@given(ANYTHING.filter(lambda text: text not in MEANT))
 def test_no_text_of_a_report_becomes_a_part_of_the_page(text: str) -> None:
     page = html(saying(text))
     assert page.encode()
