@@ -24,7 +24,7 @@ from allium_market_data.resource import OPEN_INTEREST
 from allium_market_data.windows import Window, plan
 
 HERE = Path(__file__).parent
-BUILDS = {"rows": "rows", "series, then rows": "rows", "polars": "polars", "pandas": "pandas", "parquet": "parquet"}
+BUILDS = {"rows": "rows", "rows, as a stream": "rows", "polars": "polars", "pandas": "pandas", "parquet": "parquet"}
 """What is made of a fetch here, and there."""
 COMMAND = ["-c", "from allium_market_data.cli import main; main()"]
 SANDBOX = [sys.executable, *COMMAND, "sandbox", "--port", "0"]

@@ -120,15 +120,15 @@ def stages(url: str, rows: int, tell: Callable[[str, float], None]) -> None:
 
 
 BUILDS: dict[str, Callable[[OpenInterestSeries], object]] = {
-    "series, then rows": list,
+    "rows": list,
     "polars": lambda series: series.to_polars(),
     "pandas": lambda series: series.to_pandas(),
     "parquet": _parquet,
 }
 WORK: dict[str, Callable[[str, int], object]] = {
     "floor": floor,
-    "rows": rows_as_they_come,
     **{name: fetched(build) for name, build in BUILDS.items()},
+    "rows, as a stream": rows_as_they_come,
     "8 at a time": fetched(len, concurrency=8),
 }
 
