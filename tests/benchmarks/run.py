@@ -21,6 +21,7 @@ Made by `nox -s bench` on {day}, Python {python}, {cores} cores: ratios of media
 one request at a time unless said otherwise, every server in a process of its own.
 The floor is httpx fetching the same bytes and msgspec decoding them to plain text fields; it neither checks nor converts.
 coinmetrics-api-client fetches the same rows in its own format; its rows are dictionaries of text, its frames hold floats.
+Machines are shared: from run to run a ratio may move by a tenth of itself, and now and then by more.
 
 | what | against | ratio | goal | |
 | --- | --- | --- | --- | --- |
