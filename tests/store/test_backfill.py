@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -163,12 +164,13 @@ def test_progress_tells_tasks_rows_requests_and_time(filled: Exchange, client: M
     assert (last.done, last.rows, last.requests, last.left) == (4, 2 * 22 * 24, filled.asked, 0)
 
 
-def test_two_runs_on_one_table_at_once_write_every_row_once(filled: Exchange, table: Path) -> None:
+def three_at_once(work: Callable[[], object]) -> None:
+    """Do it in three threads at a time; none may fail."""
     failures: list[BaseException] = []
 
     def run() -> None:
         try:
-            backfill([BTC, ETH], "1h", *SPAN, table, commit_rows=1, commit_seconds=0)
+            work()
         except BaseException as error:  # noqa: BLE001 - told below
             failures.append(error)
 
@@ -178,6 +180,10 @@ def test_two_runs_on_one_table_at_once_write_every_row_once(filled: Exchange, ta
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_two_runs_on_one_table_at_once_write_every_row_once(filled: Exchange, table: Path) -> None:
+    three_at_once(lambda: backfill([BTC, ETH], "1h", *SPAN, table, commit_rows=1, commit_seconds=0))
     for market in (BTC, ETH):
         assert rows(table, market) == wanted(filled, *SPAN, market)
 

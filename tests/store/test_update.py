@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from allium_market_data.store import table as table_module
 from allium_market_data.store.plan import Task
 from allium_market_data.times import instant, micros
 from exchange import BTC, ETH, Exchange
-from store.test_backfill import rows, wanted
+from store.test_backfill import rows, three_at_once, wanted
 
 START = "2026-05-10"
 SPAN = START, "2026-05-20T10:00"
@@ -258,20 +257,7 @@ def test_a_merge_reads_only_the_partitions_of_its_rows(filled: Exchange, client:
 def test_two_updates_at_once_write_each_restatement_once(filled: Exchange, table: Path) -> None:
     for hour in range(10):
         filled.put(BTC, f"2026-05-19T0{hour}:00", "1")
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            update(table)
-        except BaseException as error:  # noqa: BLE001 - told below
-            failures.append(error)
-
-    threads = [Thread(target=run) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
+    three_at_once(lambda: update(table))
     assert len(restatements(table)) == 10
     assert rows(table) == wanted(filled, *SPAN)
 

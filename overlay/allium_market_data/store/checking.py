@@ -14,7 +14,7 @@ from ..resource import OPEN_INTEREST
 from ..times import text
 from . import schema
 from .coverage import Coverage
-from .fetching import call, fetch, opened
+from .fetching import fetch, opened
 from .plan import Task
 from .spans import by_month
 from .table import Table
@@ -72,7 +72,7 @@ def verify(
         return Verified(len(tasks), rows, requests, tuple(differences))
 
     with opened(client) as chosen:
-        done: Verified = call(chosen, run)
+        done: Verified = chosen.call(run)
         return done
 
 

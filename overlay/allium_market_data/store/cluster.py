@@ -23,7 +23,7 @@ from ..client import AsyncMarketData, MarketData
 from ..errors import AlliumError, NotFoundError, StoreError, UsageError
 from ..settings import Settings
 from ..version import VERSION
-from .fetching import call, exhausted
+from .fetching import exhausted
 from .gathering import Progress, Report
 from .landing import Landed, Order, lacks, land
 from .pace import Pace
@@ -84,7 +84,7 @@ def spread(
         _check(dask, uri)
     if not tasks:
         return at
-    told: Settings = call(client, _settings)
+    told: Settings = client.call(_settings)
     run = uuid.uuid4().hex[:12]
     order = Order(run, uri, told.base_url, told.timeout, told.max_concurrency, told.retry, max_requests)
     with _reported(dask):
@@ -245,4 +245,4 @@ def _reported(dask: Any) -> Iterator[None]:
 
 
 async def _settings(inner: AsyncMarketData) -> Settings:
-    return inner._settings
+    return inner.settings

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
 
 from ..client import AsyncMarketData, MarketData
 from ..errors import BudgetError, StoreError
@@ -18,8 +16,6 @@ from . import schema
 from .coverage import Coverage
 from .plan import Task
 from .table import Piece
-
-T = TypeVar("T")
 
 SKEW = 600_000_000
 """Microseconds by which the clocks of two machines that write one table may differ."""
@@ -70,11 +66,6 @@ def check_ahead(now: datetime, server: datetime | None) -> None:
         )
 
 
-def own_client(inner: AsyncMarketData, budget: Budget) -> AsyncMarketData:
-    """A client like ``inner`` with connections of its own, whose requests the budget counts."""
-    return inner.sibling(budget.toll)
-
-
 async def fetch(client: AsyncMarketData, task: Task) -> OpenInterestSeries:
     """The task's rows, complete, or the error that says why not; a clock that is ahead of the server's is one."""
     interval, market = task.series
@@ -106,11 +97,6 @@ async def fetch_piece(client: AsyncMarketData, task: Task) -> Piece:
 def opened(client: MarketData | None) -> AbstractContextManager[MarketData]:
     """The caller's client, which stays open; or one of the environment's settings, closed at the end of the block."""
     return MarketData() if client is None else nullcontext(client)
-
-
-def call(client: MarketData, function: Callable[[AsyncMarketData], Awaitable[T]]) -> T:
-    """Run a coroutine function on the client's loop, with the asynchronous client that lives there."""
-    return client.call(function)
 
 
 async def now(inner: AsyncMarketData) -> datetime:

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from ..client import AsyncMarketData, MarketData
 from ..errors import AlliumError, FetchError, NotFoundError, UsageError
-from .fetching import Budget, exhausted, own_client
+from .fetching import Budget, exhausted
 from .plan import Task
 
 P = TypeVar("P", bound=Sized)
@@ -160,7 +160,7 @@ def gather(
     report(at)
 
     async def run(inner: AsyncMarketData) -> Progress:
-        fetcher = own_client(inner, budget)
+        fetcher = inner.sibling(budget.toll)
         try:
             one = partial(fetch, fetcher)
             return await Gathering(one, land, budget, report, at, commit_rows, commit_seconds).run(tasks)

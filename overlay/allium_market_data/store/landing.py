@@ -19,7 +19,7 @@ from ..errors import AlliumError, NotFoundError, StoreError
 from ..extras import need
 from ..retry import RetryPolicy
 from ..version import VERSION
-from .fetching import Budget, call, exhausted, fetch_piece, own_client
+from .fetching import exhausted, fetch_piece
 from .pace import GO, SPENT
 from .plan import Task
 from .spans import without
@@ -88,7 +88,7 @@ def land(order: Order, group: tuple[Task, ...]) -> Landed:
             retry=order.retry,
             allow_insecure=True,  # whoever gave the order was asked already
         ) as client:
-            pieces = call(client, work.fetch)
+            pieces = client.call(work.fetch)
     rows = table.land(pieces) if pieces else 0
     return Landed(tuple(task for task in group if task not in work.short), rows, tuple(work.failures))
 
@@ -127,8 +127,7 @@ class Work:
 
     async def fetch(self, inner: AsyncMarketData) -> list[Piece]:
         """Everything that came whole."""
-        client = own_client(inner, Budget())
-        client._toll = self.toll
+        client = inner.sibling(self.toll)
         work = [self.one(client, task, part) for task in self.left for part in self.left[task]]
         try:
             async with asyncio.TaskGroup() as together:
