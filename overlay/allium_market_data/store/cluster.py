@@ -141,7 +141,11 @@ class Collecting:
         looked = manned = time.monotonic()
         while arriving.count():
             if arriving.has_ready():
-                yield next(arriving)
+                future = next(arriving)
+                if future.status in ("lost", "pending"):  # its worker died before the answer was read: it is done again
+                    arriving.add(future)
+                else:
+                    yield future
                 continue
             time.sleep(0.05)
             now = time.monotonic()
