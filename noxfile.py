@@ -31,7 +31,7 @@ def tests(session: nox.Session) -> None:
     _install(session, "dev", extras="[all]")
     _lint(session)
     _types(session)
-    session.run("python", "-m", "allium_market_data.upstream", "generate", "--check")
+    session.run("python", "-m", "allium_market_data.cli.codegen", "generate", "--check")
     session.run("pytest", *WORKERS, *session.posargs)
 
 
@@ -69,7 +69,7 @@ def _types(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """The whole thing once, without access to Allium: real rows from the sandbox to Parquet and a chart."""
     _install(session, "demo", extras="[arrow,sandbox]")
-    session.run("python", "-m", "allium_market_data.demo", *session.posargs)
+    session.run("python", "-m", "allium_market_data.cli.demo", *session.posargs)
 
 
 @nox.session
@@ -112,7 +112,7 @@ def crashes(session: nox.Session) -> None:
 def update_spec(session: nox.Session) -> None:
     """Read the pages in spec/upstream and make all that follows from them; `-- --from FILE-OR-URL`, `-- --dry-run`."""
     _install(session, "spec", extras="[drift]")
-    session.run("python", "-m", "allium_market_data.upstream", "update", *session.posargs)
+    session.run("python", "-m", "allium_market_data.cli.codegen", "update", *session.posargs)
 
 
 @nox.session
@@ -144,7 +144,7 @@ def audit(session: nox.Session) -> None:
 def generate(session: nox.Session) -> None:
     """Make generated/ anew from spec/; `-- --check` only says what differs, and fails if anything does."""
     _install(session, "spec")
-    session.run("python", "-m", "allium_market_data.upstream", "generate", *session.posargs)
+    session.run("python", "-m", "allium_market_data.cli.codegen", "generate", *session.posargs)
 
 
 @nox.session(venv_backend="uv")
@@ -193,7 +193,7 @@ def wheel(session: nox.Session) -> None:
     session.install("--reinstall", f"{built.path}[all,drift]", "matplotlib", "--constraint", LOCK)
     session.chdir(folder)
     session.run("allium-md", "--version")
-    session.run("python", "-m", "allium_market_data.demo", "--output", "demo")
+    session.run("python", "-m", "allium_market_data.cli.demo", "--output", "demo")
     page = os.path.join(session.invoked_from, "spec", "upstream", "get-open-interest.md")  # noqa: PTH118
     session.run("allium-md", "drift", "--upstream", page, "--report-dir", "drift")
 

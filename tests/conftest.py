@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, create_app, running
-from serving import Sandbox
+from support.serving import Sandbox
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,7 +7,7 @@ An unofficial client. ``MarketData`` (or ``AsyncMarketData``) is where to begin:
     with MarketData() as client:  # the key comes from ALLIUM_API_KEY
         series = client.open_interest("hl:perp:BTC-USDC", interval="1h", start="2026-05-01", end="2026-05-08")
 
-Names are imported when they are first used, so that importing the package stays cheap.
+Errors are in ``allium_market_data.errors``. Names are imported when they are first used, so importing the package stays cheap.
 """
 
 from __future__ import annotations
@@ -16,124 +16,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .alignment import Aligned, Total, align, totals
-    from .charts import plot
-    from .client import AsyncMarketData, MarketData
-    from .dense import DenseRow, DenseSeries
-    from .errors import (
-        AlliumError,
-        AuthenticationError,
-        BudgetError,
-        CertificateError,
-        ConnectionFailedError,
-        ContractError,
-        DeadlineExceededError,
-        FetchError,
-        IncompleteError,
-        NotFoundError,
-        OutputError,
-        PermissionDeniedError,
-        PrecisionError,
-        RateLimitedError,
-        RefusedError,
-        RequestTimeoutError,
-        ResponseError,
-        ServerError,
-        StoreError,
-        TransportError,
-        UnexpectedStatusError,
-        UsageError,
-    )
-    from .intervals import INTERVALS, Interval
-    from .provenance import Provenance
-    from .retry import RetryPolicy
-    from .rows import OpenInterest
-    from .series import Gap, OpenInterestSeries
-    from .version import __version__
-    from .windows import Plan, Window
+    from .client.async_client import AsyncMarketData as AsyncMarketData
+    from .client.retry import RetryPolicy as RetryPolicy
+    from .client.sync_client import MarketData as MarketData
+    from .errors import AlliumError as AlliumError
+    from .model.intervals import INTERVALS as INTERVALS
+    from .model.intervals import Interval as Interval
+    from .model.rows import OpenInterest as OpenInterest
+    from .model.windows import Plan as Plan
+    from .series.align import align as align
+    from .series.align import totals as totals
+    from .series.plot import plot as plot
+    from .series.series import OpenInterestSeries as OpenInterestSeries
+    from .version import __version__ as __version__
 
-_HOME = {
-    "alignment": ("Aligned", "Total", "align", "totals"),
-    "charts": ("plot",),
-    "client": ("AsyncMarketData", "MarketData"),
-    "dense": ("DenseRow", "DenseSeries"),
-    "errors": (
-        "AlliumError",
-        "AuthenticationError",
-        "BudgetError",
-        "CertificateError",
-        "ConnectionFailedError",
-        "ContractError",
-        "DeadlineExceededError",
-        "FetchError",
-        "IncompleteError",
-        "NotFoundError",
-        "OutputError",
-        "PermissionDeniedError",
-        "PrecisionError",
-        "RateLimitedError",
-        "RefusedError",
-        "RequestTimeoutError",
-        "ResponseError",
-        "ServerError",
-        "StoreError",
-        "TransportError",
-        "UnexpectedStatusError",
-        "UsageError",
-    ),
-    "intervals": ("INTERVALS", "Interval"),
-    "provenance": ("Provenance",),
-    "retry": ("RetryPolicy",),
-    "rows": ("OpenInterest",),
-    "series": ("Gap", "OpenInterestSeries"),
-    "version": ("__version__",),
-    "windows": ("Plan", "Window"),
+_MODULES = {
+    "INTERVALS": "model.intervals",
+    "AlliumError": "errors",
+    "AsyncMarketData": "client.async_client",
+    "Interval": "model.intervals",
+    "MarketData": "client.sync_client",
+    "OpenInterest": "model.rows",
+    "OpenInterestSeries": "series.series",
+    "Plan": "model.windows",
+    "RetryPolicy": "client.retry",
+    "__version__": "version",
+    "align": "series.align",
+    "plot": "series.plot",
+    "totals": "series.align",
 }
-_MODULES = {name: module for module, names in _HOME.items() for name in names}
 
-__all__ = [
-    "INTERVALS",
-    "Aligned",
-    "AlliumError",
-    "AsyncMarketData",
-    "AuthenticationError",
-    "BudgetError",
-    "CertificateError",
-    "ConnectionFailedError",
-    "ContractError",
-    "DeadlineExceededError",
-    "DenseRow",
-    "DenseSeries",
-    "FetchError",
-    "Gap",
-    "IncompleteError",
-    "Interval",
-    "MarketData",
-    "NotFoundError",
-    "OpenInterest",
-    "OpenInterestSeries",
-    "OutputError",
-    "PermissionDeniedError",
-    "Plan",
-    "PrecisionError",
-    "Provenance",
-    "RateLimitedError",
-    "RefusedError",
-    "RequestTimeoutError",
-    "ResponseError",
-    "RetryPolicy",
-    "ServerError",
-    "StoreError",
-    "Total",
-    "TransportError",
-    "UnexpectedStatusError",
-    "UsageError",
-    "Window",
-    "__version__",
-    "align",
-    "plot",
-    "totals",
-]
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:

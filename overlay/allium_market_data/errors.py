@@ -6,6 +6,8 @@
     │   └── PrecisionError             a decimal does not fit the type asked for; nothing was rounded
     ├── StoreError                     a table cannot be used; what was committed to it before is unharmed
     │   └── BudgetError                the requests that were allowed are spent; what was fetched is committed
+    ├── SpecError                      a specification cannot be read, merged, patched or generated
+    ├── SandboxError                   a sandbox cannot be started as asked for
     └── FetchError                     something was asked, and the answer cannot be used
         ├── ResponseError              the server answered with an error status
         │   ├── RefusedError           any 4xx: the server understood and said no
@@ -33,8 +35,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from .sanitize import clean
+
 if TYPE_CHECKING:
-    from .windows import Window
+    from .model.windows import Window
 
 BODY_KEPT = 2_000
 """How many bytes of an answer's body an error keeps."""
@@ -200,3 +204,23 @@ class ContractError(FetchError):
 
 class IncompleteError(FetchError):
     """Rows are known to be missing, and the server does not hand them out."""
+
+
+class SpecError(AlliumError):
+    """The specification cannot be read, merged, patched or generated; nothing was changed.
+
+    ``where`` names the page, file or address at fault (two of them for a conflict) and ``reason`` says what is wrong;
+    the message is one line made of both, without what a terminal would obey.
+    """
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.where = clean(where)
+        self.reason = " ".join(clean(reason).split())
+        super().__init__(f"{self.where}: {self.reason}")
+
+
+class SandboxError(AlliumError):
+    """What a user can get wrong about a sandbox: a file, a name, a port, a missing extra.
+
+    The message says what happened and what to do; it is meant to be printed as it is.
+    """

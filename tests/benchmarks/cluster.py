@@ -27,10 +27,10 @@ from server import MARKET
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from allium_market_data import MarketData
-from allium_market_data.intervals import Interval
+from allium_market_data.model.intervals import Interval
 from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, create_app, running
 from allium_market_data.store import Progress, Table, backfill
-from clusters import cluster
+from support.clusters import cluster
 
 HERE = Path(__file__).parent
 KEY = "benchmark"

@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from allium_market_data.sandbox import Samples
-from crashing import crash
+from support.crashing import crash
 
 
 def main() -> None:

@@ -19,14 +19,15 @@ from typing import NamedTuple
 from server import MARKET, MINUTE, START, Rows
 
 from allium_market_data import MarketData
-from allium_market_data.decode import Question, decode
-from allium_market_data.resource import OPEN_INTEREST
-from allium_market_data.windows import Window, plan
+from allium_market_data.client.decode import Question, decode
+from allium_market_data.client.plan import plan
+from allium_market_data.model.endpoint import OPEN_INTEREST
+from allium_market_data.model.windows import Window
 
 HERE = Path(__file__).parent
 BUILDS = {"rows": "rows", "rows, as a stream": "rows", "polars": "polars", "pandas": "pandas", "parquet": "parquet"}
 """What is made of a fetch here, and there."""
-COMMAND = ["-c", "from allium_market_data.cli import main; main()"]
+COMMAND = ["-c", "from allium_market_data.cli.main import main; main()"]
 SANDBOX = [sys.executable, *COMMAND, "sandbox", "--port", "0"]
 Samples = dict[str, list[float]]
 
@@ -172,7 +173,7 @@ def imports(times: int) -> list[Line]:
         (
             *(
                 "import the client and its transport",
-                ["-c", "import allium_market_data.client, allium_market_data.transport"],
+                ["-c", "import allium_market_data.client.async_client, allium_market_data.client.transport"],
             ),
             *("import httpx, aiohttp", ["-c", "import httpx, aiohttp"]),
         ),

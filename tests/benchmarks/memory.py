@@ -15,8 +15,9 @@ import pyarrow.compute
 import pyarrow.parquet  # noqa: F401 - imported before the mark is set, as the import is not what is measured
 from server import MARKET, MINUTE, START
 
-from allium_market_data import MarketData, transport  # noqa: F401
-from allium_market_data.files import Format, write
+from allium_market_data import MarketData
+from allium_market_data.client import transport  # noqa: F401
+from allium_market_data.formats.files import Format, write
 
 
 def peak() -> float:

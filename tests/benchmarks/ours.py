@@ -19,12 +19,13 @@ import msgspec
 from server import MARKET, MINUTE, PAGE, START
 
 from allium_market_data import MarketData, OpenInterestSeries
-from allium_market_data.decode import Question, decode
-from allium_market_data.resource import OPEN_INTEREST
-from allium_market_data.secret import Secret
-from allium_market_data.settings import settings
-from allium_market_data.transport import Transport, request
-from allium_market_data.windows import Window, plan
+from allium_market_data.client.api_key import Secret
+from allium_market_data.client.decode import Question, decode
+from allium_market_data.client.plan import plan
+from allium_market_data.client.settings import settings
+from allium_market_data.client.transport import Transport, request
+from allium_market_data.model.endpoint import OPEN_INTEREST
+from allium_market_data.model.windows import Window
 
 
 class Row(msgspec.Struct):

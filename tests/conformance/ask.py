@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import httpx
 
-from allium_market_data.intervals import INTERVALS, WIDTHS, Interval
-from allium_market_data.secret import Secret
+from allium_market_data.client.api_key import Secret
+from allium_market_data.model.intervals import INTERVALS, WIDTHS, Interval
 
 from . import times
 from .answers import Answer, Reply

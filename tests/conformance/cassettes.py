@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from allium_market_data.secret import Secret
+from allium_market_data.client.api_key import Secret
 
 from .document import ROOT
 

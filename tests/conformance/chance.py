@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, cast
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from allium_market_data.intervals import INTERVALS, WIDTHS, Interval
+from allium_market_data.model.intervals import INTERVALS, WIDTHS, Interval
 
 from .ask import Window
 from .history import LENGTH

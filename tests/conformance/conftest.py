@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from allium_market_data.intervals import INTERVALS
+from allium_market_data.model.intervals import INTERVALS
 from conformance import cassettes, observations, xfails
 from conformance import target as targets
 from conformance.account import Account, Tally

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Final
 
-from allium_market_data.intervals import DAY, INTERVALS, WIDTHS, Interval, floor
+from allium_market_data.model.intervals import DAY, INTERVALS, WIDTHS, Interval, floor
 
 from .answers import Amounts, Answer
 from .ask import Asker, Window

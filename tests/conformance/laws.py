@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from allium_market_data.intervals import ceil, floor
+from allium_market_data.model.intervals import ceil, floor
 
 from .answers import Answer, Row, Rows
 from .meaning import Labelling

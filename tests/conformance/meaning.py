@@ -14,7 +14,7 @@ from enum import Enum
 from itertools import pairwise
 from typing import Final, TypeAlias
 
-from allium_market_data.intervals import INTERVALS, WIDTHS, Interval, floor
+from allium_market_data.model.intervals import INTERVALS, WIDTHS, Interval, floor
 
 from .answers import Amounts, Rows
 from .times import text

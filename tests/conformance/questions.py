@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from allium_market_data.intervals import DAY, HOUR, SECOND, Interval
+from allium_market_data.model.intervals import DAY, HOUR, SECOND, Interval
 
 from . import times
 from .ask import Question, Window

@@ -12,10 +12,10 @@ from typing import Final, Literal
 
 import httpx
 
+from allium_market_data.client.api_key import Secret
+from allium_market_data.client.settings import settings
 from allium_market_data.errors import UsageError
-from allium_market_data.intervals import DAY
-from allium_market_data.secret import Secret
-from allium_market_data.settings import settings
+from allium_market_data.model.intervals import DAY
 
 from . import cassettes, times
 from .ask import TIMEOUT, Asker, Door
@@ -106,7 +106,8 @@ def chosen(options: Options, document: Document, now: dt.datetime) -> Target:
 
 def _check_names(options: Options) -> None:
     """A misspelt violation must not look like one that was caught."""
-    from allium_market_data.sandbox import SandboxError, reading_named
+    from allium_market_data.errors import SandboxError
+    from allium_market_data.sandbox import reading_named
 
     try:
         reading_named(options.readings)

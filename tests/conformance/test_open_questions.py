@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from allium_market_data.intervals import DAY, HOUR, WIDTHS
+from allium_market_data.model.intervals import DAY, HOUR, WIDTHS
 from conformance import findings, questions
 from conformance.answers import Answer, unknown_fields
 from conformance.ask import Asker, Window

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from allium_market_data.intervals import DAY, HOUR, INTERVALS, MINUTE, WIDTHS, Interval
+from allium_market_data.model.intervals import DAY, HOUR, INTERVALS, MINUTE, WIDTHS, Interval
 from conformance import questions, times
 from conformance.account import Tally
 from conformance.ask import Asker, Question, Window

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from allium_market_data.intervals import Interval
+from allium_market_data.model.intervals import Interval
 from conformance import laws
 from conformance.account import Tally
 from conformance.answers import Answer, Row

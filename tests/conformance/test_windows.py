@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from allium_market_data.intervals import DAY, INTERVALS, SECOND, WIDTHS, Interval
+from allium_market_data.model.intervals import DAY, INTERVALS, SECOND, WIDTHS, Interval
 from conformance import laws, questions
 from conformance.account import Tally
 from conformance.answers import Rows

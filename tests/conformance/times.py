@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Final
 
-from allium_market_data.intervals import HOUR, MINUTE, SECOND
+from allium_market_data.model.intervals import HOUR, MINUTE, SECOND
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from allium_market_data.upstream.syntax import dump
+from allium_market_data.codegen.yaml_syntax import dump
 from drift.page import (
     BLOCK,
     PAGE,

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
+from allium_market_data.codegen.yaml_syntax import dump
 from allium_market_data.drift.model import Effect
-from allium_market_data.upstream.syntax import dump
 from drift.breaks import breaking
 from drift.page import (
     BLOCK,

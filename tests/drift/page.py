@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from allium_market_data.codegen.fences import fences
+from allium_market_data.codegen.yaml_syntax import parse
 from allium_market_data.drift.model import Effect
-from allium_market_data.upstream.fences import fences
-from allium_market_data.upstream.syntax import parse
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "spec/upstream/get-open-interest.md").read_text()

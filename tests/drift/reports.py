@@ -6,9 +6,9 @@ import json
 from dataclasses import replace
 
 from allium_market_data.drift import Judgement, Source, judge
-from allium_market_data.drift.clauses import read
+from allium_market_data.drift.diff.clauses import read
 from allium_market_data.drift.model import Acceptance, Level, Names, StaleAcceptance
-from allium_market_data.drift.report import Behaviour, Report, Seen
+from allium_market_data.drift.report.report import Behaviour, Report, Seen
 from drift.page import CLAUSES_TEXT, PAGE, Document, answer, document, interval, limit, operation, row, with_block
 
 MADE = "2026-11-24T03:17:05Z"

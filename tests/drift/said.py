@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from allium_market_data.drift.compare import differences
-from allium_market_data.drift.draft import Found
-from allium_market_data.upstream.canonical import canonical
+from allium_market_data.codegen.canonical import canonical
+from allium_market_data.drift.diff.documents import differences
+from allium_market_data.drift.diff.finding import Found
 from drift.pairs import PAIRS, Pair
 
 FILE = Path(__file__).with_name("said.txt")

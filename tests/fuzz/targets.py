@@ -12,20 +12,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, TypeVar
 
-from allium_market_data.decode import Question, decode
-from allium_market_data.errors import ConnectionFailedError, ContractError
-from allium_market_data.intervals import INTERVALS
-from allium_market_data.refusal import explanation, refusal
-from allium_market_data.resource import OPEN_INTEREST
-from allium_market_data.retry import retry_after
+from allium_market_data.client.api_key import Secret
+from allium_market_data.client.decode import Question, decode
+from allium_market_data.client.error_response import explanation, refusal
+from allium_market_data.client.retry import retry_after
+from allium_market_data.codegen.page import read
+from allium_market_data.errors import ConnectionFailedError, ContractError, SpecError
+from allium_market_data.model.endpoint import OPEN_INTEREST
+from allium_market_data.model.intervals import INTERVALS
+from allium_market_data.model.windows import Window
 from allium_market_data.sandbox import Endpoint, Samples, reading_named
 from allium_market_data.sandbox.endpoint import Call
-from allium_market_data.secret import Secret
-from allium_market_data.upstream.errors import SpecError
-from allium_market_data.upstream.page import read
-from allium_market_data.windows import Window
 from fuzz import oracle
-from serving import MARKET, SECRET
+from support.serving import MARKET, SECRET
 
 T = TypeVar("T")
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from allium_market_data import MarketData, RetryPolicy
-from allium_market_data.decode import Question, decode
+from allium_market_data.client.api_key import Secret
+from allium_market_data.client.decode import Question, decode
+from allium_market_data.client.error_response import refusal
 from allium_market_data.errors import AlliumError
-from allium_market_data.refusal import refusal
-from allium_market_data.resource import OPEN_INTEREST
-from allium_market_data.secret import Secret
-from allium_market_data.windows import Window
-from serving import MARKET, SECRET, http, served
+from allium_market_data.model.endpoint import OPEN_INTEREST
+from allium_market_data.model.windows import Window
+from support.serving import MARKET, SECRET, http, served
 
 SIZE: Final = 4 * 2**20
 """Bytes of a body: a quarter of what an answer may have, as time and memory grow with it and not faster."""

@@ -31,7 +31,7 @@ from urllib.parse import quote, quote_plus
 from rich.console import Console
 from rich.traceback import Traceback
 
-from serving import SECRET
+from support.serving import SECRET
 
 HIDDEN: Final = [SECRET]
 """In a list of the module, so that no frame of a test holds the key."""

@@ -24,7 +24,7 @@ from allium_market_data.errors import (
     ServerError,
     UnexpectedStatusError,
 )
-from serving import MARKET, Answer, page
+from support.serving import MARKET, Answer, page
 
 from .leaks import forms
 

@@ -12,7 +12,7 @@ import pytest
 
 from allium_market_data import AsyncMarketData, MarketData, RetryPolicy, errors
 from allium_market_data.errors import FetchError, ResponseError, TransportError
-from serving import MARKET, served
+from support.serving import MARKET, served
 
 from .leaks import (
     HIDDEN,

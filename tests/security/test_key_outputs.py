@@ -20,16 +20,17 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from allium_market_data import AsyncMarketData, MarketData, RetryPolicy, cli, plot
-from allium_market_data.drift import live
+from allium_market_data import AsyncMarketData, MarketData, RetryPolicy, plot
+from allium_market_data.cli import main as cli
+from allium_market_data.client.api_key import Secret
+from allium_market_data.drift.impact import live
 from allium_market_data.drift.model import Judgement
 from allium_market_data.errors import AlliumError, BudgetError, FetchError, OutputError, StoreError, UsageError
 from allium_market_data.sandbox import Samples, create_app, running
-from allium_market_data.secret import Secret
 from allium_market_data.store import backfill, update, verify
 from conformance import cassettes
 from conformance.document import Document
-from serving import MARKET, served
+from support.serving import MARKET, served
 
 from .leaks import HIDDEN, described, everything_logged, files, from_outside, leaks, reachable, search, shown, stacks
 from .servers import SERVERS
@@ -183,7 +184,7 @@ import faulthandler, logging, sys, warnings
 logging.basicConfig(level=1, stream=sys.stderr)
 faulthandler.enable()
 warnings.simplefilter("default")
-from allium_market_data.cli import main
+from allium_market_data.cli.main import main
 try:
     main()
 finally:
@@ -254,7 +255,7 @@ def test_the_suite_that_looks_at_a_server_gets_it_by_the_environment_alone(
         ET.ElementTree(suite).write(file, encoding="utf-8")
         return subprocess.CompletedProcess(command, 1, HIDDEN[0], HIDDEN[0])
 
-    monkeypatch.setattr("allium_market_data.drift.live.subprocess.run", run)
+    monkeypatch.setattr("allium_market_data.drift.impact.live.subprocess.run", run)
     with everything_logged() as log:
         found = live.look(live.Server(Secret(HIDDEN[0]), sandbox_url), Judgement())
     ((command, environment),) = ran

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from allium_market_data import MarketData, RetryPolicy
+from allium_market_data.client.api_key import Secret
+from allium_market_data.client.settings import settings
+from allium_market_data.codegen.fetch import fetch
 from allium_market_data.errors import ConnectionFailedError, FetchError, UnexpectedStatusError, UsageError
-from allium_market_data.secret import Secret
-from allium_market_data.settings import settings
-from allium_market_data.upstream.fetch import fetch
-from serving import MARKET, SECRET, http, served
+from support.serving import MARKET, SECRET, http, served
 
 from .servers import rows
 

@@ -16,9 +16,11 @@ import pytest
 import trustme
 from typer.testing import CliRunner
 
-from allium_market_data import AsyncMarketData, CertificateError, MarketData, RetryPolicy, cli, trust
-from allium_market_data.errors import ConnectionFailedError, UsageError
-from serving import MARKET, SECRET, http
+from allium_market_data import AsyncMarketData, MarketData, RetryPolicy
+from allium_market_data.cli import main as cli
+from allium_market_data.client import tls as trust
+from allium_market_data.errors import CertificateError, ConnectionFailedError, UsageError
+from support.serving import MARKET, SECRET, http
 
 from .leaks import search, shown
 from .servers import rows

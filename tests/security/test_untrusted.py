@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from allium_market_data import MarketData, RetryPolicy, cli
+from allium_market_data import MarketData, RetryPolicy
+from allium_market_data.cli import main as cli
 from allium_market_data.errors import FetchError, UsageError
 from allium_market_data.store import backfill
-from serving import MARKET, Answer, http, served
+from support.serving import MARKET, Answer, http, served
 
 from .hostile import BODIES, REFUSALS, SIZE
 from .leaks import everything_logged

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from allium_market_data import MarketData, RetryPolicy
-from allium_market_data.client import AsyncMarketData
-from exchange import KEY, Exchange, opened
+from allium_market_data.client.async_client import AsyncMarketData
+from support.exchange import KEY, Exchange, opened
 
 
 @pytest.fixture(scope="session")

@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from allium_market_data import BudgetError, MarketData, NotFoundError, PrecisionError, UsageError
-from allium_market_data.intervals import HOUR
-from allium_market_data.store import Coverage, Progress, Table, backfill, gathering
+from allium_market_data import MarketData
+from allium_market_data.errors import BudgetError, NotFoundError, PrecisionError, UsageError
+from allium_market_data.model.intervals import HOUR
+from allium_market_data.model.times import micros
+from allium_market_data.store import Coverage, Progress, Table, backfill
+from allium_market_data.store import runner as gathering
 from allium_market_data.store.coverage import add_up
-from allium_market_data.times import instant, micros
-from exchange import BTC, ETH, Exchange
+from allium_market_data.validation import instant
+from support.exchange import BTC, ETH, Exchange
 
 SPAN = "2026-04-20", "2026-05-12"
 

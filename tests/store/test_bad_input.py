@@ -16,12 +16,14 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner, Result
 
-from allium_market_data import MarketData, StoreError, cli
-from allium_market_data.intervals import MINUTE
+from allium_market_data import MarketData
+from allium_market_data.cli import main as cli
+from allium_market_data.errors import StoreError
+from allium_market_data.model.intervals import MINUTE
 from allium_market_data.store import Table, backfill, update
-from allium_market_data.times import instant
-from exchange import BTC, ETH, Exchange
+from allium_market_data.validation import instant
 from store.test_backfill import rows, wanted
+from support.exchange import BTC, ETH, Exchange
 
 SPAN = "2026-05-01", "2026-05-05"
 FILL = ["backfill", BTC, "-i", "1h", "--start", SPAN[0], "--end", SPAN[1]]

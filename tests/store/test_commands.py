@@ -14,17 +14,18 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner, Result
 
-from allium_market_data import cli
-from allium_market_data.intervals import MINUTE
+from allium_market_data.cli import main as cli
+from allium_market_data.cli import table_output as telling
+from allium_market_data.model.intervals import MINUTE
+from allium_market_data.model.times import micros, text
 from allium_market_data.sandbox import running
-from allium_market_data.store import Progress, Table, telling, verify, watch
-from allium_market_data.times import micros, text
-from crashing import Slow
-from exchange import BTC, ETH, KEY, Exchange
+from allium_market_data.store import Progress, Table, verify, watch
 from store.test_backfill import rows, wanted
+from support.crashing import Slow
+from support.exchange import BTC, ETH, KEY, Exchange
 
 SPAN = "2026-05-01", "2026-05-05"
-MAIN = [sys.executable, "-W", "error", "-c", "from allium_market_data.cli import main; main()"]
+MAIN = [sys.executable, "-W", "error", "-c", "from allium_market_data.cli.main import main; main()"]
 
 
 def run(*words: str, answer: str | None = None) -> Result:

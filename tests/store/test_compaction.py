@@ -17,12 +17,13 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from allium_market_data import MarketData, UsageError
+from allium_market_data import MarketData
+from allium_market_data.errors import UsageError
 from allium_market_data.store import Table, backfill, compact, update
 from allium_market_data.store.compaction import crowded
-from exchange import BTC, ETH, Exchange
 from store.test_backfill import rows
 from store.test_update import restatements, stored
+from support.exchange import BTC, ETH, Exchange
 
 START = "2026-04-28"
 

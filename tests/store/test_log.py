@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from allium_market_data import MarketData, StoreError
-from allium_market_data.intervals import DAY
+from allium_market_data import MarketData
+from allium_market_data.errors import StoreError
+from allium_market_data.model.intervals import DAY
 from allium_market_data.store import Coverage, Table, backfill
 from allium_market_data.store.coverage import SUM_EVERY, Note
 from allium_market_data.store.schema import rows_schema
-from exchange import BTC, Exchange
+from support.exchange import BTC, Exchange
 
 START = 20_574 * DAY
 DAYS = [(START + n * DAY, START + (n + 1) * DAY) for n in range(3 * SUM_EVERY)]

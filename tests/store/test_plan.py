@@ -9,13 +9,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allium_market_data.intervals import DAY, HOUR, WIDTHS, Interval, floor
-from allium_market_data.store.checking import sample
+from allium_market_data.model.intervals import DAY, HOUR, WIDTHS, Interval, floor
 from allium_market_data.store.coverage import KEY, Coverage, Note, add_up, encode, newest_sum
 from allium_market_data.store.plan import Task, closed, grouped, lacking
 from allium_market_data.store.spans import Span, Spans, by_month, month, size, span_of, union, without
-from allium_market_data.store.topping import due
-from strategies import AROUND, intervals
+from allium_market_data.store.update import due
+from allium_market_data.store.verify import sample
+from support.strategies import AROUND, intervals
 
 EDGE = 24
 bounds = st.integers(0, EDGE)

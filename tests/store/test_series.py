@@ -9,15 +9,16 @@ from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from allium_market_data import MarketData, OpenInterestSeries, StoreError, UsageError, align, totals
-from allium_market_data.intervals import WIDTHS
+from allium_market_data import MarketData, OpenInterestSeries, align, totals
+from allium_market_data.errors import StoreError, UsageError
+from allium_market_data.model.intervals import WIDTHS
+from allium_market_data.model.times import from_micros, micros
 from allium_market_data.store import Table, backfill, update
-from allium_market_data.store.amend import Look, amend
+from allium_market_data.store.merge import Look, amend
 from allium_market_data.store.plan import Task
-from allium_market_data.times import from_micros, micros
-from exchange import BTC, ETH, Exchange
-from made import START, columns, series
-from strategies import plain_decimals
+from support.exchange import BTC, ETH, Exchange
+from support.made import START, columns, series
+from support.strategies import plain_decimals
 
 SPAN = "2026-05-01", "2026-05-12"
 

@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from allium_market_data import BudgetError, MarketData, NotFoundError, PrecisionError, StoreError, UsageError
-from allium_market_data.store import Amended, Table, amend, backfill, update
+from allium_market_data import MarketData
+from allium_market_data.errors import BudgetError, NotFoundError, PrecisionError, StoreError, UsageError
+from allium_market_data.model.times import micros
+from allium_market_data.store import Amended, Table, backfill, update
+from allium_market_data.store import merge as amend
 from allium_market_data.store import table as table_module
 from allium_market_data.store.plan import Task
-from allium_market_data.times import instant, micros
-from exchange import BTC, ETH, Exchange
+from allium_market_data.validation import instant
 from store.test_backfill import rows, three_at_once, wanted
+from support.exchange import BTC, ETH, Exchange
 
 START = "2026-05-10"
 SPAN = START, "2026-05-20T10:00"

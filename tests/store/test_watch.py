@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-from allium_market_data import MarketData, NotFoundError, OpenInterest, RetryPolicy, StoreError, UsageError
-from allium_market_data.client import AsyncMarketData
-from allium_market_data.intervals import MINUTE
+from allium_market_data import MarketData, OpenInterest, RetryPolicy
+from allium_market_data.client.async_client import AsyncMarketData
+from allium_market_data.errors import NotFoundError, StoreError, UsageError
+from allium_market_data.model.intervals import MINUTE
+from allium_market_data.model.times import micros
 from allium_market_data.sandbox import running
 from allium_market_data.store import Table, Watch, backfill
-from allium_market_data.times import instant, micros
-from exchange import BTC, ETH, KEY, Exchange
+from allium_market_data.validation import instant
 from store.test_backfill import rows
+from support.exchange import BTC, ETH, KEY, Exchange
 
 
 @pytest.fixture

@@ -9,26 +9,23 @@ from typing import assert_type
 
 from allium_market_data import (
     INTERVALS,
-    Aligned,
     AsyncMarketData,
-    DenseRow,
-    DenseSeries,
-    FetchError,
-    Gap,
     Interval,
     MarketData,
     OpenInterest,
     OpenInterestSeries,
     Plan,
-    Provenance,
     RetryPolicy,
-    Total,
-    UsageError,
-    Window,
     __version__,
     align,
     totals,
 )
+from allium_market_data.errors import FetchError, UsageError
+from allium_market_data.model.provenance import Provenance
+from allium_market_data.model.windows import Window
+from allium_market_data.series.align import Aligned, Total
+from allium_market_data.series.dense import DenseRow, DenseSeries
+from allium_market_data.series.series import Gap
 
 
 def synchronous(start: datetime, interval: Interval, markets: Sequence[str]) -> None:

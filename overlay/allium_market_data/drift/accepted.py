@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from ..upstream.errors import SpecError
+from ..errors import SpecError
 from .model import Acceptance, Change, Judgement, StaleAcceptance
 
 _KEYS: Final = {"fingerprint", "reason", "date", "until"}

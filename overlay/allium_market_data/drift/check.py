@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..upstream import lock
-from ..upstream.canonical import digest, same
-from ..upstream.fetch import fetch
+from ..codegen import lock
+from ..codegen.canonical import digest, same
+from ..codegen.fetch import fetch
 from . import spec_files
 from .accepted import accept
 from .accepted import read as read_accepted
-from .clauses import read as read_clauses
+from .diff.clauses import read as read_clauses
 from .judge import judge
 from .model import Judgement, Names
 from .source import Source
@@ -73,7 +73,7 @@ def _source(sources: Sequence[str], read: Read) -> Source:
 
 def _names(baseline: Source, upstream: Source) -> Names:
     """The names that change; only known for the document that the installed package was generated from."""
-    from .regenerated import changed_names
+    from .impact.regenerated import changed_names
 
     if digest(baseline.document) != _lock().merged:
         return Names(note="not compared: the baseline is not the document that this client was generated from")

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
-from ..partial import reported
-from ..upstream.errors import SpecError
+from ..errors import SpecError
+from ..formats.atomic_file import reported
 from .model import Level
-from .report import UNCHECKED, Seen
+from .report.report import UNCHECKED, Seen
 
 _VERDICTS: Final = {str(level) for level in Level} | {UNCHECKED}
 

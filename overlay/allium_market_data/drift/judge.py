@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from ..upstream.errors import SpecError
-from .clauses import Clause, touched
-from .compare import differences
-from .draft import Found
+from ..errors import SpecError
+from .diff.clauses import Clause, touched
+from .diff.documents import differences
+from .diff.finding import Found
+from .diff.operations import operations
+from .diff.prose import Prose, compare_prose
+from .diff.wording import Texts, texts
 from .model import Change, Judgement, Level, ordered
-from .operations import operations
-from .prose import Prose, compare_prose
-from .schema import Reader
+from .schema.nodes import Reader
 from .source import Source
-from .wording import Texts, texts
 
 _EXAMPLES: Final = 12
 """How many breaks are demonstrated, the worst-placed first, so that a judgement of two strangers stays quick."""
@@ -58,8 +58,8 @@ def _kept(found: Sequence[Found], prose: Prose) -> list[Found]:
 
 def _judge(change: Change, found: Found, *, examples: bool) -> Change:
     """The change with its example and its effect. What does that is heavy, and imported only where something changed."""
-    from .effect import effect
-    from .example import demonstrated, refused_example
+    from .impact.effect import effect
+    from .impact.example import demonstrated, refused_example
 
     if change.kind in {"words.example", "words.examples"} and found.subject.old is not None:
         change = refused_example(change, found.subject.old, found.logical)
@@ -71,8 +71,8 @@ def _judge(change: Change, found: Found, *, examples: bool) -> Change:
 
 
 def _worded(change: Change) -> Change:
-    from .effect import effect
-    from .example import over_the_cap
+    from .impact.effect import effect
+    from .impact.example import over_the_cap
 
     if change.level is Level.BREAKING:
         change = over_the_cap(change)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
-from ..upstream.canonical import canonical
+from ..codegen.canonical import canonical
 
 
 class Level(enum.IntEnum):

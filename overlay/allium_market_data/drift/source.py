@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..upstream import document as documents
-from ..upstream import page as pages
-from ..upstream.errors import SpecError
-from ..upstream.page import Document, Page, operations
+from ..codegen import document as documents
+from ..codegen import page as pages
+from ..codegen.page import Document, Page, operations
+from ..errors import SpecError
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from ..upstream.errors import SpecError
+from ..errors import SpecError
 
 HERE: Final = Path(__file__).resolve().parent
 

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .app import DEFAULT_API_KEY, create_app
     from .endpoint import Endpoint
-    from .errors import SandboxError
     from .readings import READINGS, Reading, reading_named
     from .samples import Samples
     from .server import running, serve
@@ -36,7 +35,6 @@ __all__ = [
     "Endpoint",
     "Reading",
     "Samples",
-    "SandboxError",
     "create_app",
     "reading_named",
     "running",
@@ -50,7 +48,6 @@ _HOMES = {
     "Endpoint": "endpoint",
     "Reading": "readings",
     "Samples": "samples",
-    "SandboxError": "errors",
     "create_app": "app",
     "reading_named": "readings",
     "running": "server",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
-from ..intervals import ceil, floor
+from ..model.intervals import ceil, floor
 from .instants import label_text
 from .query import Detail, Query
 from .readings import Reading

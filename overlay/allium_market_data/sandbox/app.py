@@ -11,8 +11,8 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..errors import SandboxError
 from .endpoint import Answer, Call, Endpoint
-from .errors import SandboxError
 from .readings import Reading
 from .samples import Samples
 

@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 import duckdb
 
-from .errors import SandboxError
+from ..errors import SandboxError
 from .instants import parse_instant
 from .source import Source, insert
 

@@ -11,7 +11,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
-from ..intervals import DAY, HOUR, MINUTE, SECOND
+from ..model.intervals import DAY, HOUR, MINUTE, SECOND
 
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 

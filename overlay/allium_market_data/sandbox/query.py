@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 from urllib.parse import parse_qsl
 
-from ..intervals import DAY, INTERVALS, WIDTHS, Interval
+from ..model.intervals import DAY, INTERVALS, WIDTHS, Interval
 from .instants import parse_instant
 
 MAX_WINDOW: Final = 7 * DAY

@@ -29,7 +29,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
-from .errors import SandboxError
+from ..errors import SandboxError
 
 
 @dataclass(frozen=True, slots=True)

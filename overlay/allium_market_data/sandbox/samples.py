@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import duckdb
 
-from ..intervals import MINUTE
+from ..model.intervals import MINUTE
 from .answer import ItemText, Row, Span
 from .bitmex import bitmex_sources
 from .files import load_files

@@ -13,8 +13,8 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from ..errors import SandboxError
 from .app import DEFAULT_API_KEY, create_app
-from .errors import SandboxError
 from .readings import reading_named
 from .samples import Samples
 from .synthetic import DEFAULT_SEED

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from ..intervals import DAY, HOUR, MINUTE, SECOND, floor
+from ..model.intervals import DAY, HOUR, MINUTE, SECOND, floor
 from .instants import parse_instant
 from .source import Source
 

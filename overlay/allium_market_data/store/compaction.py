@@ -14,9 +14,9 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import UsageError
-from ..extras import need
+from ..optional import need
 from .coverage import Note
-from .opening import reported
+from .storage import reported
 from .table import Table, among, partitions
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, cast
 
-from ..intervals import Interval
+from ..model.intervals import Interval
 from .spans import Span, Spans, union
 
 KEY: Final = "allium_md"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..intervals import WIDTHS, Interval, ceil, floor
-from ..resource import OPEN_INTEREST
-from ..rows import Columns
-from ..times import from_micros, micros, text
-from ..windows import plan
+from ..client.plan import plan
+from ..model.endpoint import OPEN_INTEREST
+from ..model.intervals import WIDTHS, Interval, ceil, floor
+from ..model.rows import Columns
+from ..model.times import from_micros, micros, text
 from .coverage import Coverage, Series
 from .spans import Span, by_month, without
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..client.plan import plan
 from ..errors import StoreError
-from ..intervals import WIDTHS, Interval, ceil
-from ..market import market as checked
-from ..resource import OPEN_INTEREST
-from ..restore import restore
-from ..series import OpenInterestSeries
-from ..times import Instant, from_micros, instant, micros, text
-from ..windows import plan
+from ..model.endpoint import OPEN_INTEREST
+from ..model.intervals import WIDTHS, Interval, ceil
+from ..model.times import from_micros, micros, text
+from ..series.from_frame import restore
+from ..series.series import OpenInterestSeries
+from ..validation import Instant, instant
+from ..validation import market as checked
 from .spans import without
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..errors import PrecisionError
-from ..extras import need
-from ..frames import Form, plain_table
-from ..intervals import Interval
-from ..resource import OPEN_INTEREST
-from ..rooms import USUAL, Room, measure
-from ..rows import Columns
-from ..times import text
+from ..formats.arrow import Form, plain_table
+from ..formats.decimal_width import USUAL, Room, measure
+from ..model.endpoint import OPEN_INTEREST
+from ..model.intervals import Interval
+from ..model.rows import Columns
+from ..model.times import text
+from ..optional import need
 from .spans import month
 
 if TYPE_CHECKING:

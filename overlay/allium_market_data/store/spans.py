@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from ..times import from_micros, micros
+from ..model.times import from_micros, micros
 
 Span: TypeAlias = tuple[int, int]
 """Every instant with start <= instant < end, in microseconds since 1970-01-01T00:00:00Z."""

@@ -10,21 +10,21 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import StoreError
-from ..extras import need
-from ..times import from_micros, micros
+from ..model.times import from_micros, micros
+from ..optional import need
 from . import schema
 from .coverage import KEY, SUM_EVERY, Coverage, Note, Series, add_up, encode, newest_sum
-from .opening import NoTableError, check_room, is_occupied, opened, reported
 from .spans import Span, by_month, month, union, without
+from .storage import NoTableError, check_room, is_occupied, opened, reported
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
     from deltalake import DeltaTable
 
-    from ..intervals import Interval
-    from ..series import OpenInterestSeries
-    from ..times import Instant
+    from ..model.intervals import Interval
+    from ..series.series import OpenInterestSeries
+    from ..validation import Instant
 
 T = TypeVar("T")
 

@@ -7,16 +7,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from ..client import AsyncMarketData, MarketData
+from ..client.async_client import AsyncMarketData
+from ..client.fetch import between
+from ..client.sync_client import MarketData
 from ..errors import AlliumError, NotFoundError, RateLimitedError, ServerError, TransportError, UsageError
-from ..fetch import between
-from ..intervals import WIDTHS, Interval, floor
-from ..market import market as checked
-from ..rows import OpenInterest
-from ..series import OpenInterestSeries
-from ..times import from_micros, micros, text
-from .amend import Look, amend
-from .fetching import check_clock, fetch, now
+from ..model.intervals import WIDTHS, Interval, floor
+from ..model.rows import OpenInterest
+from ..model.times import from_micros, micros, text
+from ..series.series import OpenInterestSeries
+from ..validation import market as checked
+from .fetch import check_clock, fetch, now
+from .merge import Look, amend
 from .plan import Task
 from .spans import by_month
 from .table import Table

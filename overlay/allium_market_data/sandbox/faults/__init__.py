@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ..errors import SandboxError
+from ...errors import SandboxError
 from . import bodies, connections, statuses
 from .fault import Fault, check, turn
 from .server import Faulty, Seen, faulting

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol, TypeAlias
 
+from ...errors import SandboxError
 from ..endpoint import Answer, Call
-from ..errors import SandboxError
 
 
 class Exchange(Protocol):

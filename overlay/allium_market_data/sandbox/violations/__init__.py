@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
+from ...errors import SandboxError
 from ..endpoint import Endpoint
-from ..errors import SandboxError
 from ..readings import Reading
 from ..samples import Samples
 from . import access, buckets, limits, meaning, parameters, refusals, shape, text, windows

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from ...intervals import HOUR, MINUTE
+from ...model.intervals import HOUR, MINUTE
 from ..answer import Row
 from ..endpoint import Answer, Call
 from .meaning import moved_buckets

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import TypeAlias
 
-from ...intervals import MINUTE, floor
+from ...model.intervals import MINUTE, floor
 from ..answer import History, ItemText, Row, Span
 from ..source import Sample
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from statistics import median_low
 from typing import Final
 
-from ...intervals import HOUR, INTERVALS, MINUTE
+from ...model.intervals import HOUR, INTERVALS, MINUTE
 from ..answer import Row, Span
 from ..source import Sample
 from .histories import Amounts, Delayed, Filled, Pick, Picked

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Final
 
-from ...intervals import DAY, INTERVALS
+from ...model.intervals import DAY, INTERVALS
 from ..endpoint import Answer, Call
 from ..query import Query, Refusal
 from .steps import Change, Changes, Step, Violation

@@ -8,7 +8,7 @@ from decimal import Decimal
 from email.utils import format_datetime
 from typing import Final
 
-from ...intervals import HOUR, SECOND
+from ...model.intervals import HOUR, SECOND
 from ..instants import parse_instant
 from .steps import Change, Changes, Selected, Step, Violation
 from .tools import Item, each_amount, each_ts, instant_text, last_item

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
-from ...intervals import INTERVALS
+from ...model.intervals import INTERVALS
 from ..answer import Row
 from ..endpoint import Answer, Call
 from ..instants import parse_instant

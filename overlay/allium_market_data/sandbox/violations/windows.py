@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from ...intervals import DAY, HOUR, ceil, floor
+from ...model.intervals import DAY, HOUR, ceil, floor
 from ..answer import Row, Span
 from ..endpoint import Answer, Call
 from ..query import MAX_LIMIT, MAX_WINDOW, Query, Refusal

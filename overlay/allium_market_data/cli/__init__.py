@@ -1,0 +1,1 @@
+"""The command ``allium-md``: the only place that prints or exits."""

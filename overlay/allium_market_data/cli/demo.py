@@ -1,0 +1,87 @@
+"""The whole thing once, without any access to Allium: ``nox -s demo``.
+
+Starts the sandbox on a free port, fetches real and synthetic open interest from it through the real client, over HTTP,
+writes Parquet files and a chart, and says what it saw.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from ..client.sync_client import MarketData
+from ..sandbox import DEFAULT_API_KEY, DEFAULT_SEED, Samples, create_app, running
+from ..series.series import OpenInterestSeries
+
+WINDOWS = (
+    ("bitmex:perp:XBTUSD", "2019-12-26T20:50:00Z", "2019-12-28T12:21:00Z", "real samples, BitMEX"),
+    ("hl:perp:BTC-USDC", "2026-02-05T00:00:00Z", "2026-05-06T00:00:00Z", "synthetic, 90 days"),
+)
+
+
+def main() -> None:
+    """Run the demo; ``--output DIR`` says where its files go."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path("demo-output"))
+    folder: Path = parser.parse_args().output
+    folder.mkdir(parents=True, exist_ok=True)
+    with Samples.open([], DEFAULT_SEED) as samples, running(create_app(samples)) as url:
+        print(f"sandbox at {url}")
+        with MarketData(DEFAULT_API_KEY, url) as client:
+            fetched = [(_fetch(client, market, start, end, note, folder), note) for market, start, end, note in WINDOWS]
+    print("sandbox stopped")
+    chart = folder / "open-interest.png"
+    _plot(fetched, chart)
+    print(f"chart: {chart}")
+
+
+def _fetch(client: MarketData, market: str, start: str, end: str, note: str, folder: Path) -> OpenInterestSeries:
+    began = time.perf_counter()
+    series = client.open_interest(market, interval="1m", start=start, end=end)
+    seconds = time.perf_counter() - began
+    file = folder / f"{market.replace(':', '_')}.parquet"
+    series.to_parquet(file, overwrite=True)
+    gaps = series.gaps()
+    print(f"\n{market} ({note}), 1m, {start} to {end}")
+    print(f"  rows      {len(series):>9,}   first {series[0].ts.isoformat()}, last {series[-1].ts.isoformat()}")
+    print(f"  requests  {series.provenance.requests:>9,}   planned {len(series.provenance.windows)}")
+    print(f"  gaps      {len(gaps):>9,}   {sum(gap.buckets for gap in gaps):,} buckets without a sample")
+    print(f"  seconds   {seconds:>9.2f}")
+    print(f"  file      {file}")
+    return series
+
+
+def _plot(fetched: list[tuple[OpenInterestSeries, str]], file: Path) -> None:
+    """A chart for each series, in US dollars, with gaps left open."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(len(fetched), 1, figsize=(11, 4 * len(fetched)), layout="constrained")
+    for axes, (series, note) in zip(panels, fetched, strict=True):
+        axes.plot(
+            *_line(series), linewidth=0.9, color="#1f5fa8", marker="." if len(series) < 1_000 else "", markersize=4
+        )
+        axes.set_title(
+            f"{series.market_id} ({note}): open interest, {series.interval} buckets", loc="left", fontsize=11
+        )
+        axes.set_ylabel("million USD")
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(file, dpi=110)
+    plt.close(figure)
+
+
+def _line(series: OpenInterestSeries) -> tuple[list[Any], list[float]]:
+    """Times and values to draw; a gap becomes a point without a value, where the line breaks."""
+    points: list[tuple[Any, float]] = [(row.ts, float(row.oi_quote_usd) / 1e6) for row in series]
+    points += [(gap.start, float("nan")) for gap in series.gaps()]
+    points.sort(key=lambda point: point[0])
+    return [ts for ts, _ in points], [value for _, value in points]
+
+
+if __name__ == "__main__":
+    main()

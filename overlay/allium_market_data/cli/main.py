@@ -1,0 +1,250 @@
+"""The command ``allium-md``: words in, a call of the library, words out. No logic of its own.
+
+Exit status 0 done, 1 failed, 2 wrong usage, 130 interrupted. A failure is one message on standard error. What a command
+needs is imported when it runs, so that ``--help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import chain
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import AlliumError, UsageError
+from . import table as _store
+
+app = typer.Typer(
+    name="allium-md",
+    help="Perpetual open interest from Allium's Market Data API: exact, any window, complete or an error. Unofficial.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # rich takes longer to load than all the rest of a command
+    pretty_exceptions_enable=False,
+)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Every failure as one message and an exit status."""
+    try:
+        yield
+    except UsageError as error:
+        _end(2, f"{error}")
+    except AlliumError as error:
+        _end(1, f"{error}")
+    except KeyboardInterrupt:
+        _end(130, "interrupted; nothing half-written stays")
+    except BrokenPipeError:
+        _mute()  # whoever read has had enough
+        raise SystemExit(1) from None
+    except OSError as error:
+        _mute()
+        _end(1, f"cannot write {error.filename or 'standard output'}: {error.strerror or error}")
+
+
+def _mute() -> None:
+    """Let what standard output still holds go nowhere: at exit Python would try to write it once more."""
+    with suppress(OSError):
+        output = sys.stdout.fileno()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+
+
+def _end(status: int, message: str) -> None:
+    from ..sanitize import clean
+
+    print(f"allium-md: {clean(message)}", file=sys.stderr)
+    raise SystemExit(status) from None
+
+
+Interval = Annotated[str, typer.Option("--interval", "-i", help="Width of a bucket: 1m, 5m, 15m, 1h, 4h or 1d.")]
+Start = Annotated[str, typer.Option(help="First instant, ISO 8601; without an offset it is UTC.")]
+End = Annotated[str, typer.Option(help="The instant to end before, ISO 8601.")]
+
+
+@app.command("open-interest")
+@_failures()
+def open_interest(
+    market: Annotated[list[str], typer.Argument(help="One or more markets, like hl:perp:BTC-USDC.")],
+    interval: Interval,
+    start: Start,
+    end: End,
+    base_url: Annotated[str | None, typer.Option(help="Server to ask.", envvar="ALLIUM_BASE_URL")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write, whole or not at all.")] = None,
+    format: Annotated[str | None, typer.Option("--format", "-f", help="csv, jsonl, parquet, arrow or table.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds that one request may take.")] = 30.0,
+    deadline: Annotated[float | None, typer.Option(help="Seconds that all of it may take.")] = None,
+    concurrency: Annotated[int, typer.Option(help="Requests under way at a time, at most.")] = 8,
+    rate: Annotated[float | None, typer.Option(help="Requests a second, at most.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Fetch every row of one or more markets. The API key comes from ALLIUM_API_KEY.
+
+    Without --output: a table on a terminal, CSV in a pipe. With it, the format follows the file's ending.
+    """
+    from . import output as console
+
+    markets = list(dict.fromkeys(market))
+    chosen = console.choose_format(format, output)
+    with console.connect(base_url, timeout, concurrency, rate) as client:
+        plan = client.plan(interval=interval, start=start, end=end)  # type: ignore[arg-type]
+        streams = [  # all of them now, so that a wrong market is told before anything is asked
+            client.iter_open_interest(one, interval=plan.interval, start=start, end=end, by="page", deadline=deadline)
+            for one in markets
+        ]
+        with console.progress(len(plan) * len(markets)) as advance:
+            pages = advance(chain.from_iterable(streams))
+            console.deliver(pages, plan, client.describe(plan), chosen, output, overwrite)
+
+
+@app.command()
+@_failures()
+def plot(
+    market: Annotated[list[str], typer.Argument(help="One or more markets, like hl:perp:BTC-USDC.")],
+    interval: Interval,
+    start: Start,
+    end: End,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Chart to write: .png, .svg or .pdf.")],
+    base_url: Annotated[str | None, typer.Option(help="Server to ask.", envvar="ALLIUM_BASE_URL")] = None,
+    amount: Annotated[str, typer.Option(help="oi_quote_usd or oi_base.")] = "oi_quote_usd",
+    timeout: Annotated[float, typer.Option(help="Seconds that one request may take.")] = 30.0,
+    concurrency: Annotated[int, typer.Option(help="Requests under way at a time, at most.")] = 8,
+    rate: Annotated[float | None, typer.Option(help="Requests a second, at most.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+    table: Annotated[str | None, typer.Option(help="Take the rows from this table; nothing is asked.")] = None,
+) -> None:
+    """Draw one or more markets into a file, gaps as gaps. The API key comes from ALLIUM_API_KEY."""
+    from ..series import plot as charts
+    from .output import connect
+
+    charts.check(output, amount, overwrite=overwrite)  # before anything is asked
+    if table is not None:
+        found = _store.taken(table, market, interval, start, end)
+    else:
+        with connect(base_url, timeout, concurrency, rate) as client:
+            found = client.open_interest(market, interval=interval, start=start, end=end)  # type: ignore[call-overload]
+    charts.save(list(found.values()), output, amount=amount, overwrite=overwrite)  # type: ignore[arg-type]
+
+
+@app.command()
+@_failures()
+def plan(interval: Interval, start: Start, end: End) -> None:
+    """Tell which requests a fetch takes, sending none."""
+    from ..client.settings import SERVER
+    from ..client.sync_client import MarketData
+    from . import output as console
+
+    console.show_plan(MarketData("", SERVER).plan(interval=interval, start=start, end=end))  # type: ignore[arg-type]
+
+
+@app.command()
+@_failures()
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    data: Annotated[list[Path] | None, typer.Option(help="CSV or Parquet of raw samples; may be repeated.")] = None,
+    api_key: Annotated[str, typer.Option(help="The key that it accepts.")] = "sandbox-key",
+    reading: Annotated[list[str] | None, typer.Option(help="Answer an open question so; may be repeated.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic samples.")] = 20260501,
+    violate: Annotated[list[str] | None, typer.Option(help="Break the contract so; may be repeated.")] = None,
+    fault: Annotated[list[str] | None, typer.Option(help="Fail so; several follow one another.")] = None,
+) -> None:
+    """Serve the endpoint itself on this machine. Its samples are real, synthetic, or your own."""
+    from ..errors import SandboxError
+
+    try:
+        from ..sandbox.server import main as serve
+
+        serve(port, host, data or [], api_key, reading or [], seed, violate or [], fault or [])
+    except ImportError as error:
+        raise AlliumError(f"the sandbox is an extra: pip install 'allium-market-data[sandbox]' ({error})") from None
+    except SandboxError as error:
+        raise AlliumError(str(error)) from None
+
+
+_store.register(app, _failures)
+
+
+@app.command()
+@_failures()
+def drift(
+    upstream: Annotated[list[str] | None, typer.Option(help="Page or document, file or URL; repeatable.")] = None,
+    baseline: Annotated[list[str] | None, typer.Option(help="What to compare with; repeatable.")] = None,
+    report_dir: Annotated[
+        Path | None, typer.Option(help="Folder for drift.json, .md, .html, .sarif, junit.xml.")
+    ] = None,
+    accepted: Annotated[Path | None, typer.Option(help="Changes that a person has looked at.")] = None,
+    history: Annotated[Path | None, typer.Option(help="File to append a line to for each run.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Server to look at.", envvar="ALLIUM_BASE_URL")] = None,
+    api_key: Annotated[str | None, typer.Option(help="Better: ALLIUM_API_KEY.", show_default=False)] = None,
+    market: Annotated[str | None, typer.Option(help="A perpetual with data around --around.")] = None,
+    around: Annotated[str | None, typer.Option(help="Past instant, 30 days of history before, 14 after.")] = None,
+    profile: Annotated[Path | None, typer.Option(help="Behaviour on record; default: the target's in spec/.")] = None,
+    no_live: Annotated[bool, typer.Option("--no-live", help="Do not look at the server, key or not.")] = False,
+) -> None:
+    """Tell what changed upstream and what it breaks.
+
+    Exit status: 0 nothing that matters, 3 compatible, 4 breaking, 1 it could not be checked.
+    With an API key the server is looked at too, by the conformance suite.
+    """
+    try:
+        from . import drift as command
+        from . import drift_options as options
+
+        status = command.run(
+            options.options(
+                upstream=upstream or (),
+                baseline=baseline or (),
+                accepted=accepted,
+                report_dir=report_dir,
+                history=history,
+                server=None if no_live else options.server(api_key, base_url, market, around, profile),
+                no_live=no_live,
+            )
+        )
+    except ImportError as error:
+        raise AlliumError(f"the drift check is an extra: pip install 'allium-market-data[drift]' ({error})") from None
+    raise SystemExit(status)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
+    if version:
+        from ..version import VERSION
+
+        typer.echo(f"allium-md {VERSION}")
+        raise typer.Exit
+
+
+def _insist(lost: sys.UnraisableHookArgs) -> None:
+    """Python drops a Ctrl-C that comes while the collector of garbage runs a finalizer: let it come once more."""
+    if issubclass(lost.exc_type, KeyboardInterrupt):
+        threading.Timer(0.01, _interrupt).start()  # from elsewhere, or it would be dropped here too
+    else:
+        sys.__unraisablehook__(lost)
+
+
+def _interrupt() -> None:
+    """As Ctrl-C does. A signal also ends a wait for a lock."""
+    if hasattr(signal, "pthread_kill") and (main_thread := threading.main_thread().ident) is not None:
+        signal.pthread_kill(main_thread, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
+
+
+def main() -> None:
+    """The entry point of ``allium-md``."""
+    sys.unraisablehook = _insist
+    with _failures():
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where a full disk is one message

@@ -1,0 +1,1 @@
+"""How rows are fetched: from a plan of requests to a complete series."""

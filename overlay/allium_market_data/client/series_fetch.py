@@ -1,0 +1,155 @@
+"""One fetch of one market, from its plan to its series."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ..errors import DeadlineExceededError, Evidence, FetchError, IncompleteError, UsageError
+from ..model.endpoint import Resource
+from ..model.provenance import Provenance
+from ..model.rows import Columns, Growing, OpenInterest
+from ..model.times import text
+from ..model.windows import Plan, Window
+from ..series.series import OpenInterestSeries
+from ..version import VERSION
+from .circuit import Call
+from .decode import Answer, Question, decode
+from .fetch import Fetch
+from .settings import Settings, is_positive
+
+if TYPE_CHECKING:
+    from .transport import Transport
+
+
+@dataclass
+class Run:
+    """One fetch of one market: its rows as they come, and what is known of it afterwards."""
+
+    resource: Resource
+    market_id: str
+    plan: Plan
+    transport: Transport
+    settings: Settings
+    clock: Callable[[], datetime]
+    call: Call = field(default_factory=Call)
+    requests: int = 0
+
+    def __post_init__(self) -> None:
+        self.started = self.clock()
+        self.reached = self.plan.first_bucket
+        # one more than may be under way: it goes out while the answer before it is read
+        self.fetch = Fetch(self.plan, self._ask, self.settings.max_concurrency + 1)
+
+    async def _ask(self, window: Window) -> Answer:
+        from .transport import request
+
+        question = Question(self.resource, self.market_id, self.plan.interval, window, self.clock())
+        try:
+            return await self.transport.ask(
+                request(self.resource, self.market_id, self.plan.interval, window),
+                lambda body: decode(body, question),
+                self._count,
+                self.call,
+            )
+        except FetchError as error:
+            error.locate(self.market_id, window)
+            raise
+
+    def _count(self) -> None:
+        self.requests += 1
+
+    def series(self, columns: Columns, start: datetime, end: datetime) -> OpenInterestSeries:
+        """The rows with where they came from."""
+        from .transport import specification
+
+        provenance = Provenance(
+            base_url=self.settings.base_url,
+            specification=specification(),
+            client_version=VERSION,
+            windows=self.plan,
+            requests=self.requests,
+            started=self.started,
+            finished=self.clock(),
+        )
+        return OpenInterestSeries(
+            market_id=self.market_id,
+            interval=self.plan.interval,
+            start=start,
+            end=end,
+            columns=columns,
+            provenance=provenance,
+            unknown_fields={self.settings.key.wipe(name): count for name, count in self.fetch.unknown.items()},
+        )
+
+    async def whole(self) -> OpenInterestSeries:
+        """Every row of the plan, once all are there."""
+        rows = Growing(len(self.resource.values), self.plan.width)
+        async for part in self._parts():
+            rows.add(part)
+        return self.series(rows.columns(), self.plan.start, self.plan.end)
+
+    async def pages(self) -> AsyncGenerator[OpenInterestSeries, None]:
+        """The rows page by page. The spans of the pages join, so that no gap falls between two of them."""
+        start, last = self.plan.start, None
+        async with aclosing(self._parts()) as parts:
+            async for part in parts:
+                if last is not None:
+                    end = last.ts[-1] + self.plan.bucket
+                    yield self.series(last, start, end)
+                    start = end
+                last = part
+        if last is not None:
+            yield self.series(last, start, self.plan.end)
+
+    async def _parts(self) -> AsyncGenerator[Columns, None]:
+        """The rows as they come; a failure of the whole names the market too."""
+        try:
+            async with aclosing(self.fetch.pages()) as parts:
+                while (part := await self._in_time(parts)) is not None:
+                    yield part
+        except IncompleteError as error:
+            error.evidence = replace(error.evidence, market_id=self.market_id)
+            raise
+
+    async def _in_time(self, parts: AsyncGenerator[Columns, None]) -> Columns | None:
+        """The next rows, None behind the last. The time that a reader takes between two parts counts too."""
+        left = None if self.call.until is None else self.call.until - time.monotonic()
+        limit = asyncio.timeout(left)
+        if left is None or left > 0:
+            try:
+                async with limit:
+                    part = await anext(parts, None)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+            else:
+                if part is not None:
+                    self.reached = part.ts[-1] + self.plan.bucket
+                return part
+        raise DeadlineExceededError(
+            f"the deadline passed after {self.requests} requests; rows are whole up to {text(self.reached)}",
+            Evidence(self.market_id, Window(self.reached, self.reached, self.plan.stop_bucket)),
+        )
+
+
+def began(deadline: float | None) -> Call:
+    """A call that begins now and may take ``deadline`` seconds. Raises ``UsageError`` for what is no such number."""
+    if deadline is None:
+        return Call()
+    if not is_positive(deadline):
+        raise UsageError(f"deadline must be a number of seconds above 0, or None, not {deadline!r:.80}")
+    return Call(time.monotonic() + deadline)
+
+
+async def rows(pages: AsyncGenerator[OpenInterestSeries, None]) -> AsyncGenerator[OpenInterest, None]:
+    """The rows of pages, one by one."""
+    async with aclosing(pages) as opened:
+        async for page in opened:
+            for row in page:
+                yield row

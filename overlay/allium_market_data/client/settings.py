@@ -1,0 +1,102 @@
+"""What a client is told once: where to ask, with which key, how fast and how patiently. Checked before anything is asked."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from ..errors import UsageError
+from .api_key import Secret
+from .retry import RetryPolicy
+
+SERVER = "https://api.allium.so"
+"""The server that the specification names."""
+
+ORIGIN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@\\%]+)(:[0-9]+)?")
+"""A host and perhaps a port, that every reader of URLs takes apart alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Checked settings."""
+
+    key: Secret
+    base_url: str
+    timeout: float
+    max_concurrency: int
+    max_rate: float | None
+    retry: RetryPolicy
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the connection is encrypted and the server's certificate verified."""
+        return urlsplit(self.base_url).scheme == "https"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the server is this machine itself."""
+        return _is_loopback(urlsplit(self.base_url).hostname or "")
+
+
+def settings(
+    key: Secret,
+    base_url: str | None,
+    timeout: float,
+    max_concurrency: int,
+    max_rate: float | None,
+    retry: RetryPolicy | None,
+    allow_insecure: bool,
+) -> Settings:
+    """Settings from what a caller said and the environment. Raises ``UsageError``, which never shows the key."""
+    if key.problem:
+        raise UsageError(key.problem)
+    if not is_positive(timeout):
+        raise UsageError(f"timeout must be a number of seconds above 0, not {timeout!r:.80}")
+    if not isinstance(max_concurrency, int) or isinstance(max_concurrency, bool) or max_concurrency < 1:
+        raise UsageError(f"max_concurrency must be a whole number above 0, not {max_concurrency!r:.80}")
+    if max_rate is not None and not is_positive(max_rate):
+        raise UsageError(f"max_rate must be a number of requests a second above 0, or None, not {max_rate!r:.80}")
+    if not isinstance(retry, RetryPolicy | None):
+        raise UsageError(f"retry must be a RetryPolicy, not {retry!r:.80}")
+    url = _url(os.environ.get("ALLIUM_BASE_URL") or SERVER if base_url is None else base_url, allow_insecure)
+    return Settings(key, url, float(timeout), max_concurrency, max_rate, retry or RetryPolicy())
+
+
+def is_positive(value: object) -> bool:
+    """Whether it is a number above 0 that one can count with: neither infinite nor so small that its inverse is."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return value > 0 and math.isfinite(value) and math.isfinite(1 / value)
+    except OverflowError:
+        return False
+
+
+def _url(url: str, allow_insecure: bool) -> str:
+    """The URL, checked. No message shows what was given: it may be the key, in the wrong place."""
+    try:
+        parts = urlsplit(url.strip())
+        host, _ = parts.hostname, parts.port
+        (host or "").encode("idna")
+    except (AttributeError, TypeError, ValueError):
+        raise UsageError("base_url is no URL: write it like https://host[:port]") from None
+    if parts.scheme not in ("http", "https") or not host or not url.isprintable() or " " in url.strip():
+        raise UsageError("base_url must be like https://host[:port]")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise UsageError("base_url must carry no user, password, query or fragment")
+    if not ORIGIN.fullmatch(parts.netloc):  # what one reader takes for the host, another must not take for a port
+        raise UsageError("base_url must be like https://host[:port]")
+    if parts.scheme == "http" and not (_is_loopback(host) or allow_insecure):
+        raise UsageError(f"http://{host} would get the API key in the clear: use https, or allow_insecure=True")
+    return url.strip().rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

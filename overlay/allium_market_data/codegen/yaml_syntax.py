@@ -1,0 +1,245 @@
+"""YAML or JSON text to plain data and back, read the way OpenAPI means it: JSON's types and nothing else.
+
+YAML is read with the scalars of its 1.2 core schema, so that ``2026-05-01``, ``yes`` and ``on`` stay text and the key
+``200`` is the text "200". What JSON cannot say (aliases, tags, not-a-number) and what readers disagree on (the same key
+twice) is an error, with its line where YAML gives one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from typing import Any, Final
+
+import yaml
+from yaml.composer import Composer
+from yaml.parser import Parser
+from yaml.reader import Reader
+from yaml.resolver import BaseResolver
+from yaml.scanner import Scanner
+
+from ..errors import SpecError
+
+_PLAIN: Final = "plain"
+_TEXT: Final = "tag:yaml.org,2002:str"
+_NULL: Final = re.compile(r"(~|null|Null|NULL|)")
+_BOOL: Final = re.compile(r"(true|True|TRUE)|(false|False|FALSE)")
+_INT: Final = re.compile(r"[-+]?[0-9]+")
+_BASED: Final = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_BREAKS: Final = re.compile("[\r\x85\u2028\u2029\ufeff]")
+_NOT_FINITE: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+
+class _BadNodeError(Exception):
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+
+
+class _Nodes(Reader, Scanner, Parser, Composer, BaseResolver):
+    """The text as a tree of nodes, without aliases and without a guess at what a plain scalar is."""
+
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+        Composer.__init__(self)
+        BaseResolver.__init__(self)
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise _BadNodeError(f"the alias *{event.anchor} is not allowed", event.start_mark.line)
+        return super().compose_node(parent, index)
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        if kind is yaml.ScalarNode:
+            return _PLAIN if implicit[0] else _TEXT
+        return super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+
+
+def parse(text: str, *, where: str, first_line: int = 1) -> Any:
+    """Plain data (dict, list, str, int, float, bool, None) from YAML or JSON; keys are always text.
+
+    ``where`` and ``first_line`` place the text for the message of the `SpecError` that anything unreadable raises.
+    """
+    try:
+        if text.lstrip().startswith(("{", "[")):
+            try:
+                return _parse_json(text)
+            except json.JSONDecodeError:
+                pass  # it may still be YAML in flow style; if not, that reader's complaint counts
+        return _parse_yaml(text)
+    except _BadNodeError as problem:
+        line = None if problem.line is None else problem.line + first_line
+        raise SpecError(where, _at(line, problem.reason)) from None
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark or problem.context_mark
+        line = None if mark is None else mark.line + first_line
+        raise SpecError(where, _at(line, f"unreadable: {problem.problem or problem.context}")) from None
+    except yaml.YAMLError as problem:
+        raise SpecError(where, f"unreadable: {problem}") from None
+    except RecursionError:
+        raise SpecError(where, "unreadable: nested too deep") from None
+
+
+def _at(line: int | None, reason: str) -> str:
+    return reason if line is None else f"line {line}: {reason}"
+
+
+def _parse_json(text: str) -> Any:
+    value = json.loads(
+        text, object_pairs_hook=_pairs, parse_constant=_no_constant, parse_float=_finite, parse_int=_integer
+    )
+    _check_text(value)
+    return value
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise _BadNodeError(f"the key {twice!r} stands twice in one object")
+    return result
+
+
+def _no_constant(name: str) -> Any:
+    raise _BadNodeError(f"{name} is not a number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise _BadNodeError(f"{text} is not a finite number")
+    return value
+
+
+def _integer(text: str, base: int = 10) -> int:
+    try:
+        return int(text, base)
+    except ValueError:  # Python's own limit on the digits of a number
+        raise _BadNodeError(f"a number of {len(text)} digits") from None
+
+
+def _check_text(value: Any) -> None:
+    match value:
+        case str():
+            if any("\ud800" <= character <= "\udfff" for character in value):
+                raise _BadNodeError("half of a surrogate pair in a text")
+        case dict():
+            for key, item in value.items():
+                _check_text(key)
+                _check_text(item)
+        case list():
+            for item in value:
+                _check_text(item)
+
+
+def _parse_yaml(text: str) -> Any:
+    node = _Nodes(text).get_single_node()
+    return None if node is None else _value(node)
+
+
+def _value(node: yaml.Node) -> Any:
+    line = node.start_mark.line
+    if isinstance(node, yaml.ScalarNode):
+        try:
+            return _scalar(node.value, node.tag)
+        except _BadNodeError as problem:
+            raise _BadNodeError(problem.reason, line) from None
+    if not node.tag.startswith("tag:yaml.org,2002:") or node.tag[18:] not in {"seq", "map"}:
+        raise _BadNodeError(f"the tag {node.tag} is not allowed", line)
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item) for item in node.value]
+    result: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = _key(key_node)
+        if key in result:
+            raise _BadNodeError(f"the key {key!r} stands twice in one mapping", key_node.start_mark.line)
+        result[key] = _value(value_node)
+    return result
+
+
+def _key(node: yaml.Node) -> str:
+    line = node.start_mark.line
+    if not isinstance(node, yaml.ScalarNode) or node.tag not in {_PLAIN, _TEXT}:
+        raise _BadNodeError("a key that is no plain text", line)
+    key: str = node.value
+    if key == "<<" and node.tag == _PLAIN:
+        raise _BadNodeError("a merge key (<<) is not allowed", line)
+    _check_text(key)
+    return key
+
+
+def _scalar(text: str, tag: str) -> Any:
+    if tag not in {_PLAIN, _TEXT}:
+        raise _BadNodeError(f"the tag {tag} is not allowed")
+    if tag == _TEXT:
+        _check_text(text)
+        return text
+    return _plain(text)
+
+
+def _plain(text: str) -> Any:
+    """A plain scalar under the core schema of YAML 1.2."""
+    if _NULL.fullmatch(text):
+        return None
+    if truth := _BOOL.fullmatch(text):
+        return truth[1] is not None
+    if _INT.fullmatch(text):
+        return _integer(text)
+    if _BASED.fullmatch(text):
+        return _integer(text, 0)
+    if _FLOAT.fullmatch(text):
+        return _finite(text)
+    if _NOT_FINITE.fullmatch(text):
+        raise _BadNodeError(f"{text} is not a finite number")
+    return text
+
+
+class _Writer(yaml.SafeDumper):
+    """Block style without aliases; a text that any YAML reader could take for something else is quoted."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)  # list items stand below their key, indented, as the pages have them
+
+
+def _write_text(writer: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None
+    if _BREAKS.search(text):
+        style = '"'  # escaped; raw, they would be folded like a line end
+    elif "\n" in text:
+        style = "|"
+    elif text == "<<" or _NOT_FINITE.fullmatch(text) or not isinstance(_plain_or_text(text), str):
+        style = "'"
+    return writer.represent_scalar(_TEXT, text, style=style)
+
+
+def _plain_or_text(text: str) -> Any:
+    try:
+        return _plain(text)
+    except _BadNodeError:
+        return None
+
+
+_Writer.add_representer(str, _write_text)
+
+
+def dump(value: Any) -> str:
+    """YAML text of plain data: the same data give the same text, and `parse` gives the same data back."""
+    return yaml.dump(
+        value,
+        Dumper=_Writer,
+        allow_unicode=True,
+        default_flow_style=False,
+        sort_keys=False,
+        width=sys.maxsize,
+    )

@@ -1,0 +1,1 @@
+"""A judgement as terminal text, Markdown, HTML and JSON."""

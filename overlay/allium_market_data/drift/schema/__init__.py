@@ -1,0 +1,1 @@
+"""Whether every value that one JSON schema allows is allowed by another."""

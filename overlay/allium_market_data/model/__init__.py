@@ -1,0 +1,1 @@
+"""Plain values. Imports the standard library and msgspec alone."""

@@ -1,0 +1,1 @@
+"""A backfill spread over a Dask cluster."""

@@ -1,0 +1,117 @@
+"""The guarantee: whatever the window, the chunking, the reading and the cap on rows, every row once and whole, or an error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from allium_market_data.client.decode import Answer, Question, decode
+from allium_market_data.client.fetch import Fetch
+from allium_market_data.client.plan import plan
+from allium_market_data.errors import IncompleteError
+from allium_market_data.model.endpoint import OPEN_INTEREST, Resource
+from allium_market_data.model.intervals import DAY, WIDTHS, Interval
+from allium_market_data.model.rows import Growing
+from allium_market_data.model.times import from_micros, micros
+from allium_market_data.model.windows import Plan, Window
+from allium_market_data.sandbox.answer import Row, render, select
+from allium_market_data.sandbox.query import Query
+from allium_market_data.sandbox.readings import Reading
+from support.strategies import AROUND, ListHistory, any_readings, histories, readings
+
+MARKET = "hl:perp:BTC-USDC"
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+Cut = Callable[[list[Row]], list[Row]]
+
+
+def small(interval: Interval, buckets: int) -> Resource:
+    """Open interest as it would be if a request spanned only so many buckets: many windows from few samples."""
+    return replace(OPEN_INTEREST, span=buckets * WIDTHS[interval])
+
+
+class Server:
+    """Answers under a reading, with a cap on rows at either end that it does not tell of; counts what it is asked."""
+
+    def __init__(
+        self, history: ListHistory, interval: Interval, reading: Reading, cut: Cut = lambda rows: rows
+    ) -> None:
+        self.history, self.interval, self.reading, self.cut = history, interval, reading, cut
+        self.asked: list[Window] = []
+
+    async def ask(self, window: Window) -> Answer:
+        self.asked.append(window)
+        query = Query(self.interval, micros(window.start), micros(window.end), OPEN_INTEREST.limit)
+        rows = self.cut(select(query, self.reading, self.history))
+        body = render(MARKET, rows, WIDTHS[self.interval], self.reading)
+        return decode(body, Question(OPEN_INTEREST, MARKET, self.interval, window, NOW))
+
+    def truth(self, wanted: Plan) -> list[tuple[datetime, str, str]]:
+        """One answer without any cap, over so wide a window that no edge is near."""
+        margin = 3 * DAY
+        query = Query(self.interval, wanted.first - margin, wanted.stop + margin, 10**9)
+        plain = replace(self.reading, order="ascending")
+        shift = WIDTHS[self.interval] if self.reading.label == "end" else 0
+        rows = [(from_micros(start + shift), base, quote) for start, base, quote in select(query, plain, self.history)]
+        return [row for row in rows if wanted.start <= row[0] < wanted.end]
+
+
+def fetched(server: Server, wanted: Plan, ahead: int = 3) -> list[tuple[datetime, str, str]]:
+    async def run() -> list[tuple[datetime, str, str]]:
+        growing = Growing(2, wanted.width)
+        async for page in Fetch(wanted, server.ask, ahead).pages():
+            growing.add(page)
+        rows = growing.columns()
+        return list(zip(rows.ts, *rows.values, strict=True))
+
+    return asyncio.run(run())
+
+
+def same(ours: list[tuple[datetime, str, str]], truth: list[tuple[datetime, str, str]]) -> bool:
+    return [(ts, float(b), float(q)) for ts, b, q in ours] == [(ts, float(b), float(q)) for ts, b, q in truth]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Interval, Plan, ListHistory]:
+    interval: Interval = draw(st.sampled_from(["1m", "1h", "4h", "1d"]))
+    width = WIDTHS[interval]
+    span, overlap = draw(st.sampled_from([(7, 40), (9, 0), (45, 40), (10, 4), (4, 0)]))
+    buckets = draw(st.integers(1, 60))
+    history = draw(histories(interval, buckets))
+    start = AROUND + draw(st.sampled_from([0, 1, -1, width // 2]))
+    end = AROUND + buckets * width + draw(st.sampled_from([0, 1, -1, width // 3]))
+    return interval, plan(small(interval, span), interval, from_micros(start), from_micros(end), overlap), history
+
+
+@given(cases(), readings, st.integers(1, 5))
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_chunked_fetch_equals_the_one_uncapped_answer(
+    case: tuple[Interval, Plan, ListHistory], reading: Reading, ahead: int
+) -> None:
+    interval, wanted, history = case
+    server = Server(history, interval, reading)
+    assert same(fetched(server, wanted, ahead), server.truth(wanted))
+
+
+@given(cases(), any_readings, st.integers(1, 12), st.booleans())
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_silent_cap_on_rows_loses_nothing_or_is_an_error(
+    case: tuple[Interval, Plan, ListHistory], reading: Reading, cap: int, latest: bool
+) -> None:
+    interval, wanted, history = case
+
+    def cut(rows: list[Row]) -> list[Row]:
+        ordered = sorted(rows)
+        return ordered[-cap:] if latest else ordered[:cap]
+
+    server = Server(history, interval, reading, cut)
+    try:
+        ours = fetched(server, wanted)
+    except IncompleteError:
+        assert cap <= 2
+    else:
+        assert same(ours, server.truth(wanted))

@@ -1,0 +1,127 @@
+"""YAML and JSON are read as JSON's types, whatever YAML 1.1 would make of them."""
+
+import json
+
+import pytest
+import yaml
+
+from allium_market_data.codegen import SpecError
+from allium_market_data.codegen.yaml_syntax import dump, parse
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2026-05-01", "2026-05-01"),
+        ("2026-05-01T00:00:00Z", "2026-05-01T00:00:00Z"),
+        ("yes", "yes"),
+        ("on", "on"),
+        ("No", "No"),
+        ("1:30", "1:30"),
+        ("1_000", "1_000"),
+        ("010", 10),
+        ("0o10", 8),
+        ("0x1F", 31),
+        ("1e3", 1000.0),
+        ("-.5", -0.5),
+        ("'1'", "1"),
+        ("!!str 1", "1"),
+        ("true", True),
+        ("FALSE", False),
+        ("~", None),
+        ("", None),
+        ("=", "="),
+    ],
+)
+def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
+    read = parse(f"[a, {text}]" if text == "~" else f"- a\n- {text}\n", where="x")[1]
+    assert read == value
+    assert type(read) is type(value)
+
+
+def test_keys_are_text_whatever_they_look_like() -> None:
+    assert parse("200: a\non: b\nnull: c\n2026-05-01: d\n", where="x") == {
+        "200": "a",
+        "on": "b",
+        "null": "c",
+        "2026-05-01": "d",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "x: line 12: the key 'a' stands twice"),
+        ("a:\n  200: 1\n  '200': 2\n", "x: line 12: the key '200' stands twice"),
+        ('{"a": 1, "a": 2}', "x: the key 'a' stands twice"),
+        ("a: &a [1]\nb: *a\n", "x: line 11: the alias *a is not allowed"),
+        ("a: &a [*a]\n", "x: line 10: the alias *a is not allowed"),
+        ("<<: {a: 1}\n", "x: line 10: a merge key"),
+        ("a: .inf\n", "x: line 10: .inf is not a finite number"),
+        ("a: 1e999\n", "x: line 10: 1e999 is not a finite number"),
+        ('{"a": 1e999}', "x: 1e999 is not a finite number"),
+        ('{"a": NaN}', "x: NaN is not a number"),
+        ("a: !!timestamp 2026-05-01\n", "x: line 10: the tag tag:yaml.org,2002:timestamp is not allowed"),
+        ("a: !!python/object:os.system {}\n", "x: line 10: the tag"),
+        ("!!set {a: null}\n", "x: line 10: the tag"),
+        ("a: !secret {}\n", "x: line 10: the tag !secret is not allowed"),
+        ("? [a, b]\n: 1\n", "x: line 10: a key that is no plain text"),
+        ("a: [1\nb: 2\n", "x: line 11: unreadable"),
+        ("a: 'open\n", "x: line 11: unreadable"),
+        ("a: 1\n---\nb: 2\n", "x: line 11: unreadable"),
+        ("a: \x00\n", "x: unreadable"),
+        ('{"a": 1,}x', "x: line 10: unreadable"),
+        ('{"a": "\\ud800"}', "x: half of a surrogate pair"),
+        ('a: "\\ud800"\n', "x: line 10: half of a surrogate pair"),
+        ('a: "\\udc00": 1\n', "x: line 10"),
+        ('{"a": ' + "9" * 5000 + "}", "x: a number of 5000 digits"),
+        ("[" * 100_000, "x: unreadable: nested too deep"),
+        ("- " * 100_000, "x: unreadable: nested too deep"),
+    ],
+)
+def test_what_cannot_be_read_for_sure_is_an_error_with_its_line(text: str, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse(text, where="x", first_line=10)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_flow_style_that_is_no_json_is_still_yaml() -> None:
+    assert parse("{a: [1, b], 'c': 2026-05-01}", where="x") == {"a": [1, "b"], "c": "2026-05-01"}
+
+
+HARD_TEXTS = [
+    "yes",
+    "2026-05-01",
+    "1e3",
+    "0o7",
+    "010",
+    "<<",
+    ".inf",
+    ".nan",
+    "=",
+    "~",
+    "",
+    " a ",
+    "a\n",
+    "\n a\nb",
+    "a: b",
+    "# c",
+    "9" * 5000,
+    "null",
+]
+
+
+@pytest.mark.parametrize("text", HARD_TEXTS)
+def test_written_yaml_reads_the_same_under_yaml_1_1_and_1_2(text: str) -> None:
+    written = dump({"key": text, text: ["x", text]})
+    assert parse(written, where="x") == {"key": text, text: ["x", text]}
+    assert yaml.safe_load(written) == {"key": text, text: ["x", text]}
+
+
+def test_written_yaml_is_in_block_style_without_aliases_or_wraps() -> None:
+    shared = {"text": "long " * 60 + "end"}
+    written = dump({"b": [shared, shared], "a": shared})
+    assert "&" not in written
+    assert written.splitlines()[:2] == ["b:", "  - text: " + shared["text"]]
+    assert json.dumps(parse(written, where="x")) == json.dumps({"b": [shared, shared], "a": shared})

@@ -1,0 +1,119 @@
+"""What a person has looked at no longer counts, until its end; what does nothing is reported."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from allium_market_data.drift.accepted import accept, read
+from allium_market_data.drift.model import (
+    Acceptance,
+    Change,
+    Effect,
+    Example,
+    Judgement,
+    Level,
+    Names,
+    fingerprint,
+    ordered,
+)
+from allium_market_data.errors import SpecError
+
+ENTRY = """
+[[accepted]]
+fingerprint = "aaa"
+reason = "Seen,   and fine"
+date = 2026-05-01
+until = "2026-06-01"
+"""
+DAY = dt.date(2026, 5, 15)
+
+
+def change(print_: str = "aaa", level: Level = Level.BREAKING) -> Change:
+    return Change(print_, level, "/a", "GET /a", "answer.type", ["string"], None, "It changed.")
+
+
+JUDGEMENT = Judgement((change(), change("bbb", Level.COMPATIBLE)))
+
+
+def test_an_accepted_change_no_longer_counts() -> None:
+    found = accept(JUDGEMENT, read(ENTRY), DAY)
+    assert JUDGEMENT.verdict is Level.BREAKING
+    assert found.verdict is Level.COMPATIBLE
+    assert found.changes[0].accepted == Acceptance("aaa", "Seen, and fine", "2026-05-01", "2026-06-01")
+    assert found.stale == ()
+
+
+def test_an_entry_holds_through_its_last_day() -> None:
+    assert accept(JUDGEMENT, read(ENTRY), dt.date(2026, 6, 1)).verdict is Level.COMPATIBLE
+    past = accept(JUDGEMENT, read(ENTRY), dt.date(2026, 6, 2))
+    assert past.verdict is Level.BREAKING
+    assert [(one.entry.fingerprint, one.why) for one in past.stale] == [("aaa", "its end is past")]
+    assert past.changes[0].accepted is None
+
+
+def test_an_entry_that_matches_nothing_is_reported() -> None:
+    found = accept(Judgement((change("ccc"),)), read(ENTRY), DAY)
+    assert [one.why for one in found.stale] == ["it matches no change any more"]
+    assert found.verdict is Level.BREAKING
+
+
+def test_no_file_accepts_nothing() -> None:
+    assert read("") == ()
+    assert accept(JUDGEMENT, (), DAY) == JUDGEMENT
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('fingerprint = "aaa"', "", "entry 1: needs date, fingerprint, reason, until"),
+        ("date =", "when = 1\ndate =", "entry 1: needs date"),
+        ('"Seen,   and fine"', '"  "', "entry 1: needs a fingerprint and a reason"),
+        ("2026-05-01", "1", "entry 1: `date` is no day"),
+        ("2026-05-01", "2026-05-01T00:00:00Z", "entry 1: `date` is no day"),
+        ('"2026-06-01"', '"soon"', "entry 1: `until` is no day"),
+        ('"2026-06-01"', '"2026-04-01"', "ends on 2026-04-01, before it begins"),
+        ("[[accepted]]", "[[other]]", "something other"),
+        ("[[accepted]]", "[accepted]", "something other"),
+        ("[[accepted]]", "[[accepted", "unreadable"),
+    ],
+)
+def test_an_entry_needs_all_it_has(old: str, new: str, message: str) -> None:
+    with pytest.raises(SpecError, match=r"drift-accepted\.toml") as caught:
+        read(ENTRY.replace(old, new))
+    assert message in str(caught.value)
+
+
+def test_a_fingerprint_is_accepted_once() -> None:
+    with pytest.raises(SpecError, match="accepts aaa twice"):
+        read(ENTRY + ENTRY)
+
+
+def test_a_judgement_is_plain_data() -> None:
+    shown = replace(change(), example=Example("request", "GET /a", "no"), effect=Effect.REQUEST, clauses=("a.b-1",))
+    found = accept(Judgement((shown,), ("note",)), read(ENTRY), DAY).with_names(Names(added=("a",)))
+    data = found.data()
+    assert json.loads(json.dumps(data)) == data == json.loads(msgspec.json.encode(data))
+    assert data["verdict"] == "none"
+    assert data["changes"][0]["level"] == "breaking"
+    assert data["changes"][0]["effect"] == "breaks a request"
+    assert data["changes"][0]["example"] == {"kind": "request", "text": "GET /a", "outcome": "no"}
+    assert data["names"]["added"] == ["a"]
+    assert data["notes"] == ["note"]
+
+
+def test_levels_are_ordered_and_the_worst_comes_first() -> None:
+    assert Level.NONE < Level.DOCS < Level.COMPATIBLE < Level.BREAKING
+    made = [change("a", Level.DOCS), change("b"), change("b"), change("c", Level.COMPATIBLE)]
+    assert [one.fingerprint for one in ordered(made)] == ["b", "c", "a"]
+    assert Judgement(ordered(made)).at(Level.DOCS) == (made[0],)
+    assert Judgement().verdict is Level.NONE
+
+
+def test_a_fingerprint_is_that_of_what_it_is_made_of() -> None:
+    assert fingerprint("a", {"x": 1, "y": 2}) == fingerprint("a", {"y": 2.0, "x": 1})
+    assert fingerprint("a", [1, 2]) != fingerprint("a", [2, 1])

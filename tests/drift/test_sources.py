@@ -1,0 +1,107 @@
+"""Several pages, bare documents, and documents far larger than ours."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from allium_market_data.drift import Level, Source, judge
+from allium_market_data.drift.diff.clauses import read as read_clauses
+from allium_market_data.drift.diff.documents import compare
+from allium_market_data.errors import SpecError
+from drift.page import CLAUSES_TEXT, PAGE, ROOT
+
+CLAUSES = read_clauses(CLAUSES_TEXT)
+OURS = ("get-open-interest.md", PAGE.encode())
+CANDLES = ("get-ohlcv-candles.md", (Path(__file__).parent / "pages/get-ohlcv-candles.md").read_bytes())
+MERGED = ("openapi.yaml", (ROOT / "spec/openapi.yaml").read_bytes())
+
+
+def test_a_sibling_page_beside_ours_is_compatible() -> None:
+    found = judge(Source.of_bytes([OURS]), Source.of_bytes([OURS, CANDLES]), CLAUSES)
+    assert [(change.level, change.kind) for change in found.changes] == [(Level.COMPATIBLE, "operation.added")]
+    assert found.changes[0].sentence == "GET /api/v1/markets/{market_id}/ohlcv is new."
+
+
+def test_a_sibling_page_instead_of_ours_is_breaking() -> None:
+    found = judge(Source.of_bytes([OURS]), Source.of_bytes([CANDLES]), CLAUSES)
+    assert (found.verdict, found.changes[0].kind) == (Level.BREAKING, "operation.removed")
+
+
+def test_two_pages_that_contradict_each_other_are_an_error() -> None:
+    other = (CANDLES[0], CANDLES[1].replace(b"https://api.allium.so\n", b"https://api.allium.com\n"))
+    with pytest.raises(SpecError, match="differ at /servers"):
+        Source.of_bytes([OURS, other])
+
+
+def test_the_merged_document_and_the_page_say_the_same() -> None:
+    page, merged = Source.of_bytes([OURS]), Source.of_bytes([MERGED])
+    for old, new in ((page, merged), (merged, page), (merged, merged)):
+        assert judge(old, new, CLAUSES).verdict is Level.NONE
+    assert "window.cap-1" in judge(page, merged, CLAUSES).notes[0]
+
+
+def test_a_page_under_another_name_is_the_same_page() -> None:
+    renamed = ("https://docs.example/other.md", PAGE.encode())
+    assert judge(Source.of_bytes([OURS]), Source.of_bytes([renamed]), CLAUSES).changes == ()
+
+
+def test_a_page_without_its_prose_is_no_bare_document() -> None:
+    block = PAGE[PAGE.index("````yaml") :]
+    found = judge(Source.of_bytes([OURS]), Source.of_bytes([("a.md", block.encode())]), CLAUSES)
+    assert found.verdict is Level.BREAKING
+    assert any("window.cap-1" in change.clauses for change in found.changes)
+
+
+def large(operations: int, wide: int) -> dict[str, Any]:
+    """Operations that share schemas which refer to each other, all of them twice."""
+    schemas: dict[str, Any] = {
+        f"S{at}": {
+            "type": "object",
+            "description": f"Schema {at}",
+            "properties": {
+                "left": {"$ref": f"#/components/schemas/S{(at + 1) % wide}"},
+                "right": {"anyOf": [{"$ref": f"#/components/schemas/S{(at + 1) % wide}"}, {"type": "null"}]},
+                "size": {"type": "integer", "maximum": 10},
+            },
+        }
+        for at in range(wide)
+    }
+    answer = {"description": "", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/S0"}}}}
+    paths = {f"/p{at}": {"get": {"responses": {"200": answer}}} for at in range(operations)}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "L", "version": "1"},
+        "paths": paths,
+        "components": {"schemas": schemas},
+    }
+
+
+def test_schemas_that_share_each_other_do_not_explode() -> None:
+    old, new = large(2, 24), large(2, 24)
+    new["components"]["schemas"]["S23"]["properties"]["size"]["maximum"] = 20
+    before = time.process_time()
+    found = compare(old, new)
+    assert time.process_time() - before < 5
+    assert [change.place for change in found if change.level is Level.BREAKING] == [
+        "/components/schemas/S23/properties/size/maximum"
+    ]
+
+
+def test_a_schema_nested_very_deep_is_refused() -> None:
+    schema: Any = {"type": "string"}
+    for _ in range(400):
+        schema = {"type": "array", "items": schema}
+    answer = {"description": "", "content": {"application/json": {"schema": schema}}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "D", "version": "1"},
+        "paths": {"/a": {"get": {"responses": {"200": answer}}}},
+    }
+    data = json.dumps(document).encode()
+    with pytest.raises(SpecError, match="nested too deep"):
+        judge(Source.of_bytes([("deep.json", data)]), Source.of_bytes([("deep.json", data)]))

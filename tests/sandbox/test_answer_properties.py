@@ -1,0 +1,148 @@
+"""The sandbox against a model that is nothing but the definitions, over any samples, window and reading."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from allium_market_data.model.intervals import DAY, INTERVALS, WIDTHS, Interval, floor
+from allium_market_data.sandbox.answer import DECIMALS, Row, render, respond, select
+from allium_market_data.sandbox.query import MAX_WINDOW, Query
+from allium_market_data.sandbox.readings import READINGS, Reading, reading_named
+from allium_market_data.sandbox.samples import MarketHistory, Samples, connect
+from allium_market_data.sandbox.source import Sample, Source, insert
+
+MARKET = 'own:perp:A%s-\u00e9"B'
+BASE = 1_777_593_600_000_000  # 2026-05-01T00:00:00Z, a boundary of every interval
+
+amounts = st.sampled_from(["0", "7", "12483.50", "12483.00", "0.000000000000000001", "9" * 38]) | st.decimals(
+    min_value=0, max_value=10**9, places=3
+).map("{:f}".format)
+
+
+def instants(width: int) -> st.SearchStrategy[int]:
+    """Instants around a dozen buckets, at their boundaries more often than not."""
+    offsets = st.sampled_from([0, 1, width - 1, width // 2, 60_000_000]) | st.integers(0, width - 1)
+    return st.builds(lambda bucket, offset: BASE + bucket * width + offset, st.integers(0, 11), offsets)
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> tuple[list[Sample], Query]:
+    interval: Interval = draw(st.sampled_from(INTERVALS))
+    moments = instants(WIDTHS[interval])
+    samples = draw(st.lists(st.tuples(moments, amounts, amounts), min_size=1, max_size=25))
+    start, end = sorted(draw(st.tuples(moments, moments)))
+    end = min(max(end, start + 1), start + MAX_WINDOW)
+    return samples, Query(interval, start, end, draw(st.sampled_from([1, 2, 3, 5000])))
+
+
+readings = st.lists(st.sampled_from(sorted(READINGS)), max_size=6).map(
+    lambda names: reading_named({READINGS[name].field: name for name in names}.values())
+)
+
+
+DATABASE = connect()  # a new one for each example would take most of the time
+
+
+def history_of(samples: list[Sample]) -> MarketHistory:
+    types = ("BIGINT", "VARCHAR", "VARCHAR")
+    source = Source(MARKET, "file", "", lambda connection, table: insert(connection, table, samples, types))
+    return Samples(DATABASE, [source]).history(MARKET)
+
+
+def expected(samples: list[Sample], query: Query, reading: Reading) -> list[Row]:
+    """What `readings` says in words, bucket by bucket, with no cleverness."""
+    at = {t: (base, quote) for t, base, quote in samples}  # a repeated instant: the later one wins
+    width, stop = query.width, query.end + reading.end_inclusive
+    by_samples = reading.cut == "samples"
+    rows: list[Row] = []
+    for start in range(BASE - 10 * width, BASE + 30 * width, width):
+        label = start + width if reading.label == "end" else start
+        lo, hi = start, start + width
+        if by_samples:
+            lo, hi = max(lo, query.start), min(hi, stop)
+            asked = lo < hi
+        else:
+            around = start <= query.start < start + width and reading.label == "start"
+            asked = query.start <= label < stop or (reading.start_bucket and around)
+        inside = [t for t in at if lo <= t < hi]
+        carried = [t for t in at if t < hi] if reading.empty == "carried" and start <= max(at) else []
+        if asked and (inside or carried):
+            rows.append((start, *at[max(inside or carried)]))
+    kept = rows[-query.limit :] if reading.keep == "latest" else rows[: query.limit]
+    return kept[::-1] if reading.order == "descending" else kept
+
+
+@settings(max_examples=60, deadline=None)
+@given(questions(), st.lists(readings, min_size=1, max_size=4))
+def test_rows_are_those_of_the_definitions(question: tuple[list[Sample], Query], several: list[Reading]) -> None:
+    samples, query = question
+    history = history_of(samples)
+    for reading in (Reading(), *several):
+        assert select(query, reading, history) == expected(samples, query, reading)
+
+
+@settings(max_examples=60, deadline=None)
+@given(questions(), readings)
+def test_the_answer_says_those_rows(question: tuple[list[Sample], Query], reading: Reading) -> None:
+    samples, query = question
+    history = history_of(samples)
+    body = respond(MARKET, query, reading, history)
+    # The store writes most answers itself: byte for byte what the general way writes.
+    assert body == render(MARKET, select(query, reading, history), query.width, reading)
+    items = json.loads(body)["items"]
+    shift = query.width if reading.label == "end" else 0
+    rows = expected(samples, query, reading)
+    assert [micros(item["ts"]) - shift for item in items] == [start for start, _, _ in rows]
+    assert {item["market_id"] for item in items} <= {MARKET}
+    for item, (_, base, quote) in zip(items, rows, strict=True):
+        assert (Decimal(item["oi_base"]), Decimal(item["oi_quote_usd"])) == (Decimal(base), Decimal(quote))
+        if reading.decimals == "stored":
+            assert (item["oi_base"], item["oi_quote_usd"]) == (base, quote)
+
+
+@settings(max_examples=30, deadline=None)
+@given(questions())
+def test_two_halves_give_the_whole(question: tuple[list[Sample], Query]) -> None:
+    samples, query = question
+    query = replace(query, limit=5000)
+    middle = query.start + (query.end - query.start) // 2
+    if middle == query.start:
+        return
+    history = history_of(samples)
+    halves = (replace(query, end=middle), replace(query, start=middle))
+    whole = select(query, Reading(), history)
+    assert [row for half in halves for row in select(half, Reading(), history)] == whole
+
+
+@settings(max_examples=60, deadline=None)
+@given(questions(), readings)
+def test_a_smaller_limit_keeps_one_end_of_the_larger_answer(
+    question: tuple[list[Sample], Query], reading: Reading
+) -> None:
+    samples, query = question
+    history = history_of(samples)
+    everything = sorted(select(replace(query, limit=5000), reading, history))
+    few = sorted(select(query, reading, history))
+    assert few == (everything[-query.limit :] if reading.keep == "latest" else everything[: query.limit])
+
+
+@given(amounts, st.sampled_from(sorted(DECIMALS)))
+def test_no_reading_changes_a_number(text: str, name: Any) -> None:
+    assert Decimal(DECIMALS[name](text)) == Decimal(text)
+
+
+def micros(text: str) -> int:
+    moment = datetime.fromisoformat(text)
+    assert moment.utcoffset() is not None
+    days = moment.toordinal() - datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - only its day is used
+    instant = days * DAY + (moment.hour * 60 + moment.minute) * 60_000_000
+    assert floor(instant, 60_000_000) == instant
+    assert moment.second == moment.microsecond == 0
+    return instant

@@ -1,0 +1,128 @@
+"""Whatever comes in, the sandbox answers or refuses; it never fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from allium_market_data.model.intervals import DAY, INTERVALS
+from allium_market_data.sandbox import Reading, Samples, create_app, reading_named
+from allium_market_data.sandbox.instants import label_text, parse_instant
+from allium_market_data.sandbox.query import MAX_WINDOW, Query, Refusal, parse_query
+
+REFUSALS = ["fastapi", "error-plain-text", "error-problem-json", "error-empty"]
+PATH = "/api/v1/markets/{}/perps/open_interest"
+
+
+@pytest.fixture(scope="module")
+def apps() -> Iterator[list[Any]]:
+    with Samples.open() as samples:
+        readings = [Reading(), *(reading_named([name, "gzip"]) for name in REFUSALS[1:])]
+        yield [create_app(samples, reading=reading) for reading in readings]
+
+
+def ask(app: Any, path: str, query: bytes = b"", key: bytes = b"sandbox-key", method: str = "GET") -> int:
+    """The status of a request made below HTTP, where any bytes can be sent."""
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
+        "path": path, "raw_path": quote(path, errors="replace").encode(), "query_string": query, "root_path": "",
+        "headers": [(b"x-api-key", key)], "client": None, "server": None,
+    }  # fmt: skip
+    statuses: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    asyncio.run(app(scope, receive, send))
+    (status,) = statuses
+    return status
+
+
+valid = {"interval": "1h", "start_timestamp": "2026-05-01", "end_timestamp": "2026-05-02", "limit": "10"}
+hard = st.sampled_from(
+    ["", "\x00", "0", "-0", "5001", "5.0", "1e3", "\u0663", "9" * 5000, "\ud800", "2026-13-01", "0001-01-01", "9999-12-31",
+     "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999-23:59", "2026-05-01T24:00", "yesterday", "nan", "1m", "1M"]
+)  # fmt: skip
+values = hard | st.text(max_size=30) | st.datetimes().map(datetime.isoformat) | st.integers().map(str)
+pairs = st.lists(st.tuples(st.sampled_from(sorted(valid)) | st.text(max_size=8), values), max_size=6)
+query_strings = st.binary(max_size=80) | pairs.map(
+    lambda given: urlencode([*valid.items(), *given], errors="surrogatepass").encode()
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(query_strings, st.integers(0, 3))
+@example(b"interval=1h&start_timestamp=%ff%fe&end_timestamp=%00&limit=" + b"9" * 100_000, 0)
+@example(b"&".join([b"limit=1"] * 5000), 0)
+def test_no_query_string_makes_it_fail(apps: list[Any], query: bytes, which: int) -> None:
+    assert ask(apps[which], PATH.format("hl:perp:SOL-USDC"), query) in {200, 422}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=20) | hard, st.integers(0, 3))
+def test_no_market_makes_it_fail(apps: list[Any], market: str, which: int) -> None:
+    assert ask(apps[which], PATH.format(market), urlencode(valid).encode()) == 404
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=30), st.binary(max_size=20), st.sampled_from(["GET", "POST", "HEAD", "BREW"]))
+def test_no_path_key_or_method_makes_it_fail(apps: list[Any], path: str, key: bytes, method: str) -> None:
+    assert 400 <= ask(apps[0], f"/{path}", b"", key, method) < 500
+    assert ask(apps[0], PATH.format("x"), b"", key, method) in ({401, 403} if method == "GET" else {405})
+
+
+@given(query_strings)
+def test_a_query_string_is_a_valid_question_or_refused(query: bytes) -> None:
+    try:
+        question = parse_query(query)
+    except Refusal as refusal:
+        assert refusal.status == 422  # noqa: PT017 - either outcome is right, nothing else is
+    else:
+        assert question.start < question.end <= question.start + MAX_WINDOW
+        assert 1 <= question.limit <= 5000
+        assert question.interval in INTERVALS
+
+
+offsets = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+
+
+@given(st.datetimes(), st.none() | offsets)
+def test_an_instant_is_what_datetime_says(moment: datetime, zone: timezone | None) -> None:
+    text = moment.replace(tzinfo=zone).isoformat()
+    ahead = timedelta() if zone is None else zone.utcoffset(None)
+    since = moment.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    assert parse_instant(text) == (since - ahead) // timedelta(microseconds=1)
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2})?\Z"))
+def test_other_text_is_refused_with_a_value_error(text: str) -> None:
+    try:
+        parse_instant(text)
+    except ValueError as error:
+        assert str(error)  # noqa: PT017 - either outcome is right, nothing else is
+
+
+@given(st.integers(0, 4_000_000_000 // 60), st.booleans())
+def test_a_label_reads_back(minute: int, zulu: bool) -> None:
+    text = label_text(minute * 60_000_000, zulu)
+    assert parse_instant(text) == minute * 60_000_000
+    assert text.endswith("Z" if zulu else ".000000+00:00")
+
+
+@given(st.integers(0, 40 * DAY), st.integers(1, MAX_WINDOW), st.sampled_from(INTERVALS), st.integers(1, 5000))
+def test_a_question_survives_its_query_string(start: int, length: int, interval: Any, limit: int) -> None:
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    first, last = (epoch + timedelta(microseconds=moment) for moment in (start, start + length))
+    query = f"interval={interval}&start_timestamp={quote(first.isoformat())}&end_timestamp={quote(last.isoformat())}"
+    assert parse_query(f"{query}&limit={limit}".encode()) == Query(interval, start, start + length, limit)

@@ -1,0 +1,318 @@
+"""The faulty server itself: each fault does what it says, to the requests that it should, and the rest is honest."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from http.client import HTTPConnection, HTTPException, IncompleteRead
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from allium_market_data.cli.main import app
+from allium_market_data.errors import SandboxError
+from allium_market_data.sandbox import Samples
+from allium_market_data.sandbox.endpoint import Call
+from allium_market_data.sandbox.faults import FAULTS, Fault, check, faulting, faults_named, turn
+from allium_market_data.sandbox.faults.bodies import BOMB, CAP, bomb, shifted
+from allium_market_data.sandbox.query import parse_query
+from system.faults.fetching import KEY, MARKET, honest
+
+TARGET = (
+    f"/api/v1/markets/{quote(MARKET, safe='')}/perps/open_interest"
+    "?interval=1h&start_timestamp=2026-03-01T00:00:00Z&end_timestamp=2026-03-08T00:00:00Z&limit=5000"
+)
+Got = tuple[int, dict[str, str], bytes]
+
+
+def ask(url: str, target: str = TARGET, key: str = KEY, timeout: float = 20) -> Got:
+    """One plain request by the standard library."""
+    with closing(HTTPConnection(urlsplit(url).netloc, timeout=timeout)) as connection:
+        connection.request("GET", target, headers={"X-API-KEY": key})
+        answer = connection.getresponse()
+        body = answer.read()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, body
+
+
+def spoiled(samples: Samples, name: str) -> Got:
+    """What a single request gets from a server that does nothing else."""
+    with faulting(honest(samples), [replace(FAULTS[name], after=0, times=None)]) as server:
+        got = ask(server.url)
+    assert [seen.fault for seen in server.requests] == [name]
+    assert server.crashes == []
+    return got
+
+
+@pytest.fixture
+def right(served_samples: Samples) -> bytes:
+    with faulting(honest(served_samples), []) as server:
+        status, headers, body = ask(server.url)
+    assert (status, headers["content-type"], headers["x-sandbox-data"][:9]) == (200, "application/json", "synthetic")
+    assert len(json.loads(body)["items"]) > CAP
+    return body
+
+
+def test_without_a_fault_it_answers_as_the_sandbox_does(served_samples: Samples, sandbox: Any, right: bytes) -> None:
+    assert ask(sandbox.url, key=sandbox.key)[2] == right
+    with faulting(honest(served_samples), []) as server:
+        assert ask(server.url, key="wrong")[0] == 403
+        assert ask(server.url, TARGET.replace("1h", "2h"))[0] == 422
+        assert ask(server.url, TARGET.replace("BTC", "NONE"))[0] == 404
+        assert [seen.has_key for seen in server.requests] == [True] * 3
+
+
+STATUS = {
+    "429-seconds": (429, "1"),
+    "429-zero": (429, "0"),
+    "429-nonsense": (429, "soon, or later"),
+    "429-absent": (429, None),
+    "429-for-hours": (429, "86400"),
+    **{f"burst-{status}": (status, None) for status in (500, 502, 503, 504, 520)},
+    "dead": (503, None),
+    "dies": (503, None),
+    "key-revoked": (401, None),
+    "key-forbidden": (403, None),
+}
+
+
+@pytest.mark.parametrize("name", STATUS)
+def test_a_status_comes_with_what_it_should_say(served_samples: Samples, name: str) -> None:
+    status, headers, body = spoiled(served_samples, name)
+    assert (status, headers.get("retry-after")) == STATUS[name]
+    assert json.loads(body)["detail"]
+
+
+def test_a_date_lies_in_the_near_future(served_samples: Samples) -> None:
+    status, headers, _ = spoiled(served_samples, "429-date")
+    assert status == 429
+    assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", headers["retry-after"])
+
+
+@pytest.mark.parametrize(
+    ("name", "raised"),
+    [
+        ("connection-refused", ConnectionRefusedError),
+        ("reset-before-answer", ConnectionResetError),
+        ("reset-midway", ConnectionResetError),
+        ("closed-before-answer", ConnectionError),
+        ("short-body", IncompleteRead),
+        ("no-http", HTTPException),
+    ],
+)
+def test_a_connection_breaks_as_it_is_said_to(
+    served_samples: Samples, name: str, raised: type[Exception], right: bytes
+) -> None:
+    with faulting(honest(served_samples), [replace(FAULTS[name], after=0)]) as server:
+        with pytest.raises(raised) as caught:
+            ask(server.url)
+        if name == "connection-refused":
+            return
+        with pytest.raises(raised):
+            ask(server.url)
+        assert ask(server.url)[2] == right
+    if isinstance(caught.value, IncompleteRead):
+        assert caught.value.partial == right[: len(right) // 2]
+
+
+def parts(connection: socket.socket, most: int) -> list[bytes]:
+    """What comes, part by part, until nothing comes for a while or there are enough parts."""
+    connection.settimeout(0.3)
+    got: list[bytes] = []
+    with suppress(TimeoutError):
+        while len(got) < most and (part := connection.recv(2**20)):
+            got.append(part)
+    return got
+
+
+@pytest.mark.parametrize(("name", "least", "most"), [("stalled", 0, 0), ("stalled-midway", 1, 3), ("drip", 6, 6)])
+def test_silence_lasts_until_the_other_side_goes(served_samples: Samples, name: str, least: int, most: int) -> None:
+    with faulting(honest(served_samples), [replace(FAULTS[name], after=0)]) as server:
+        with socket.create_connection(("127.0.0.1", urlsplit(server.url).port or 0)) as connection:
+            connection.sendall(f"GET {TARGET} HTTP/1.1\r\nX-API-KEY: {KEY}\r\n\r\n".encode())
+            assert least <= len(parts(connection, 6)) <= most
+            assert server.requests[0].ended is None
+        until = time.monotonic() + 20
+        while server.requests[0].ended is None and time.monotonic() < until:
+            time.sleep(0.005)
+        assert server.requests[0].ended is not None
+    assert server.crashes == []
+
+
+def test_a_slow_answer_is_right(served_samples: Samples, right: bytes) -> None:
+    assert spoiled(served_samples, "slow")[2] == right
+
+
+def test_bodies_are_what_they_are_said_to_be(served_samples: Samples, right: bytes) -> None:
+    got = {name: spoiled(served_samples, name) for name in ("html", "empty-body", "half-json", "error-object")}
+    assert {status for status, _, _ in got.values()} == {200}
+    assert got["html"][1]["content-type"] == "text/html"
+    assert b"<h1>" in got["html"][2]
+    assert got["empty-body"][2] == b""
+    assert got["half-json"][2] == right[: len(right) // 2]
+    assert set(json.loads(got["error-object"][2])) == {"error"}
+
+
+def test_broken_gzip_is_gzip_that_breaks(served_samples: Samples, right: bytes) -> None:
+    _, headers, body = spoiled(served_samples, "broken-gzip")
+    assert headers["content-encoding"] == "gzip"
+    with pytest.raises((OSError, EOFError, zlib.error)):
+        gzip.decompress(body)
+    assert right.startswith(zlib.decompressobj(wbits=31).decompress(body[: len(body) // 3]))
+
+
+def test_a_bomb_is_small_and_unpacks_to_gigabytes() -> None:
+    packed = bomb()
+    assert len(packed) < 10 * 2**20
+    part = zlib.decompressobj(wbits=31).decompress(packed[: len(packed) // 256])
+    assert part.startswith(b'{"items":[')
+    assert BOMB // 270 < len(part) < BOMB // 250
+    assert set(part[10:]) == {ord(" ")}
+
+
+def test_another_market_is_another_market(served_samples: Samples) -> None:
+    items = json.loads(spoiled(served_samples, "other-market")[2])["items"]
+    assert {item["market_id"] for item in items} == {"hl:perp:SOL-USDC"}
+
+
+@pytest.mark.parametrize(("name", "direction"), [("stale-earlier", -1), ("stale-later", 1)])
+def test_a_stale_answer_is_that_of_a_window_beside(served_samples: Samples, name: str, direction: int) -> None:
+    stamps = [item["ts"] for item in json.loads(spoiled(served_samples, name)[2])["items"]]
+    assert stamps
+    assert max(stamps) < "2026-03-01" if direction < 0 else min(stamps) > "2026-03-08"
+
+
+def test_the_window_beside_is_as_long_and_shares_nothing() -> None:
+    call = Call(MARKET, TARGET.partition("?")[2].encode())
+    asked = parse_query(call.query_string)
+    for direction in (-1, 1):
+        beside = parse_query(shifted(call, direction).query_string)
+        assert (beside.interval, beside.limit, beside.end - beside.start) == ("1h", 5000, asked.end - asked.start)
+        assert beside.end + asked.width < asked.start or beside.start > asked.end + asked.width
+    assert shifted(replace(call, query_string=b"nonsense"), 1).query_string == b"nonsense"
+
+
+@pytest.mark.parametrize(("name", "kept"), [("cap-head", slice(CAP)), ("cap-tail", slice(-CAP, None))])
+def test_a_cap_keeps_one_end(served_samples: Samples, name: str, kept: slice, right: bytes) -> None:
+    assert json.loads(spoiled(served_samples, name)[2])["items"] == json.loads(right)["items"][kept]
+
+
+def test_a_redirect_names_another_origin_that_answers_and_tells_who_came(served_samples: Samples, right: bytes) -> None:
+    with faulting(honest(served_samples), [replace(FAULTS["redirect"], after=0)]) as server:
+        status, headers, _ = ask(server.url)
+        place = headers["location"]
+        assert (status, place) == (307, f"{server.elsewhere}{TARGET}")
+        assert urlsplit(place).netloc != urlsplit(server.url).netloc
+        assert server.strays == []
+        assert ask(server.elsewhere)[2] == right
+        assert [(seen.target, seen.has_key) for seen in server.strays] == [(TARGET, True)]
+
+
+def test_requests_are_counted_with_how_many_were_open_at_a_time(served_samples: Samples) -> None:
+    with faulting(honest(served_samples), [FAULTS["slow"]]) as server:
+        threads = [threading.Thread(target=ask, args=(server.url,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        ask(server.url)
+    assert len(server.requests) == 4
+    assert 1 < server.most_at_a_time() <= 3
+    assert all(seen.ended and seen.began < seen.ended for seen in server.requests)
+
+
+def test_a_refusal_passes_through_a_fault_of_the_body(served_samples: Samples) -> None:
+    with faulting(honest(served_samples), [replace(FAULTS["html"], after=0)]) as server:
+        assert ask(server.url, key="wrong")[0] == 403
+
+
+BURST, DEAD = FAULTS["burst-503"], FAULTS["dead"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=5), st.integers(0, 30))
+def test_faults_follow_one_another_and_then_all_is_well(spans: list[tuple[int, int]], number: int) -> None:
+    faults = [replace(BURST, name=str(place), after=a, times=t) for place, (a, t) in enumerate(spans)]
+    expected: list[str | None] = []
+    for fault in faults:
+        expected += [None] * fault.after + [fault.name] * (fault.times or 0)
+    fault_of = turn(check(faults), number)
+    assert (fault_of.name if fault_of else None) == (expected[number] if number < len(expected) else None)
+    last = turn([*faults, DEAD], number)
+    assert last is (fault_of if number < len(expected) else DEAD)
+
+
+def test_what_could_never_begin_is_refused() -> None:
+    assert check([BURST, DEAD]) == (BURST, DEAD)
+    with pytest.raises(SandboxError, match="'dead' never ends, so 'burst-503' behind it would never begin"):
+        faults_named(["dead", "burst-503"])
+    with pytest.raises(SandboxError, match="can have no other fault"):
+        faults_named(["burst-503", "connection-refused"])
+    with pytest.raises(SandboxError, match="there is no fault 'x'; choose from 429-seconds, "):
+        faults_named(["x"])
+
+
+def test_names_are_plain_and_descriptions_say_something() -> None:
+    for name, fault in FAULTS.items():
+        assert name == fault.name
+        assert re.fullmatch(r"[a-z0-9-]+", name)
+        assert len(fault.description) > 15
+        assert isinstance(fault, Fault)
+
+
+@pytest.fixture
+def command() -> Iterator[Any]:
+    made: list[subprocess.Popen[str]] = []
+
+    def start(*words: str) -> tuple[str, str]:
+        code = "from allium_market_data.cli.main import main; main()"
+        made.append(
+            subprocess.Popen(
+                [sys.executable, "-W", "error", "-c", code, "sandbox", "--port", "0", *words],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        assert made[0].stdout is not None
+        lines = [made[0].stdout.readline() for _ in range(5)]
+        return lines[0].split()[-1], "".join(lines[1:])
+
+    yield start
+    for process in made:
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20)[1] == ""
+        assert process.returncode == 0
+
+
+def test_the_command_serves_faults_and_says_so(command: Any) -> None:
+    url, banner = command("--fault", "burst-502", "--fault", "key-revoked", "--violate", "limit-ignored")
+    assert "wrong on purpose: limit-ignored" in banner
+    assert "failing on purpose: burst-502, key-revoked" in banner
+    statuses = [ask(url, key="sandbox-key")[0] for _ in range(8)]
+    assert statuses == [200, 200, 502, 502, 200, 200, 401, 401]
+
+
+@pytest.mark.parametrize(
+    ("words", "saying"),
+    [(["x"], "there is no fault 'x'"), (["dead", "slow"], "the fault 'dead' never ends")],
+)
+def test_a_fault_that_cannot_be_is_one_line(words: list[str], saying: str) -> None:
+    options = [part for word in words for part in ("--fault", word)]
+    result = CliRunner().invoke(app, ["sandbox", "--port", "0", *options])
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert saying in result.stderr
