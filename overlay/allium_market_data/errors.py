@@ -69,7 +69,7 @@ class BudgetError(StoreError):
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class ErrorContext:
     """What is known about a failed request: which market and window, and what came back.
 
     ``body`` holds at most the first 2,000 bytes, ``headers`` those of the answer. Both are cleaned of the API key.
@@ -85,49 +85,49 @@ class Evidence:
 class FetchError(AlliumError):
     """A fetch failed; ``message`` says what happened, the attributes say where."""
 
-    def __init__(self, message: str, evidence: Evidence | None = None) -> None:
+    def __init__(self, message: str, context: ErrorContext | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.evidence = evidence or Evidence()
+        self.context = context or ErrorContext()
 
     @property
     def market_id(self) -> str | None:
         """The market that was asked for."""
-        return self.evidence.market_id
+        return self.context.market_id
 
     @property
     def window(self) -> Window | None:
         """The window that was asked for."""
-        return self.evidence.window
+        return self.context.window
 
     @property
     def status(self) -> int | None:
         """The status of the answer, where there was one."""
-        return self.evidence.status
+        return self.context.status
 
     @property
     def headers(self) -> Mapping[str, str]:
         """The headers of the answer, names in lower case."""
-        return self.evidence.headers
+        return self.context.headers
 
     @property
     def body(self) -> bytes:
         """The first bytes of the answer's body."""
-        return self.evidence.body
+        return self.context.body
 
-    def locate(self, market_id: str, window: Window) -> FetchError:
+    def with_context(self, market_id: str, window: Window) -> FetchError:
         """Say which market and window this error belongs to, and return it."""
-        self.evidence = replace(self.evidence, market_id=market_id, window=window)
+        self.context = replace(self.context, market_id=market_id, window=window)
         return self
 
-    def reword(self, message: str) -> None:
+    def with_message(self, message: str) -> None:
         """Say it in other words."""
         self.message = message
         self.args = (message,)
 
-    def __reduce__(self) -> tuple[type[FetchError], tuple[str, Evidence]]:
+    def __reduce__(self) -> tuple[type[FetchError], tuple[str, ErrorContext]]:
         """Errors cross process borders whole."""
-        return type(self), (self.message, self.evidence)
+        return type(self), (self.message, self.context)
 
     def __str__(self) -> str:
         if self.market_id is None or self.window is None:
@@ -191,15 +191,15 @@ class ContractError(FetchError):
     """An answer that the specification does not allow: ``row`` and ``field`` say which place."""
 
     def __init__(
-        self, message: str, evidence: Evidence | None = None, row: int | None = None, field: str | None = None
+        self, message: str, context: ErrorContext | None = None, row: int | None = None, field: str | None = None
     ) -> None:
-        super().__init__(message, evidence)
+        super().__init__(message, context)
         self.row = row
         self.field = field
 
-    def __reduce__(self) -> tuple[type[FetchError], tuple[str, Evidence]]:
+    def __reduce__(self) -> tuple[type[FetchError], tuple[str, ErrorContext]]:
         """Errors cross process borders whole."""
-        return type(self), (self.message, self.evidence, self.row, self.field)  # type: ignore[return-value]
+        return type(self), (self.message, self.context, self.row, self.field)  # type: ignore[return-value]
 
 
 class IncompleteError(FetchError):

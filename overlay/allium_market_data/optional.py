@@ -8,7 +8,7 @@ from typing import Any
 from .errors import OutputError
 
 
-def need(module: str, extra: str) -> Any:
+def require(module: str, extra: str) -> Any:
     """Import a module that an extra brings. Raises ``OutputError`` that says which extra to install."""
     try:
         return import_module(module)

@@ -18,7 +18,7 @@ _SHAPE = re.compile(r"\d{4}-?(?:\d{2}-?\d{2}|W\d{2}(?:-?\d)?)(?:[Tt ][\d:.,]+(?:
 2026-05-01+02:00 it takes the offset for the time; and it loses a fraction of an offset, which ISO 8601 does not have."""
 
 
-def market(market_id: object) -> str:
+def check_market(market_id: object) -> str:
     """A market id that can stand in a path. Which markets there are, only the server knows.
 
     Raises ``UsageError`` for what is none.
@@ -32,7 +32,7 @@ def market(market_id: object) -> str:
     return market_id
 
 
-def instant(value: Instant, name: str) -> datetime:
+def to_instant(value: Instant, name: str) -> datetime:
     """The instant as an aware UTC datetime; ``name`` is the argument that an error speaks of.
 
     Raises ``UsageError`` for what is no instant, or is finer than a microsecond.

@@ -19,7 +19,7 @@ import msgspec
 from server import MARKET, MINUTE, PAGE, START
 
 from allium_market_data import MarketData, OpenInterestSeries
-from allium_market_data.client.api_key import Secret
+from allium_market_data.client.api_key import ApiKey
 from allium_market_data.client.decode import Question, decode
 from allium_market_data.client.plan import plan
 from allium_market_data.client.settings import settings
@@ -87,7 +87,7 @@ def _parquet(series: OpenInterestSeries) -> None:
 def http(url: str, rows: int) -> list[tuple[Window, bytes]]:
     """The bodies of all answers, one after the other, through the client's transport: nothing is read or made of them."""
     windows = plan(OPEN_INTEREST, "1m", START, START + rows * MINUTE)
-    told = settings(Secret("benchmark"), url, 30, 1, None, None, False)
+    told = settings(ApiKey("benchmark"), url, 30, 1, None, None, False)
 
     async def run() -> list[tuple[Window, bytes]]:
         transport = Transport(told)

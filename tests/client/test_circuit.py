@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allium_market_data.client.api_key import Secret
+from allium_market_data.client.api_key import ApiKey
 from allium_market_data.client.circuit import Call, Health
 from allium_market_data.client.retry import RetryPolicy
 from allium_market_data.client.settings import Settings
@@ -22,7 +22,7 @@ from allium_market_data.errors import (
     AuthenticationError,
     ConnectionFailedError,
     ContractError,
-    Evidence,
+    ErrorContext,
     FetchError,
     NotFoundError,
     ServerError,
@@ -40,7 +40,7 @@ class Server:
     """In the place of HTTP: counts what is sent, and how many are under way at a time."""
 
     def __init__(self, serve: Serve, places: int = 8, **options: Any) -> None:
-        told = Settings(Secret("key"), "https://api.example", 30.0, places, None, options.pop("retry", QUICK))
+        told = Settings(ApiKey("key"), "https://api.example", 30.0, places, None, options.pop("retry", QUICK))
         self.transport = Transport(told, **options)
         self.asked = self.now = self.most = 0
         self.serve = serve
@@ -65,7 +65,7 @@ class Server:
 
 def failing(kind: type[FetchError] = ServerError, status: int = 503, **headers: str) -> FetchError:
     return kind(
-        "no", Evidence(status=status, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        "no", ErrorContext(status=status, headers={name.replace("_", "-"): value for name, value in headers.items()})
     )
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from allium_market_data import errors
-from allium_market_data.errors import AlliumError, ContractError, Evidence, FetchError, ServerError, UsageError
+from allium_market_data.errors import AlliumError, ContractError, ErrorContext, FetchError, ServerError, UsageError
 from allium_market_data.model.windows import Window
 
 MAY = datetime(2026, 5, 1, tzinfo=UTC)
@@ -43,9 +43,9 @@ def test_a_wrong_call_is_a_value_error_too() -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in CLASSES if issubclass(kind, FetchError)])
 def test_an_error_crosses_a_process_border_whole(kind: type[FetchError]) -> None:
-    error = kind("what", Evidence("m", WINDOW, 500, {"retry-after": "1"}, b"body"))
+    error = kind("what", ErrorContext("m", WINDOW, 500, {"retry-after": "1"}, b"body"))
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301
-        assert (type(again), again.message, again.evidence, str(again)) == (kind, "what", error.evidence, str(error))
+        assert (type(again), again.message, again.context, str(again)) == (kind, "what", error.context, str(error))
 
 
 def test_a_contract_error_keeps_row_and_field_across_it() -> None:
@@ -54,14 +54,14 @@ def test_a_contract_error_keeps_row_and_field_across_it() -> None:
 
 
 def test_an_error_names_market_and_window_once_they_are_known() -> None:
-    error = ServerError("the server failed", Evidence(status=500))
+    error = ServerError("the server failed", ErrorContext(status=500))
     assert str(error) == "the server failed"
-    assert error.locate("hl:perp:BTC-USDC", WINDOW) is error
+    assert error.with_context("hl:perp:BTC-USDC", WINDOW) is error
     assert str(error) == "the server failed [hl:perp:BTC-USDC, 2026-05-01T00:00:00Z to 2026-05-01T02:00:00Z]"
     assert (error.market_id, error.window, error.status) == ("hl:perp:BTC-USDC", WINDOW, 500)
 
 
 def test_an_error_in_other_words_says_only_those() -> None:
     error = ServerError("one")
-    error.reword("two")
+    error.with_message("two")
     assert (str(error), error.args, repr(error)) == ("two", ("two",), "ServerError('two')")

@@ -14,9 +14,9 @@ from allium_market_data.client.decode import Answer, Question, decode
 from allium_market_data.client.fetch import Fetch
 from allium_market_data.client.plan import plan
 from allium_market_data.errors import IncompleteError
-from allium_market_data.model.endpoint import OPEN_INTEREST, Resource
+from allium_market_data.model.endpoint import OPEN_INTEREST, Endpoint
 from allium_market_data.model.intervals import DAY, WIDTHS, Interval
-from allium_market_data.model.rows import Growing
+from allium_market_data.model.rows import ColumnsBuilder
 from allium_market_data.model.times import from_micros, micros
 from allium_market_data.model.windows import Plan, Window
 from allium_market_data.sandbox.answer import Row, render, select
@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 Cut = Callable[[list[Row]], list[Row]]
 
 
-def small(interval: Interval, buckets: int) -> Resource:
+def small(interval: Interval, buckets: int) -> Endpoint:
     """Open interest as it would be if a request spanned only so many buckets: many windows from few samples."""
     return replace(OPEN_INTEREST, span=buckets * WIDTHS[interval])
 
@@ -62,7 +62,7 @@ class Server:
 
 def fetched(server: Server, wanted: Plan, ahead: int = 3) -> list[tuple[datetime, str, str]]:
     async def run() -> list[tuple[datetime, str, str]]:
-        growing = Growing(2, wanted.width)
+        growing = ColumnsBuilder(2, wanted.width)
         async for page in Fetch(wanted, server.ask, ahead).pages():
             growing.add(page)
         rows = growing.columns()

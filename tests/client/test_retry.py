@@ -14,7 +14,7 @@ from allium_market_data.errors import (
     AuthenticationError,
     ConnectionFailedError,
     ContractError,
-    Evidence,
+    ErrorContext,
     FetchError,
     IncompleteError,
     NotFoundError,
@@ -32,7 +32,7 @@ POLICY = RetryPolicy(jitter=0.5, longest_retry_after=120)
 
 
 def error(kind: type[FetchError], status: int | None = None, later: str | None = None) -> FetchError:
-    return kind("no", Evidence(status=status, headers={} if later is None else {"retry-after": later}))
+    return kind("no", ErrorContext(status=status, headers={} if later is None else {"retry-after": later}))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.traceback import Traceback
 
 from allium_market_data import AsyncMarketData, MarketData
-from allium_market_data.client.api_key import Secret
+from allium_market_data.client.api_key import ApiKey
 from allium_market_data.client.retry import RetryPolicy
 from allium_market_data.client.settings import SERVER, Settings, settings
 from allium_market_data.errors import UsageError
@@ -29,7 +29,7 @@ HIDDEN = [SECRET]
 
 def told(key: Any = "key", base_url: Any = None, *, insecure: bool = False, **changes: Any) -> Settings:
     given = {"timeout": 30.0, "max_concurrency": 8, "max_rate": None, "retry": None} | changes
-    return settings(Secret(key), base_url, **given, allow_insecure=insecure)
+    return settings(ApiKey(key), base_url, **given, allow_insecure=insecure)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), "30", None, True, Decimal(30), 10**400, 5e-324])
@@ -217,7 +217,7 @@ def test_no_traceback_of_a_wrong_argument_shows_the_key_with_its_local_variables
 def test_nothing_that_describes_a_client_shows_the_key(client: Any) -> None:
     made = client(SECRET, "http://127.0.0.1:1")
     assert repr(made) == f"{client.__name__}(base_url='http://127.0.0.1:1')"
-    said = f"{made}{vars(made)}{Secret(SECRET)}{told(SECRET)}{dir(made)}"
+    said = f"{made}{vars(made)}{ApiKey(SECRET)}{told(SECRET)}{dir(made)}"
     assert SECRET not in said
     with pytest.raises((pickle.PicklingError, TypeError, AttributeError)):
         pickle.dumps(told(SECRET))
@@ -226,22 +226,22 @@ def test_nothing_that_describes_a_client_shows_the_key(client: Any) -> None:
 
 @pytest.mark.parametrize("key", [SECRET, "a'b\"c\\d e/f<g>h%i&j+k", "short", "sandbox-key", "x" * 200])
 def test_the_key_is_wiped_from_text_and_bytes_however_it_is_escaped(key: str) -> None:
-    secret = Secret(key)
+    secret = ApiKey(key)
     for name, form in forms(key).items():
-        assert secret.wipe(f"<{form}>").replace("=", "") == "<***>", name
-        assert secret.wipe_bytes(f"\xff<{form}>".encode()).replace(b"=", b"") == "\xff<***>".encode(), name
-    assert Secret("").wipe("nothing") == "nothing"
+        assert secret.redact(f"<{form}>").replace("=", "") == "<***>", name
+        assert secret.redact_bytes(f"\xff<{form}>".encode()).replace(b"=", b"") == "\xff<***>".encode(), name
+    assert ApiKey("").redact("nothing") == "nothing"
 
 
 def test_the_beginning_of_a_long_key_is_wiped_too() -> None:
-    assert Secret(SECRET).wipe(f"it says {json.dumps(SECRET)[1:16]}... and more") == "it says ***... and more"
-    assert Secret(SECRET).wipe(f"it says {SECRET[:7]}") == f"it says {SECRET[:7]}"
-    assert Secret("a short one").wipe("a short oak") == "a short oak"
+    assert ApiKey(SECRET).redact(f"it says {json.dumps(SECRET)[1:16]}... and more") == "it says ***... and more"
+    assert ApiKey(SECRET).redact(f"it says {SECRET[:7]}") == f"it says {SECRET[:7]}"
+    assert ApiKey("a short one").redact("a short oak") == "a short oak"
 
 
 @pytest.mark.parametrize("text", ["\\" * 65_536, "&amp;" * 13_000, "%25" * 20_000, "k" * 65_536, "&#000000" * 8_000])
 def test_long_hostile_text_is_wiped_in_no_time(text: str) -> None:
     began = time.process_time()
     for key in (SECRET, "\\" * 9, "&" * 9, "%25" * 9, "k" * 3_000):
-        Secret(key).wipe(text)
+        ApiKey(key).redact(text)
     assert time.process_time() - began < 10

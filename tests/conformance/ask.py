@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from allium_market_data.client.api_key import Secret
+from allium_market_data.client.api_key import ApiKey
 from allium_market_data.model.intervals import INTERVALS, WIDTHS, Interval
 
 from . import times
@@ -123,7 +123,7 @@ class Asker:
 
     def __init__(self, door: Door, client: httpx.Client, sleep: Callable[[float], None] = time.sleep) -> None:
         self._door = door
-        self._secret = Secret(door.api_key)
+        self._secret = ApiKey(door.api_key)
         self._client = client
         self._sleep = sleep
         self._replies: dict[Question, Reply] = {}
@@ -204,10 +204,10 @@ class Asker:
         try:
             response = self._client.get(url, headers=self._door.headers(question))
         except httpx.HTTPError as error:
-            problem = f"no answer ({type(error).__name__}: {self._secret.wipe(str(error))})\n{curl}"
+            problem = f"no answer ({type(error).__name__}: {self._secret.redact(str(error))})\n{curl}"
         else:
-            headers = {name.lower(): self._secret.wipe(value) for name, value in response.headers.items()}
-            return Reply(response.status_code, headers, self._secret.wipe_bytes(response.content), curl)
+            headers = {name.lower(): self._secret.redact(value) for name, value in response.headers.items()}
+            return Reply(response.status_code, headers, self._secret.redact_bytes(response.content), curl)
         raise AssertionError(problem)  # here, where no frame of the HTTP library shows its headers
 
 

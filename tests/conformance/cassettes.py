@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from allium_market_data.client.api_key import Secret
+from allium_market_data.client.api_key import ApiKey
 
 from .document import ROOT
 
@@ -106,7 +106,7 @@ def _vcr(store: _Store, key_header: str, api_key: str) -> VCR:
         serializer="conformance",
         match_on=("method", "path", "query", "access"),
         filter_headers=[(key_header, kind), ("authorization", None), ("cookie", None)],
-        before_record_response=lambda response: _without_key(_without_cookies(response), Secret(api_key)),
+        before_record_response=lambda response: _without_key(_without_cookies(response), ApiKey(api_key)),
     )
     vcr.register_serializer("conformance", _Json)
     vcr.register_persister(store)
@@ -131,22 +131,22 @@ def _without_cookies(response: dict[str, Any]) -> dict[str, Any]:
     return response | {"headers": {name: value for name, value in headers.items() if name.lower() != "set-cookie"}}
 
 
-def _without_key(response: dict[str, Any], secret: Secret) -> dict[str, Any]:
+def _without_key(response: dict[str, Any], secret: ApiKey) -> dict[str, Any]:
     """What a server says, without the key that it was sent. A packed body stays packed where the key is not in it."""
     if not secret.is_there:
         return response
-    headers = {name: [secret.wipe(value) for value in values] for name, values in response["headers"].items()}
+    headers = {name: [secret.redact(value) for value in values] for name, values in response["headers"].items()}
     body = response["body"]["string"]
     packed = "gzip" in str({name.lower(): values for name, values in headers.items()}.get("content-encoding"))
     plain = gzip.decompress(body) if packed else body
-    wiped = secret.wipe_bytes(plain)
+    wiped = secret.redact_bytes(plain)
     if wiped != plain:
         body = gzip.compress(wiped, mtime=0) if packed else wiped
     return response | {"headers": headers, "body": {"string": body}, "status": _phrase(response["status"], secret)}
 
 
-def _phrase(status: dict[str, Any], secret: Secret) -> dict[str, Any]:
-    return status | {"message": secret.wipe(str(status["message"]))}
+def _phrase(status: dict[str, Any], secret: ApiKey) -> dict[str, Any]:
+    return status | {"message": secret.redact(str(status["message"]))}
 
 
 class _Json:

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import httpx
 
-from allium_market_data.client.api_key import Secret
+from allium_market_data.client.api_key import ApiKey
 from allium_market_data.client.settings import settings
 from allium_market_data.errors import UsageError
 from allium_market_data.model.intervals import DAY
@@ -98,7 +98,7 @@ def chosen(options: Options, document: Document, now: dt.datetime) -> Target:
         raise OptionsError(f"--target live needs a key: --api-key, or {KEY_VARIABLE} in the environment")
     server = options.base_url or document.server
     try:
-        settings(Secret(key), server, TIMEOUT, 1, None, None, allow_insecure=False)
+        settings(ApiKey(key), server, TIMEOUT, 1, None, None, allow_insecure=False)
     except UsageError as error:
         raise OptionsError(f"--base-url: {error}") from None
     return Target("live", server, key, market, options.non_perp_market, around)
@@ -185,9 +185,9 @@ def _head(target: Target, document: Document, chance: Chance) -> cassettes.Recor
 @contextmanager
 def _sandbox(options: Options, api_key: str) -> Iterator[str]:
     # Only now: whoever runs the suite against a server needs neither FastAPI nor DuckDB.
-    from allium_market_data.sandbox import Endpoint, Reading, Samples, create_app, reading_named, running
+    from allium_market_data.sandbox import Reading, Samples, SandboxEndpoint, create_app, reading_named, running
 
-    endpoint: Callable[[Samples, Reading, str], Endpoint] = Endpoint
+    endpoint: Callable[[Samples, Reading, str], SandboxEndpoint] = SandboxEndpoint
     if options.violations:
         from allium_market_data.sandbox.violations import violating
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allium_market_data.client.api_key import Secret
+from allium_market_data.client.api_key import ApiKey
 from allium_market_data.drift import spec_files
 from allium_market_data.drift.impact import live
 from allium_market_data.drift.impact.behaviour import (
@@ -27,7 +27,7 @@ from allium_market_data.drift.impact.live import Server, look
 from allium_market_data.drift.model import Change, Effect, Judgement, Level
 from allium_market_data.drift.report.report import Report
 from allium_market_data.errors import SpecError, UsageError
-from allium_market_data.sandbox import DEFAULT_API_KEY, Endpoint, Samples, create_app, reading_named, running
+from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, SandboxEndpoint, create_app, reading_named, running
 from allium_market_data.sandbox.violations import violating
 from support.serving import SECRET, Sandbox, http, served
 
@@ -117,13 +117,13 @@ def test_results_tell_a_violation_from_too_little_data_and_from_no_answer() -> N
 @contextmanager
 def changed_sandbox(readings: tuple[str, ...] = (), violations: tuple[str, ...] = ()) -> Iterator[str]:
     with Samples.open() as samples:
-        endpoint = violating(violations) if violations else Endpoint
+        endpoint = violating(violations) if violations else SandboxEndpoint
         with running(create_app(samples, reading_named(readings), DEFAULT_API_KEY, endpoint)) as url:
             yield url
 
 
 def server(url: str, key: str = DEFAULT_API_KEY) -> Server:
-    return Server(Secret(key), url)
+    return Server(ApiKey(key), url)
 
 
 def test_a_server_that_does_as_it_did() -> None:
@@ -196,11 +196,11 @@ def test_an_installed_package_says_what_it_needs(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     "wrong",
     [
-        Server(Secret("k"), "ftp://x"),
-        Server(Secret("k"), "http://elsewhere.example"),
-        Server(Secret("k"), around="yesterday"),
-        Server(Secret("k"), market=" "),
-        Server(Secret("\x00")),
+        Server(ApiKey("k"), "ftp://x"),
+        Server(ApiKey("k"), "http://elsewhere.example"),
+        Server(ApiKey("k"), around="yesterday"),
+        Server(ApiKey("k"), market=" "),
+        Server(ApiKey("\x00")),
     ],
 )
 def test_what_cannot_be_meant_is_wrong_usage(wrong: Server) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from allium_market_data.errors import OutputError, PrecisionError, UsageError
 from allium_market_data.formats.arrow import Decimals, Form, metadata, to_table
-from allium_market_data.formats.decimal_width import Room
+from allium_market_data.formats.decimal_width import DecimalWidth
 from allium_market_data.model.intervals import INTERVALS, Interval
 from allium_market_data.model.rows import Columns
 from allium_market_data.series.series import OpenInterestSeries
@@ -158,7 +158,7 @@ class TestDecimalTypes:
 
 class TestRoom:
     def test_the_type_for_more_room_holds_what_the_type_for_less_held(self) -> None:
-        rooms = [Room(whole, fraction) for whole in range(0, 77, 4) for fraction in range(0, 77, 4)]
+        rooms = [DecimalWidth(whole, fraction) for whole in range(0, 77, 4) for fraction in range(0, 77, 4)]
         for room in rooms:
             for other in rooms:
                 kind = room.wider(other).type

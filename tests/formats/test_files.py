@@ -22,7 +22,7 @@ import pytest
 from allium_market_data.errors import OutputError, PrecisionError, UsageError
 from allium_market_data.formats import files
 from allium_market_data.formats.arrow import Form, to_table
-from allium_market_data.formats.atomic_file import PartialFile
+from allium_market_data.formats.atomic_file import AtomicFile
 from allium_market_data.formats.files import FORMATS, Format, write, write_text, writer
 from allium_market_data.formats.text import TextFormat
 from allium_market_data.model.rows import Columns
@@ -416,14 +416,14 @@ class TestFaults:
         monkeypatch.setattr(files, "BATCH", 50)
         made: list[object] = []
 
-        class Third(PartialFile):
+        class Third(AtomicFile):
             def __init__(self, target: Path) -> None:
                 made.append(target)
                 if len(made) > 2:
                     full()
                 super().__init__(target)
 
-        monkeypatch.setattr(files, "PartialFile", Third)
+        monkeypatch.setattr(files, "AtomicFile", Third)
         values = ["1", "9" * 30, "9" * 60]
         parts = [(MARKET, columns(range(i * 50, i * 50 + 50), [value] * 50)) for i, value in enumerate(values)]
         with pytest.raises(OutputError, match="No space left"):

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from allium_market_data.errors import PrecisionError
 from allium_market_data.formats import files
-from allium_market_data.formats.decimal_width import Room, measure
+from allium_market_data.formats.decimal_width import DecimalWidth, measure
 from allium_market_data.model.rows import Columns
 from allium_market_data.series.series import OpenInterestSeries
 from support.made import columns, series
@@ -156,15 +156,15 @@ def digits(column: list[str]) -> int:
     return sum(room_of(column))
 
 
-def room_of(column: list[str]) -> Room:
+def room_of(column: list[str]) -> DecimalWidth:
     """The same as ``measure``, by way of Decimal."""
-    room = Room()
+    room = DecimalWidth()
     for value in column:
         _, figures, exponent = Decimal(value).as_tuple()
         bare = "".join(map(str, figures)).lstrip("0")
         assert isinstance(exponent, int)
         fraction = max(0, -exponent - (len(bare) - len(bare.rstrip("0")))) if bare else 0
-        room = room.wider(Room(max(0, len(bare) + exponent), fraction))
+        room = room.wider(DecimalWidth(max(0, len(bare) + exponent), fraction))
     return room
 
 

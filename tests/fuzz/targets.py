@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, TypeVar
 
-from allium_market_data.client.api_key import Secret
+from allium_market_data.client.api_key import ApiKey
 from allium_market_data.client.decode import Question, decode
 from allium_market_data.client.error_response import explanation, refusal
 from allium_market_data.client.retry import retry_after
@@ -21,7 +21,7 @@ from allium_market_data.errors import ConnectionFailedError, ContractError, Spec
 from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.intervals import INTERVALS
 from allium_market_data.model.windows import Window
-from allium_market_data.sandbox import Endpoint, Samples, reading_named
+from allium_market_data.sandbox import Samples, SandboxEndpoint, reading_named
 from allium_market_data.sandbox.endpoint import Call
 from fuzz import oracle
 from support.serving import MARKET, SECRET
@@ -87,7 +87,7 @@ def fuzz_page(data: bytes) -> None:
 
 
 @lru_cache
-def endpoints() -> list[Endpoint]:
+def endpoints() -> list[SandboxEndpoint]:
     """The sandbox under the plain reading and under one that is other in everything that changes rows."""
     samples = Samples.open()
     atexit.register(samples.close)
@@ -100,7 +100,7 @@ def endpoints() -> list[Endpoint]:
         "unknown-fields",
         "decimals-18",
     )
-    return [Endpoint(samples, reading_named(names), "key") for names in ((), (*other, "error-problem-json"))]
+    return [SandboxEndpoint(samples, reading_named(names), "key") for names in ((), (*other, "error-problem-json"))]
 
 
 MARKETS: Final = (MARKET, "bitmex:perp:XBTUSD", "hl:spot:HYPE-USDC", "hl:perp:NONE")
@@ -119,9 +119,9 @@ def fuzz_query(data: bytes) -> None:
 
 
 @lru_cache
-def secret() -> Secret:
+def secret() -> ApiKey:
     """A key with odd characters."""
-    return Secret(SECRET)
+    return ApiKey(SECRET)
 
 
 def fuzz_refusal(data: bytes) -> None:
@@ -131,13 +131,13 @@ def fuzz_refusal(data: bytes) -> None:
     key, later = secret(), header.decode("latin-1")
     wait = retry_after(later, START)
     assert wait is None or wait >= 0
-    said = key.wipe_bytes(body)
+    said = key.redact_bytes(body)
     assert SECRET.encode() not in said
     line = explanation(said)
     assert line.isprintable()
     assert line == line.strip()
     assert len(line) <= 500
-    error = refusal(status, {"retry-after": key.wipe(later)}, said)
+    error = refusal(status, {"retry-after": key.redact(later)}, said)
     assert str(error).isprintable()
     assert SECRET not in str(error)
     assert len(str(error)) <= 750

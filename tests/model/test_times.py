@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from allium_market_data.client.http_date import sent_at
 from allium_market_data.errors import UsageError
-from allium_market_data.model.times import from_micros, micros, text
-from allium_market_data.validation import instant
+from allium_market_data.model.times import from_micros, micros, to_iso
+from allium_market_data.validation import to_instant
 
 MAY = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
 ZONES = ["Europe/Berlin", "Asia/Kathmandu", "America/St_Johns", "Pacific/Apia", "Africa/Monrovia", "UTC"]
@@ -41,9 +41,9 @@ def test_any_datetime_is_the_same_instant_in_utc(moment: datetime) -> None:
         expected = aware.astimezone(UTC)
     except OverflowError:
         with pytest.raises(UsageError, match="start is outside the years 1 to 9999"):
-            instant(moment, "start")
+            to_instant(moment, "start")
         return
-    found = instant(moment, "start")
+    found = to_instant(moment, "start")
     assert (found, found.tzinfo, type(found)) == (expected, UTC, datetime)
 
 
@@ -59,17 +59,17 @@ def test_iso_text_is_the_instant_that_was_written(moment: datetime) -> None:
         expected = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except OverflowError:
         return
-    assert instant(moment.isoformat(), "start") == expected
-    assert instant(f"  {moment.isoformat(sep=' ')}\n", "start") == expected
+    assert to_instant(moment.isoformat(), "start") == expected
+    assert to_instant(f"  {moment.isoformat(sep=' ')}\n", "start") == expected
 
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_time_that_a_zone_has_twice_is_told_apart_by_its_fold(zone: str) -> None:
     for fold in (0, 1):
         moment = datetime(2025, 10, 26, 2, 30, tzinfo=ZoneInfo(zone), fold=fold)
-        assert instant(moment, "start") == moment.astimezone(UTC)
+        assert to_instant(moment, "start") == moment.astimezone(UTC)
     early, late = (
-        instant(datetime(2025, 10, 26, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"), fold=fold), "x") for fold in (0, 1)
+        to_instant(datetime(2025, 10, 26, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"), fold=fold), "x") for fold in (0, 1)
     )
     assert late - early == timedelta(hours=1)
 
@@ -77,8 +77,8 @@ def test_a_time_that_a_zone_has_twice_is_told_apart_by_its_fold(zone: str) -> No
 def test_an_offset_of_seconds_is_kept_to() -> None:
     monrovia = datetime(1900, 1, 1, tzinfo=ZoneInfo("Africa/Monrovia"))
     assert monrovia.utcoffset() == -timedelta(minutes=43, seconds=8)
-    assert instant(monrovia, "start") == datetime(1900, 1, 1, 0, 43, 8, tzinfo=UTC)
-    assert instant("1900-01-01T00:00:00-00:43:08", "start") == datetime(1900, 1, 1, 0, 43, 8, tzinfo=UTC)
+    assert to_instant(monrovia, "start") == datetime(1900, 1, 1, 0, 43, 8, tzinfo=UTC)
+    assert to_instant("1900-01-01T00:00:00-00:43:08", "start") == datetime(1900, 1, 1, 0, 43, 8, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_an_offset_of_seconds_is_kept_to() -> None:
     ],
 )
 def test_iso_8601_text_is_read(written: str, meant: datetime) -> None:
-    assert instant(written, "start") == meant
+    assert to_instant(written, "start") == meant
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_iso_8601_text_is_read(written: str, meant: datetime) -> None:
 )
 def test_text_that_is_no_iso_8601_time_is_refused_with_the_argument_s_name(written: str) -> None:
     with pytest.raises(UsageError, match=r"end is no ISO 8601 time: .*write it like 2026-05-01T00:00:00Z"):
-        instant(written, "end")
+        to_instant(written, "end")
 
 
 @pytest.mark.parametrize(
@@ -145,22 +145,22 @@ def test_text_that_is_no_iso_8601_time_is_refused_with_the_argument_s_name(writt
 def test_text_finer_than_a_microsecond_is_refused_and_not_cut(written: str) -> None:
     assert isinstance(datetime.fromisoformat(written), datetime)  # Python cuts it without a word
     with pytest.raises(UsageError, match="start is finer than a microsecond"):
-        instant(written, "start")
+        to_instant(written, "start")
 
 
 def test_a_pandas_timestamp_is_an_instant_unless_it_has_nanoseconds() -> None:
-    found = instant(pd.Timestamp("2026-05-01T14:30", tz="Europe/Berlin"), "start")
+    found = to_instant(pd.Timestamp("2026-05-01T14:30", tz="Europe/Berlin"), "start")
     assert (found, type(found)) == (MAY, datetime)
-    assert instant(pd.Timestamp("2026-05-01T12:30"), "start") == MAY
+    assert to_instant(pd.Timestamp("2026-05-01T12:30"), "start") == MAY
     with pytest.raises(UsageError, match="start is finer than a microsecond"):
-        instant(pd.Timestamp("2026-05-01T12:30:00.000000001"), "start")
+        to_instant(pd.Timestamp("2026-05-01T12:30:00.000000001"), "start")
     with pytest.raises(UsageError, match="start is no time: NaT"):
-        instant(pd.NaT, "start")
+        to_instant(pd.NaT, "start")
 
 
 def test_another_kind_of_datetime_becomes_a_plain_one() -> None:
-    assert type(instant(Pendulum(2026, 5, 1, 12, 30), "start")) is datetime
-    assert instant(Pendulum(2026, 5, 1, 12, 30), "start") == MAY
+    assert type(to_instant(Pendulum(2026, 5, 1, 12, 30), "start")) is datetime
+    assert to_instant(Pendulum(2026, 5, 1, 12, 30), "start") == MAY
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of the process cannot be set here")
@@ -168,8 +168,8 @@ def test_a_naive_time_is_utc_wherever_the_program_runs(monkeypatch: pytest.Monke
     with monkeypatch.context() as abroad:
         abroad.setenv("TZ", "Asia/Kathmandu")
         time.tzset()
-        assert instant(datetime(2026, 5, 1, 12, 30), "start") == MAY  # noqa: DTZ001
-        assert instant("2026-05-01T12:30", "start") == MAY
+        assert to_instant(datetime(2026, 5, 1, 12, 30), "start") == MAY  # noqa: DTZ001
+        assert to_instant("2026-05-01T12:30", "start") == MAY
     time.tzset()
 
 
@@ -183,29 +183,29 @@ def test_a_zone_that_knows_no_offset_is_none() -> None:
         def tzname(self, moment: datetime | None) -> str:
             return "Nowhere"
 
-    assert instant(datetime(2026, 5, 1, 12, 30, tzinfo=Nowhere()), "start") == MAY
+    assert to_instant(datetime(2026, 5, 1, 12, 30, tzinfo=Nowhere()), "start") == MAY
 
 
 @pytest.mark.parametrize("value", [None, 0, 1777593600, 1.5, date(2026, 5, 1), b"2026-05-01", ["2026-05-01"], True])
 def test_what_is_no_datetime_and_no_text_is_refused(value: Any) -> None:
     with pytest.raises(UsageError, match=f"start must be a datetime or ISO 8601 text, not {type(value).__name__}"):
-        instant(value, "start")
+        to_instant(value, "start")
 
 
 @pytest.mark.parametrize("written", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
 def test_an_instant_outside_of_the_years_of_utc_is_refused(written: str) -> None:
     with pytest.raises(UsageError, match="start is outside the years 1 to 9999 in UTC"):
-        instant(written, "start")
+        to_instant(written, "start")
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_microseconds_and_text_give_the_instant_back(moment: datetime) -> None:
     assert from_micros(micros(moment)) == moment
-    assert instant(text(moment), "start") == moment
+    assert to_instant(to_iso(moment), "start") == moment
 
 
 def test_a_request_carries_z_and_a_year_of_four_digits() -> None:
-    assert text(datetime(33, 4, 3, 15, 0, 0, 1, tzinfo=UTC)) == "0033-04-03T15:00:00.000001Z"
+    assert to_iso(datetime(33, 4, 3, 15, 0, 0, 1, tzinfo=UTC)) == "0033-04-03T15:00:00.000001Z"
 
 
 @pytest.mark.parametrize(
@@ -221,4 +221,4 @@ def test_a_request_carries_z_and_a_year_of_four_digits() -> None:
     ],
 )
 def test_when_an_answer_was_sent_stands_in_its_headers(headers: dict[str, str], wanted: str | None) -> None:
-    assert sent_at(headers) == (wanted and instant(wanted, "wanted"))
+    assert sent_at(headers) == (wanted and to_instant(wanted, "wanted"))

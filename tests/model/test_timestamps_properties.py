@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from allium_market_data.model.intervals import INTERVALS, WIDTHS, Interval
 from allium_market_data.model.times import from_micros, micros
-from allium_market_data.model.timestamps import Labels, runs, spelled
+from allium_market_data.model.timestamps import Timestamps, contiguous_runs, spelled
 
 intervals = st.sampled_from(INTERVALS)
 
@@ -32,13 +32,17 @@ def ascending(draw: st.DrawFn) -> tuple[Interval, list[datetime]]:
 @given(ascending())
 def test_they_read_like_the_list_of_their_datetimes(case: tuple[Interval, list[datetime]]) -> None:
     interval, stamps = case
-    labels = Labels.of(stamps, WIDTHS[interval])
+    labels = Timestamps.of(stamps, WIDTHS[interval])
     assert list(labels) == stamps
     assert [labels[row] for row in range(-len(stamps), len(stamps))] == stamps * 2
     assert labels == stamps
     assert (labels == [*stamps, datetime(2030, 1, 1, tzinfo=UTC)], len(labels)) == (False, len(stamps))
     assert labels.ascend
-    assert list(labels.runs()) == list(runs(stamps, interval)) == list(runs(labels, interval))
+    assert (
+        list(labels.contiguous_runs())
+        == list(contiguous_runs(stamps, interval))
+        == list(contiguous_runs(labels, interval))
+    )
 
 
 @given(ascending(), st.integers(-60, 60), st.integers(-60, 60), st.sampled_from([None, 1, 2, -1]))
@@ -46,9 +50,9 @@ def test_a_part_of_them_is_the_part_of_the_list(
     case: tuple[Interval, list[datetime]], first: int, stop: int, step: int | None
 ) -> None:
     interval, stamps = case
-    labels = Labels.of(stamps, WIDTHS[interval])
+    labels = Timestamps.of(stamps, WIDTHS[interval])
     assert list(labels[first:stop:step]) == stamps[first:stop:step]
-    assert labels[first:stop] == Labels.of(stamps[first:stop], WIDTHS[interval])
+    assert labels[first:stop] == Timestamps.of(stamps[first:stop], WIDTHS[interval])
     for stamp in stamps[first:stop]:
         assert bisect_left(labels, stamp) == stamps.index(stamp)
 
@@ -60,8 +64,8 @@ def test_cut_anywhere_and_joined_again_they_are_the_same(
     interval, stamps = case
     width = WIDTHS[interval]
     edges = [0, *sorted(cut % (len(stamps) + 1) for cut in cuts), len(stamps)]
-    parts = [Labels.of(stamps[a:b], width) for a, b in pairwise(edges)]
-    assert Labels.joined(parts, width) == Labels.of(stamps, width)
+    parts = [Timestamps.of(stamps[a:b], width) for a, b in pairwise(edges)]
+    assert Timestamps.joined(parts, width) == Timestamps.of(stamps, width)
 
 
 @given(intervals, st.integers(-5_000, 30_000_000), st.integers(1, 400), st.sampled_from([":00+00:00", ":00.000Z", "Z"]))
@@ -75,13 +79,15 @@ def test_what_they_look_like_is_what_each_is_written_as(interval: Interval, inde
 
 def test_runs_that_do_not_ascend_are_told() -> None:
     hour = 3_600_000_000
-    assert not Labels(hour, [0, hour], [2, 3]).ascend
-    assert not Labels(hour, [5 * hour, 0], [1, 2]).ascend
-    assert Labels(hour, [0, 3 * hour], [2, 3]).ascend
+    assert not Timestamps(hour, [0, hour], [2, 3]).ascend
+    assert not Timestamps(hour, [5 * hour, 0], [1, 2]).ascend
+    assert Timestamps(hour, [0, 3 * hour], [2, 3]).ascend
 
 
 def test_a_row_that_is_not_there_is_told() -> None:
-    labels = Labels.of([datetime(2026, 5, 1, tzinfo=UTC) + timedelta(hours=hour) for hour in (0, 1, 4)], 3_600_000_000)
+    labels = Timestamps.of(
+        [datetime(2026, 5, 1, tzinfo=UTC) + timedelta(hours=hour) for hour in (0, 1, 4)], 3_600_000_000
+    )
     for row in (3, -4):
         with pytest.raises(IndexError):
             labels[row]

@@ -17,7 +17,15 @@ import pytest
 
 from allium_market_data import sandbox
 from allium_market_data.errors import SandboxError
-from allium_market_data.sandbox import DEFAULT_API_KEY, Endpoint, Samples, create_app, reading_named, running, server
+from allium_market_data.sandbox import (
+    DEFAULT_API_KEY,
+    Samples,
+    SandboxEndpoint,
+    create_app,
+    reading_named,
+    running,
+    server,
+)
 from allium_market_data.sandbox.app import Requested
 from allium_market_data.sandbox.query import Query
 
@@ -142,7 +150,7 @@ def test_requests_are_logged_without_the_key(client: httpx.Client, app: Any) -> 
 
 
 def test_a_double_may_replace_one_step_of_the_endpoint(samples: Samples) -> None:
-    class Stingy(Endpoint):
+    class Stingy(SandboxEndpoint):
         def parse(self, query_string: bytes) -> Query:
             query = super().parse(query_string)
             return Query(query.interval, query.start, query.end, 1)

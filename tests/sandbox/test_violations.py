@@ -27,14 +27,14 @@ from allium_market_data.errors import SandboxError
 from allium_market_data.model.intervals import DAY, HOUR
 from allium_market_data.sandbox import server
 from allium_market_data.sandbox.answer import Span
-from allium_market_data.sandbox.endpoint import Answer, Call, Endpoint
+from allium_market_data.sandbox.endpoint import Answer, Call, SandboxEndpoint
 from allium_market_data.sandbox.instants import parse_instant
 from allium_market_data.sandbox.readings import Reading, reading_named
 from allium_market_data.sandbox.samples import Samples
 from allium_market_data.sandbox.synthetic import DEFAULT_SEED, gaps_of
 from allium_market_data.sandbox.violations import GROUPS, VIOLATIONS, violating
 from allium_market_data.sandbox.violations.histories import every_sample
-from allium_market_data.sandbox.violations.steps import ViolatingEndpoint
+from allium_market_data.sandbox.violations.steps import ViolatingSandbox
 from allium_market_data.sandbox.violations.tools import instant_text
 
 CLAUSES = Path(__file__).parents[2] / "spec" / "clauses.toml"
@@ -152,7 +152,7 @@ def legal(samples: Samples) -> Any:
 
     @cache
     def answer(reading: int, question: int) -> object:
-        return seen(Endpoint(samples, LEGAL[reading], KEY.decode())(PANEL[question]))
+        return seen(SandboxEndpoint(samples, LEGAL[reading], KEY.decode())(PANEL[question]))
 
     return answer
 
@@ -182,8 +182,8 @@ def test_no_legal_reading_answers_so(samples: Samples, legal: Any, order: list[i
 def test_without_a_violation_nothing_changes(samples: Samples) -> None:
     for names in ([], ["gzip", "error-empty", "descending", "carry-forward"]):
         reading = reading_named(names)
-        changed = ViolatingEndpoint([], samples, reading, KEY.decode())
-        correct = Endpoint(samples, reading, KEY.decode())
+        changed = ViolatingSandbox([], samples, reading, KEY.decode())
+        correct = SandboxEndpoint(samples, reading, KEY.decode())
         for call in PANEL:
             accepting = replace(call, accept_encoding="gzip")
             assert changed(accepting) == correct(accepting)
@@ -227,7 +227,7 @@ def test_an_unknown_name_is_refused() -> None:
 
 
 def test_no_name_is_the_correct_endpoint() -> None:
-    assert violating([]) is Endpoint
+    assert violating([]) is SandboxEndpoint
 
 
 def test_every_sample_is_seen_even_where_the_store_keeps_the_last_of_each_minute_ready(samples: Samples) -> None:

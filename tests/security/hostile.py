@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from allium_market_data import MarketData, RetryPolicy
-from allium_market_data.client.api_key import Secret
+from allium_market_data.client.api_key import ApiKey
 from allium_market_data.client.decode import Question, decode
 from allium_market_data.client.error_response import refusal
 from allium_market_data.errors import AlliumError
@@ -100,8 +100,8 @@ def measure(name: str, act: Callable[[], object], base: int) -> None:
 
 
 def _refused(body: bytes) -> object:
-    key = Secret(SECRET)
-    return refusal(400, {}, key.wipe_bytes(body[: 2**16]))
+    key = ApiKey(SECRET)
+    return refusal(400, {}, key.redact_bytes(body[: 2**16]))
 
 
 def _unpacked(size: int) -> bytes:

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from allium_market_data import AsyncMarketData, MarketData, RetryPolicy, plot
 from allium_market_data.cli import main as cli
-from allium_market_data.client.api_key import Secret
+from allium_market_data.client.api_key import ApiKey
 from allium_market_data.drift.impact import live
 from allium_market_data.drift.model import Judgement
 from allium_market_data.errors import AlliumError, BudgetError, FetchError, OutputError, StoreError, UsageError
@@ -257,7 +257,7 @@ def test_the_suite_that_looks_at_a_server_gets_it_by_the_environment_alone(
 
     monkeypatch.setattr("allium_market_data.drift.impact.live.subprocess.run", run)
     with everything_logged() as log:
-        found = live.look(live.Server(Secret(HIDDEN[0]), sandbox_url), Judgement())
+        found = live.look(live.Server(ApiKey(HIDDEN[0]), sandbox_url), Judgement())
     ((command, environment),) = ran
     assert leaks(" ".join(command)) == []
     assert environment["ALLIUM_API_KEY"] == HIDDEN[0]
@@ -302,11 +302,11 @@ def test_no_client_and_nothing_in_it_describes_copies_or_pickles_it(kind: Any, s
     if kind is MarketData:
         made.open_interest(MARKET, **WINDOW)
         made.close()
-    for thing in (made, getattr(made, "_settings", made), Secret(HIDDEN[0])):
+    for thing in (made, getattr(made, "_settings", made), ApiKey(HIDDEN[0])):
         assert search(described(type(thing).__name__, thing)) == []
         with pytest.raises((TypeError, AttributeError, pickle.PicklingError)):
             pickle.dumps(thing)
-    assert copy.copy(Secret(HIDDEN[0])).reveal() == HIDDEN[0]
+    assert copy.copy(ApiKey(HIDDEN[0])).reveal() == HIDDEN[0]
 
 
 def test_what_stands_on_the_stacks_while_a_request_is_under_way_shows_no_key() -> None:

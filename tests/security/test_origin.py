@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from allium_market_data import MarketData, RetryPolicy
-from allium_market_data.client.api_key import Secret
+from allium_market_data.client.api_key import ApiKey
 from allium_market_data.client.settings import settings
 from allium_market_data.codegen.fetch import fetch
 from allium_market_data.errors import ConnectionFailedError, FetchError, UnexpectedStatusError, UsageError
@@ -29,7 +29,7 @@ ONCE = RetryPolicy(attempts=1)
 
 
 def url(text: str, *, insecure: bool = False) -> str:
-    return settings(Secret("key"), text, 30.0, 8, None, None, insecure).base_url
+    return settings(ApiKey("key"), text, 30.0, 8, None, None, insecure).base_url
 
 
 # --- Which addresses may be asked ---

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from allium_market_data.errors import UsageError
 from allium_market_data.model.intervals import INTERVALS, WIDTHS, Interval
 from allium_market_data.model.rows import Columns, OpenInterest
-from allium_market_data.model.timestamps import runs
+from allium_market_data.model.timestamps import contiguous_runs
 from allium_market_data.series.series import Gap, OpenInterestSeries
 from support.made import MARKET, START, columns, instant, provenance, series
 
@@ -145,7 +145,7 @@ def test_runs_are_all_rows_cut_where_a_bucket_is_missing(buckets: list[int]) -> 
             expected[-1][1] = row + 1
         else:
             expected.append([row, row + 1])
-    assert [list(run) for run in runs(columns(buckets).ts, "1m")] == expected
+    assert [list(run) for run in contiguous_runs(columns(buckets).ts, "1m")] == expected
 
 
 class TestEquality:

@@ -19,7 +19,7 @@ from allium_market_data.model.times import micros
 from allium_market_data.store import Coverage, Progress, Table, backfill
 from allium_market_data.store import runner as gathering
 from allium_market_data.store.coverage import add_up
-from allium_market_data.validation import instant
+from allium_market_data.validation import to_instant
 from support.exchange import BTC, ETH, Exchange
 
 SPAN = "2026-04-20", "2026-05-12"
@@ -27,7 +27,7 @@ SPAN = "2026-04-20", "2026-05-12"
 
 def rows(table: Path, market: str = BTC, interval: Any = "1h") -> dict[datetime, tuple[Any, ...]]:
     """The final rows of a market, by label; one that stands there twice is told."""
-    whole = (micros(instant("2026-01-01", "s")), micros(instant("2027-01-01", "e")))
+    whole = (micros(to_instant("2026-01-01", "s")), micros(to_instant("2027-01-01", "e")))
     found = Table(table).stored((interval, market), whole).to_pylist()
     assert len(found) == len({row["ts"] for row in found})
     return {row["ts"]: (row["oi_base"], row["oi_quote_usd"]) for row in found if not row["provisional"]}
@@ -72,7 +72,7 @@ def test_the_same_call_again_asks_nothing_and_more_asks_only_for_more(
 def test_only_closed_buckets_are_fetched(filled: Exchange, client: MarketData, table: Path) -> None:
     backfill(BTC, "1h", "2026-05-19", "2027-01-01", table, client=client)
     assert rows(table) == wanted(filled, "2026-05-19", "2026-05-20T10:00")
-    assert Table(table).coverage.end(("1h", BTC)) == micros(instant("2026-05-20T10:00", "e"))
+    assert Table(table).coverage.end(("1h", BTC)) == micros(to_instant("2026-05-20T10:00", "e"))
 
 
 def test_windows_count_as_complete_in_the_very_commit_of_their_rows(
@@ -112,7 +112,7 @@ def test_a_value_that_just_fits_is_kept_to_the_last_digit(
 ) -> None:
     filled.put(BTC, "2026-05-03T04:00", value)
     backfill(BTC, "1h", *SPAN, table, client=client)
-    assert rows(table)[instant("2026-05-03T04:00", "at")][0] == Decimal(value)
+    assert rows(table)[to_instant("2026-05-03T04:00", "at")][0] == Decimal(value)
 
 
 def test_a_market_that_the_server_does_not_know_ends_only_itself(
@@ -196,5 +196,5 @@ def test_a_bucket_that_the_server_lacks_is_complete_and_has_no_row(
 ) -> None:
     filled.take(BTC, "2026-05-03T04:00")
     backfill(BTC, "1h", *SPAN, table, client=client)
-    assert instant("2026-05-03T04:00", "at") not in rows(table)
-    assert Table(table).coverage.complete["1h", BTC] == (tuple(micros(instant(end, "e")) for end in SPAN),)
+    assert to_instant("2026-05-03T04:00", "at") not in rows(table)
+    assert Table(table).coverage.complete["1h", BTC] == (tuple(micros(to_instant(end, "e")) for end in SPAN),)

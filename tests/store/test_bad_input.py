@@ -21,7 +21,7 @@ from allium_market_data.cli import main as cli
 from allium_market_data.errors import StoreError
 from allium_market_data.model.intervals import MINUTE
 from allium_market_data.store import Table, backfill, update
-from allium_market_data.validation import instant
+from allium_market_data.validation import to_instant
 from store.test_backfill import rows, wanted
 from support.exchange import BTC, ETH, Exchange
 
@@ -183,8 +183,8 @@ def test_a_clock_that_jumps_back_during_a_backfill_completes_nothing_too_early(
     monkeypatch.setattr(Exchange, "history", jumping)
     backfill(BTC, "1h", SPAN[0], "2026-05-21", table, client=client)
     end = Table(table).coverage.end(("1h", BTC)) or 0
-    assert instant("1970-01-01", "s") + timedelta(microseconds=end) <= instant("2026-05-20T10:00", "e")
-    filled.now, filled.skew = instant("2026-05-20T12:20", "now"), timedelta(0)
+    assert to_instant("1970-01-01", "s") + timedelta(microseconds=end) <= to_instant("2026-05-20T10:00", "e")
+    filled.now, filled.skew = to_instant("2026-05-20T12:20", "now"), timedelta(0)
     backfill(BTC, "1h", SPAN[0], "2026-05-21", table, client=client)
     assert rows(table) == wanted(filled, SPAN[0], "2026-05-20T12:00")
 

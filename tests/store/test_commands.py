@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from allium_market_data.cli import main as cli
 from allium_market_data.cli import table_output as telling
 from allium_market_data.model.intervals import MINUTE
-from allium_market_data.model.times import micros, text
+from allium_market_data.model.times import micros, to_iso
 from allium_market_data.sandbox import running
 from allium_market_data.store import Progress, Table, verify, watch
 from store.test_backfill import rows, wanted
@@ -187,7 +187,7 @@ def test_watch_prints_closed_buckets_and_ends_cleanly_when_interrupted(
     assert (market, quote) == (BTC, "1")
     assert ts.endswith(":00Z")
     assert base.endswith(".5")
-    assert text(next(iter(rows(table, BTC, "1m")))) == ts
+    assert to_iso(next(iter(rows(table, BTC, "1m")))) == ts
 
 
 def test_watch_without_a_table_prints_provisional_rows_only_when_asked_and_marks_them(

@@ -8,7 +8,7 @@ from pathlib import Path
 from allium_market_data.model.times import micros
 from allium_market_data.store.coverage import Coverage
 from allium_market_data.store.plan import Task, lacking
-from allium_market_data.validation import instant
+from allium_market_data.validation import to_instant
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -28,7 +28,7 @@ def number(said: str) -> float:
 
 def tasks() -> list[Task]:
     """What a backfill of one market does."""
-    start, end = (micros(instant(when, "start")) for when in ("2023-01-01", "2026-01-01"))
+    start, end = (micros(to_instant(when, "start")) for when in ("2023-01-01", "2026-01-01"))
     return list(lacking(["hl:perp:BTC-USDC"], "1m", (start, end), Coverage()))
 
 

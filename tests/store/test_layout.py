@@ -16,11 +16,11 @@ import pytest
 from allium_market_data import MarketData
 from allium_market_data.model.times import micros
 from allium_market_data.store import backfill
-from allium_market_data.validation import instant
+from allium_market_data.validation import to_instant
 from support.exchange import BTC, ETH, Exchange
 
 SPAN = "2026-03-20", "2026-05-12"
-MAY = instant("2026-05-01", "s")
+MAY = to_instant("2026-05-01", "s")
 
 
 @pytest.fixture

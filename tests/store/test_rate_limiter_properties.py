@@ -14,7 +14,7 @@ from allium_market_data.model.times import micros
 from allium_market_data.store.dask.driver import affordable
 from allium_market_data.store.dask.rate_limiter import GO, LATE, OVER, SPENT, Pace
 from allium_market_data.store.plan import Task
-from allium_market_data.validation import instant
+from allium_market_data.validation import to_instant
 
 
 class Sleepless(asyncio.SelectorEventLoop):
@@ -151,7 +151,7 @@ def test_markets_that_the_server_does_not_know_are_remembered() -> None:
 
 @given(st.lists(st.integers(1, 200), max_size=8), st.none() | st.integers(1, 60))
 def test_a_budget_buys_the_first_windows_that_it_pays_for_in_full(days: list[int], most: int | None) -> None:
-    start = micros(instant("2026-01-01", "start"))
+    start = micros(to_instant("2026-01-01", "start"))
     tasks = [Task(("1m", str(index)), (start, start + count * 86_400_000_000)) for index, count in enumerate(days)]
     chosen = list(affordable(tasks, most))
     costs = [task.requests for task in tasks]

@@ -14,14 +14,14 @@ from allium_market_data.model.times import micros
 from allium_market_data.store import Standing, backfill, status, update, verify
 from allium_market_data.store.status import show
 from allium_market_data.store.status_plot import plot, shares
-from allium_market_data.validation import instant
+from allium_market_data.validation import to_instant
 from support.exchange import BTC, ETH, Exchange
 
 SPAN = "2026-04-20", "2026-05-12"
 
 
 def span(start: str, end: str) -> tuple[int, int]:
-    return micros(instant(start, "start")), micros(instant(end, "end"))
+    return micros(to_instant(start, "start")), micros(to_instant(end, "end"))
 
 
 @pytest.fixture

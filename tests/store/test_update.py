@@ -17,7 +17,7 @@ from allium_market_data.store import Amended, Table, backfill, update
 from allium_market_data.store import merge as amend
 from allium_market_data.store import table as table_module
 from allium_market_data.store.plan import Task
-from allium_market_data.validation import instant
+from allium_market_data.validation import to_instant
 from store.test_backfill import rows, three_at_once, wanted
 from support.exchange import BTC, ETH, Exchange
 
@@ -79,14 +79,14 @@ def test_the_running_bucket_comes_when_asked_for_and_is_fetched_until_it_is_sett
 ) -> None:
     at = "2026-05-20T10:00"
     assert update(table, client=client, provisional=True).added == 2
-    assert [row["provisional"] for row in stored(table) if row["ts"] == instant(at, "at")] == [True, True]
+    assert [row["provisional"] for row in stored(table) if row["ts"] == to_instant(at, "at")] == [True, True]
     assert update(table, client=client, provisional=True) == Amended(requests=2), "the same value again"
     filled.put(BTC, "2026-05-20T10:25", "7")
     filled.wait(minutes=10)
     assert update(table, client=client).settled == 1, "another value of the running bucket"
     filled.wait(hours=1)
     assert update(table, client=client) == Amended(settled=2, requests=2)
-    assert rows(table)[instant(at, "at")] == (7, 1)
+    assert rows(table)[to_instant(at, "at")] == (7, 1)
     assert not any(row["provisional"] for row in stored(table))
     assert not restatements(table), "a provisional value that changes is no restatement"
 
@@ -122,7 +122,7 @@ def test_a_provisional_row_that_the_server_drops_goes(
 def test_a_value_that_changed_is_replaced_and_written_down_with_both_values_and_times(
     filled: Exchange, client: MarketData, table: Path
 ) -> None:
-    at, then = instant("2026-05-19T05:00", "at"), stored(table)[0]["fetched_at"]
+    at, then = to_instant("2026-05-19T05:00", "at"), stored(table)[0]["fetched_at"]
     old = rows(table)[at]
     filled.put(BTC, "2026-05-19T05:00", "123.000000000000000001", "9")
     filled.wait(hours=1)
@@ -226,15 +226,15 @@ def test_a_crash_between_a_restatement_and_its_row_writes_it_down_once(
         with pytest.raises(StoreError, match="cut"):
             update(table, client=client)
     assert len(restatements(table)) == 1
-    assert rows(table)[instant("2026-05-19T05:00", "at")][0] != 1
+    assert rows(table)[to_instant("2026-05-19T05:00", "at")][0] != 1
     filled.wait(minutes=1)
     assert update(table, client=client).restated == 1
     assert len(restatements(table)) == 1
-    assert rows(table)[instant("2026-05-19T05:00", "at")][0] == 1
+    assert rows(table)[to_instant("2026-05-19T05:00", "at")][0] == 1
 
 
 def test_what_another_process_fetched_later_stays(filled: Exchange, client: MarketData, table: Path) -> None:
-    at = instant("2026-05-19T05:00", "at")
+    at = to_instant("2026-05-19T05:00", "at")
     old = client.open_interest(BTC, interval="1h", start=at, end=at + timedelta(hours=1))
     filled.wait(minutes=1)
     filled.put(BTC, "2026-05-19T05:00", "1")

@@ -17,7 +17,7 @@ from allium_market_data.model.intervals import MINUTE
 from allium_market_data.model.times import micros
 from allium_market_data.sandbox import running
 from allium_market_data.store import Table, Watch, backfill
-from allium_market_data.validation import instant
+from allium_market_data.validation import to_instant
 from store.test_backfill import rows
 from support.exchange import BTC, ETH, KEY, Exchange
 
@@ -55,7 +55,7 @@ def stamps(found: list[OpenInterest], market: str = BTC) -> list[str]:
 
 
 def minutes(start: str, count: int) -> list[str]:
-    first = instant(f"2026-05-20T{start}", "start")
+    first = to_instant(f"2026-05-20T{start}", "start")
     return [f"{first + timedelta(minutes=n):%H:%M}" for n in range(count)]
 
 
@@ -111,14 +111,14 @@ def test_a_server_that_is_gone_for_a_while_leaves_no_hole(exchange: Exchange) ->
 
 def test_a_late_bucket_is_waited_for(live: Exchange, client: MarketData) -> None:
     at = "2026-05-20T10:22:30"
-    late = live.samples[BTC].pop(micros(instant(at, "at")))
+    late = live.samples[BTC].pop(micros(to_instant(at, "at")))
     rest = {moment: live.samples[BTC].pop(moment) for moment in list(live.samples[BTC]) if moment > micros(live.now)}
     live.put(BTC, "2026-05-20T10:20:30", "1")
     live.put(BTC, "2026-05-20T10:21:30", "1")
 
     def comes() -> None:
         live.samples[BTC].update(rest)
-        live.samples[BTC][micros(instant(at, "at"))] = late
+        live.samples[BTC][micros(to_instant(at, "at"))] = late
 
     sleeper = Sleeper(live, {"10:25": comes})
     found = list(islice(watched(live, client, [BTC], sleep=sleeper).rows(), 12))
@@ -159,15 +159,15 @@ def test_a_market_that_is_silent_for_very_long_is_believed_to_have_a_gap(
     live: Exchange, client: MarketData, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("allium_market_data.store.watch.PATIENCE", 5)
-    silent = micros(instant("2026-05-20T10:22", "s")), micros(instant("2026-05-20T10:40", "e"))
+    silent = micros(to_instant("2026-05-20T10:22", "s")), micros(to_instant("2026-05-20T10:40", "e"))
     live.samples[BTC] = {at: values for at, values in live.samples[BTC].items() if not silent[0] <= at < silent[1]}
     ends: list[int | None] = []
     sleeper = Sleeper(live, {"10:35": lambda: ends.append(Table(table).coverage.end(("1m", BTC)))})
     watch = watched(live, client, [BTC], table=Table(table, create=True), sleep=sleeper)
     assert stamps(list(islice(watch.rows(), 10))) == [*minutes("10:18", 4), *minutes("10:40", 6)]
-    start, end = (micros(instant(f"2026-05-20T{at}", "at")) for at in ("10:18", "10:46"))
+    start, end = (micros(to_instant(f"2026-05-20T{at}", "at")) for at in ("10:18", "10:46"))
     assert Table(table).coverage.complete["1m", BTC] == ((start, end),)
-    assert ends == [micros(instant("2026-05-20T10:29", "at"))], "while it is silent, five minutes back"
+    assert ends == [micros(to_instant("2026-05-20T10:29", "at"))], "while it is silent, five minutes back"
 
 
 def test_a_market_that_vanishes_is_let_go_and_the_others_go_on(live: Exchange, client: MarketData) -> None:
@@ -218,4 +218,4 @@ def test_a_wrong_watch_is_refused(client: MarketData, markets: list[str], interv
 
 def test_the_clock_is_the_client_s(live: Exchange, client: MarketData) -> None:
     assert AsyncMarketData._clock() == live.now
-    assert watched(live, client, [BTC]).at[BTC] == micros(instant("2026-05-20T10:18", "at"))
+    assert watched(live, client, [BTC]).at[BTC] == micros(to_instant("2026-05-20T10:18", "at"))

@@ -20,7 +20,7 @@ from allium_market_data.model.intervals import HOUR
 from allium_market_data.model.times import micros
 from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, create_app, running
 from allium_market_data.store import Coverage, Table, backfill
-from allium_market_data.validation import instant
+from allium_market_data.validation import to_instant
 
 MARKETS = ("hl:perp:BTC-USDC", "hl:perp:ETH-USDC")
 SPAN = ("2026-02-10", "2026-05-05")
@@ -110,7 +110,7 @@ def again(app: Any, coverage: Coverage) -> list[str]:
     for request in list(app.state.requests):
         market = request.path.split("/")[4]
         query = parse_qs(request.query)
-        start, end = (micros(instant(query[f"{name}_timestamp"][0], name)) for name in ("start", "end"))
+        start, end = (micros(to_instant(query[f"{name}_timestamp"][0], name)) for name in ("start", "end"))
         inside = end - start > 3 * HOUR
         if inside and any(low < end <= high for low, high in coverage.complete.get(("1h", market), ())):
             asked.append(f"{market} {request.query}")

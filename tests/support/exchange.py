@@ -14,7 +14,7 @@ from allium_market_data.sandbox import DEFAULT_API_KEY, create_app, running
 from allium_market_data.sandbox.answer import ItemText
 from allium_market_data.sandbox.instants import label_text
 from allium_market_data.sandbox.source import Source
-from allium_market_data.validation import instant
+from allium_market_data.validation import to_instant
 from support.strategies import ListHistory
 
 BTC, ETH = "hl:perp:BTC-USDC", "hl:perp:ETH-USDC"
@@ -44,7 +44,7 @@ class Exchange:
     It stands where the sandbox expects its samples.
     """
 
-    now: datetime = field(default_factory=lambda: instant(NOW, "now"))
+    now: datetime = field(default_factory=lambda: to_instant(NOW, "now"))
     skew: timedelta = timedelta(0)
     """By how much the clients' clock is ahead of the server's."""
     samples: dict[str, dict[int, tuple[str, str]]] = field(default_factory=dict)
@@ -54,16 +54,16 @@ class Exchange:
     def fill(self, market: str, start: str, end: str, step: int = HOUR) -> None:
         """A sample at each ``step`` microseconds with start <= instant < end."""
         history = self.samples.setdefault(market, {})
-        for at in range(micros(instant(start, "start")), micros(instant(end, "end")), step):
+        for at in range(micros(to_instant(start, "start")), micros(to_instant(end, "end")), step):
             history[at] = amounts(at)
 
     def put(self, market: str, at: str, base: str, quote: str = "1") -> None:
         """One sample, or another value of it."""
-        self.samples.setdefault(market, {})[micros(instant(at, "at"))] = base, quote
+        self.samples.setdefault(market, {})[micros(to_instant(at, "at"))] = base, quote
 
     def take(self, market: str, at: str) -> None:
         """The sample never was."""
-        del self.samples[market][micros(instant(at, "at"))]
+        del self.samples[market][micros(to_instant(at, "at"))]
 
     def wait(self, **time: float) -> None:
         """So much time passes, or less than none."""
@@ -83,7 +83,7 @@ class Exchange:
 
     def labels(self, start: str, end: str, step: int = HOUR) -> list[datetime]:
         """Every boundary with start <= label < end."""
-        return [from_micros(at) for at in range(micros(instant(start, "s")), micros(instant(end, "e")), step)]
+        return [from_micros(at) for at in range(micros(to_instant(start, "s")), micros(to_instant(end, "e")), step)]
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def run(options: Options, *, read: Read = fetch) -> int:
     and from the first moment on, so that an older report is never taken for this run's.
     """
     _usable(options)
-    made = times.text(dt.datetime.now(dt.UTC).replace(microsecond=0))
+    made = times.to_iso(dt.datetime.now(dt.UTC).replace(microsecond=0))
     if options.report_dir:
         reports.write(options.report_dir, reports.unchecked_files(_BEGUN, made, VERSION))
     try:

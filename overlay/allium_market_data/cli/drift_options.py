@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..client.api_key import Secret
+from ..client.api_key import ApiKey
 from ..drift.check import Wanted
 from ..drift.impact.live import AROUND, MARKET, Server
 from .drift import Options
@@ -33,7 +33,7 @@ def server(
     api_key: str | None, base_url: str | None, market: str | None, around: str | None, record: Path | None
 ) -> Server | None:
     """The server to look at; None where neither the command line nor the environment holds a key."""
-    key = Secret(api_key)
+    key = ApiKey(api_key)
     if key.problem is None and not key.is_there:
         return None
     return Server(key, base_url, market or MARKET, around or AROUND, record)

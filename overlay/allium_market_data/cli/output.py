@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from ..errors import UsageError
 from ..formats.files import FORMATS, write, write_text
-from ..model.times import text
+from ..model.times import to_iso
 from ..model.windows import Plan
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def show_rows(rows: Iterator[OpenInterest]) -> None:
 def show_plan(plan: Plan) -> None:
     """A plan as text: how many requests, and over which windows."""
     print(
-        f"{len(plan):,} requests for {plan.buckets:,} buckets of {plan.interval}, {text(plan.start)} to {text(plan.end)}"
+        f"{len(plan):,} requests for {plan.buckets:,} buckets of {plan.interval}, {to_iso(plan.start)} to {to_iso(plan.end)}"
     )
     for index, window in enumerate(plan):
         print(f"{index + 1:>6}  {window}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import AlliumError, UsageError
+from ..model.times import to_iso
 
 if TYPE_CHECKING:
     from ..series.series import OpenInterestSeries
@@ -213,7 +214,6 @@ def watch(
     rate: Rate = None,
 ) -> None:
     """Follow markets live, bucket by bucket, until Ctrl-C. Survives a lost connection without a hole."""
-    from ..model.times import text
     from ..store.table import Table
     from ..store.watch import Watch
     from .output import connect
@@ -226,7 +226,7 @@ def watch(
         following = Watch(client, market, interval, store, provisional, grace, note)  # type: ignore[arg-type]
         for row in following.rows():
             mark = ",provisional" if row.provisional else ""
-            print(f"{row.market_id},{text(row.ts)},{row.oi_base:f},{row.oi_quote_usd:f}{mark}", flush=True)
+            print(f"{row.market_id},{to_iso(row.ts)},{row.oi_base:f},{row.oi_quote_usd:f}{mark}", flush=True)
 
 
 def taken(table: str, markets: list[str], interval: Any, start: str, end: str) -> dict[str, OpenInterestSeries]:

@@ -17,7 +17,7 @@ ENOUGH = 8
 """So many characters of a long key's beginning are wiped too: a text that was cut short may hold no more of it."""
 
 
-class Secret:
+class ApiKey:
     """The key that was given, else the one of the environment.
 
     It lies in a closure: no ``repr``, no dump of attributes and no traceback with local variables shows it, and it cannot
@@ -52,7 +52,7 @@ class Secret:
             raise UsageError("there is no API key: pass api_key, or set ALLIUM_API_KEY")
         return self._give()
 
-    def wipe(self, said: str) -> str:
+    def redact(self, said: str) -> str:
         """The text without the key, however its characters are escaped, and without the beginning of a long one."""
         if not self.is_there:
             return said
@@ -74,9 +74,9 @@ class Secret:
                 at = end
         return "".join([*parts, said[at:]])
 
-    def wipe_bytes(self, said: bytes) -> bytes:
+    def redact_bytes(self, said: bytes) -> bytes:
         """The same for bytes."""
-        return self.wipe(said.decode("latin-1")).encode("latin-1")
+        return self.redact(said.decode("latin-1")).encode("latin-1")
 
 
 def _whole(key: str) -> set[str]:

@@ -12,14 +12,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self, TypeVar, overload
 
 from ..errors import UsageError
-from ..model.endpoint import OPEN_INTEREST, Resource
+from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import Interval
 from ..model.rows import OpenInterest
 from ..model.times import now
 from ..model.windows import Plan
 from ..series.series import OpenInterestSeries
-from ..validation import Instant, instant, market
-from .api_key import Secret
+from ..validation import Instant, check_market, to_instant
+from .api_key import ApiKey
 from .circuit import Call
 from .plan import plan
 from .retry import RetryPolicy
@@ -35,8 +35,8 @@ T = TypeVar("T")
 By = Literal["row", "page"]
 
 
-def _plan(resource: Resource, interval: Interval, start: Instant, end: Instant) -> Plan:
-    return plan(resource, interval, instant(start, "start"), instant(end, "end"))
+def _plan(resource: Endpoint, interval: Interval, start: Instant, end: Instant) -> Plan:
+    return plan(resource, interval, to_instant(start, "start"), to_instant(end, "end"))
 
 
 class AsyncMarketData:
@@ -65,7 +65,7 @@ class AsyncMarketData:
         retry: RetryPolicy | None = None,
         allow_insecure: bool = False,
     ) -> None:
-        key = Secret(api_key)
+        key = ApiKey(api_key)
         del api_key  # the traceback of a wrong argument shows this frame's variables
         self._settings = settings(key, base_url, timeout, max_concurrency, max_rate, retry, allow_insecure)
         self._transport: Transport | None = None
@@ -150,10 +150,10 @@ class AsyncMarketData:
         """
         wanted, call = _plan(OPEN_INTEREST, interval, start, end), began(deadline)
         if isinstance(market_id, str):
-            return await self._run(market(market_id), wanted, call).whole()
+            return await self._run(check_market(market_id), wanted, call).whole()
         if not isinstance(market_id, Iterable):
-            market(market_id)
-        return await self._several(list(dict.fromkeys(map(market, market_id))), wanted, call)
+            check_market(market_id)
+        return await self._several(list(dict.fromkeys(map(check_market, market_id))), wanted, call)
 
     @overload
     def iter_open_interest(
@@ -194,7 +194,7 @@ class AsyncMarketData:
         """
         if by not in ("row", "page"):
             raise UsageError(f"by must be 'row' or 'page', not {by!r:.80}")
-        pages = self._pages(market(market_id), _plan(OPEN_INTEREST, interval, start, end), began(deadline))
+        pages = self._pages(check_market(market_id), _plan(OPEN_INTEREST, interval, start, end), began(deadline))
         return pages if by == "page" else rows(pages)
 
     def _pages(self, market_id: str, wanted: Plan, call: Call) -> AsyncGenerator[OpenInterestSeries, None]:

@@ -19,11 +19,11 @@ from typing import Any, Final, Literal
 import msgspec
 
 from ..errors import ConnectionFailedError
-from ..model.endpoint import Resource
+from ..model.endpoint import Endpoint
 from ..model.intervals import WIDTHS, Interval
 from ..model.rows import Columns
-from ..model.times import text
-from ..model.timestamps import Labels
+from ..model.times import to_iso
+from ..model.timestamps import Timestamps
 from ..model.windows import Window
 from ..sanitize import preview
 from .contract_error import wrong
@@ -59,7 +59,7 @@ _ITEMS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 class Question:
     """What was asked, as far as an answer is held against it. ``now`` is when it was asked."""
 
-    resource: Resource
+    resource: Endpoint
     market_id: str
     interval: Interval
     window: Window
@@ -135,7 +135,7 @@ def _parse(body: bytes, question: Question) -> tuple[list[Any], Mapping[str, int
     raise wrong(what, int(row) if row else None, field or None)
 
 
-def _unknown(body: bytes, resource: Resource) -> Mapping[str, int]:
+def _unknown(body: bytes, resource: Endpoint) -> Mapping[str, int]:
     """How often each field that the document does not name appears, in an item or beside ``items``."""
     known = {"market_id", "ts", *resource.values}
     _ = body.isascii() or body.decode("utf-8")  # what is skipped is not looked at, and must be text all the same
@@ -170,21 +170,23 @@ def _ascending(sent: list[str], values: tuple[list[str], ...], question: Questio
     return _in_order(stamps, values, question.resource, width)
 
 
-def _in_order(stamps: list[datetime], values: tuple[list[str], ...], resource: Resource, width: int) -> Columns:
+def _in_order(stamps: list[datetime], values: tuple[list[str], ...], resource: Endpoint, width: int) -> Columns:
     """Ascending and unique. A bucket that stands there twice must have the same values both times."""
     if all(map(lt, stamps, islice(stamps, 1, None))):
-        return Columns(Labels.of(stamps, width), values, [])
+        return Columns(Timestamps.of(stamps, width), values, [])
     if all(map(gt, stamps, islice(stamps, 1, None))):
-        return Columns(Labels.of(stamps[::-1], width), tuple(column[::-1] for column in values), [])
+        return Columns(Timestamps.of(stamps[::-1], width), tuple(column[::-1] for column in values), [])
     kept: dict[datetime, int] = {}
     for row, stamp in enumerate(stamps):
         first = kept.setdefault(stamp, row)
         for name, column in zip(resource.values, values, strict=True):
             if column[row] != column[first] and Decimal(column[row]) != Decimal(column[first]):
-                what = f"the bucket {text(stamp)} stands there twice, as {preview(column[first])} in row {first}"
+                what = f"the bucket {to_iso(stamp)} stands there twice, as {preview(column[first])} in row {first}"
                 raise wrong(f"{what} and as {preview(column[row])}", row, name)
     order = sorted(kept)
-    return Columns(Labels.of(order, width), tuple([column[kept[stamp]] for stamp in order] for column in values), [])
+    return Columns(
+        Timestamps.of(order, width), tuple([column[kept[stamp]] for stamp in order] for column in values), []
+    )
 
 
 def _check_inside(ordered: Sequence[datetime], sent: list[str], question: Question) -> None:
@@ -193,7 +195,7 @@ def _check_inside(ordered: Sequence[datetime], sent: list[str], question: Questi
     if ordered and (ordered[0] < window.start or ordered[-1] - width > window.end):
         stray = ordered[0] if ordered[0] < window.start else ordered[-1]
         row = next(row for row, value in enumerate(sent) if datetime.fromisoformat(value) == stray)
-        raise wrong(f"the bucket {text(stray)} lies outside of the window", row, "ts")
+        raise wrong(f"the bucket {to_iso(stray)} lies outside of the window", row, "ts")
 
 
 def _mark(rows: Columns, question: Question) -> Columns:

@@ -10,7 +10,7 @@ import msgspec
 from ..errors import (
     BODY_KEPT,
     AuthenticationError,
-    Evidence,
+    ErrorContext,
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
@@ -38,7 +38,7 @@ def refusal(status: int, headers: dict[str, str], body: bytes) -> ResponseError:
     said = explanation(body)
     later = f"; the server asks to wait: Retry-After {headers['retry-after']:.40}" if "retry-after" in headers else ""
     message = f"the server answered {status}: {advice}{f'; it says: {said}' if said else ''}{clean(later)}"
-    return kind(message, Evidence(status=status, headers=headers, body=body[:BODY_KEPT]))
+    return kind(message, ErrorContext(status=status, headers=headers, body=body[:BODY_KEPT]))
 
 
 def _by_class(status: int) -> tuple[type[ResponseError], str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..errors import Evidence, IncompleteError
+from ..errors import ErrorContext, IncompleteError
 from ..model.rows import Columns
 from ..model.timestamps import before
 from ..model.windows import Plan, Window
@@ -106,7 +106,7 @@ class Fetch:
             if between(answer.rows, window.first, window.end):
                 raise IncompleteError(
                     f"the server hands out at most {self.most} rows an answer, too few to tell a gap from a cut",
-                    Evidence(window=window),
+                    ErrorContext(window=window),
                 )
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from ..errors import UsageError
-from ..model.endpoint import Resource
+from ..model.endpoint import Endpoint
 from ..model.intervals import WIDTHS, Interval
-from ..model.times import text
+from ..model.times import to_iso
 from ..model.windows import OVERLAP, Plan
 
 
-def plan(resource: Resource, interval: Interval, start: datetime, end: datetime, overlap: int = OVERLAP) -> Plan:
+def plan(resource: Endpoint, interval: Interval, start: datetime, end: datetime, overlap: int = OVERLAP) -> Plan:
     """The requests for every bucket of ``interval`` with start <= ts < end. ``start`` and ``end`` are aware UTC datetimes.
 
     Raises ``UsageError`` for an interval that the specification does not have, or a start that is not before its end.
@@ -19,13 +19,13 @@ def plan(resource: Resource, interval: Interval, start: datetime, end: datetime,
     if interval not in WIDTHS:
         raise UsageError(f"unknown interval {interval!r:.80}: use one of {', '.join(WIDTHS)}")
     if not start < end:
-        raise UsageError(f"start must be before end: {text(start)} is not before {text(end)}")
+        raise UsageError(f"start must be before end: {to_iso(start)} is not before {to_iso(end)}")
     made = Plan(interval, start, end, resource.span, resource.limit, overlap)
     try:
         if made:
             made[0], made[-1]
     except OverflowError:
         raise UsageError(
-            f"{text(start)} to {text(end)} touches the end of the calendar: leave one bucket at each side"
+            f"{to_iso(start)} to {to_iso(end)} touches the end of the calendar: leave one bucket at each side"
         ) from None
     return made

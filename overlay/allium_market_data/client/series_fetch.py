@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ..errors import DeadlineExceededError, Evidence, FetchError, IncompleteError, UsageError
-from ..model.endpoint import Resource
+from ..errors import DeadlineExceededError, ErrorContext, FetchError, IncompleteError, UsageError
+from ..model.endpoint import Endpoint
 from ..model.provenance import Provenance
-from ..model.rows import Columns, Growing, OpenInterest
-from ..model.times import text
+from ..model.rows import Columns, ColumnsBuilder, OpenInterest
+from ..model.times import to_iso
 from ..model.windows import Plan, Window
 from ..series.series import OpenInterestSeries
 from ..version import VERSION
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class Run:
     """One fetch of one market: its rows as they come, and what is known of it afterwards."""
 
-    resource: Resource
+    resource: Endpoint
     market_id: str
     plan: Plan
     transport: Transport
@@ -58,7 +58,7 @@ class Run:
                 self.call,
             )
         except FetchError as error:
-            error.locate(self.market_id, window)
+            error.with_context(self.market_id, window)
             raise
 
     def _count(self) -> None:
@@ -84,12 +84,12 @@ class Run:
             end=end,
             columns=columns,
             provenance=provenance,
-            unknown_fields={self.settings.key.wipe(name): count for name, count in self.fetch.unknown.items()},
+            unknown_fields={self.settings.key.redact(name): count for name, count in self.fetch.unknown.items()},
         )
 
     async def whole(self) -> OpenInterestSeries:
         """Every row of the plan, once all are there."""
-        rows = Growing(len(self.resource.values), self.plan.width)
+        rows = ColumnsBuilder(len(self.resource.values), self.plan.width)
         async for part in self._parts():
             rows.add(part)
         return self.series(rows.columns(), self.plan.start, self.plan.end)
@@ -114,7 +114,7 @@ class Run:
                 while (part := await self._in_time(parts)) is not None:
                     yield part
         except IncompleteError as error:
-            error.evidence = replace(error.evidence, market_id=self.market_id)
+            error.context = replace(error.context, market_id=self.market_id)
             raise
 
     async def _in_time(self, parts: AsyncGenerator[Columns, None]) -> Columns | None:
@@ -133,8 +133,8 @@ class Run:
                     self.reached = part.ts[-1] + self.plan.bucket
                 return part
         raise DeadlineExceededError(
-            f"the deadline passed after {self.requests} requests; rows are whole up to {text(self.reached)}",
-            Evidence(self.market_id, Window(self.reached, self.reached, self.plan.stop_bucket)),
+            f"the deadline passed after {self.requests} requests; rows are whole up to {to_iso(self.reached)}",
+            ErrorContext(self.market_id, Window(self.reached, self.reached, self.plan.stop_bucket)),
         )
 
 

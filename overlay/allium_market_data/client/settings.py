@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ..errors import UsageError
-from .api_key import Secret
+from .api_key import ApiKey
 from .retry import RetryPolicy
 
 SERVER = "https://api.allium.so"
@@ -24,7 +24,7 @@ ORIGIN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@\\%]+)(:[0-9]+)?")
 class Settings:
     """Checked settings."""
 
-    key: Secret
+    key: ApiKey
     base_url: str
     timeout: float
     max_concurrency: int
@@ -43,7 +43,7 @@ class Settings:
 
 
 def settings(
-    key: Secret,
+    key: ApiKey,
     base_url: str | None,
     timeout: float,
     max_concurrency: int,

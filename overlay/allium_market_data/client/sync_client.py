@@ -12,9 +12,9 @@ from ..model.intervals import Interval
 from ..model.rows import OpenInterest
 from ..model.windows import Plan
 from ..series.series import OpenInterestSeries
-from ..validation import Instant, market
+from ..validation import Instant, check_market
 from ..version import VERSION
-from .api_key import Secret
+from .api_key import ApiKey
 from .loop_thread import Portal
 from .retry import RetryPolicy
 from .series_fetch import began
@@ -45,7 +45,7 @@ class MarketData:
         retry: RetryPolicy | None = None,
         allow_insecure: bool = False,
     ) -> None:
-        key = Secret(api_key)
+        key = ApiKey(api_key)
         del api_key  # the traceback of a wrong argument shows this frame's variables
         told = settings(key, base_url, timeout, max_concurrency, max_rate, retry, allow_insecure)
         self._base_url = told.base_url
@@ -142,6 +142,6 @@ class MarketData:
         """See ``AsyncMarketData.iter_open_interest``."""
         if by not in ("row", "page"):
             raise UsageError(f"by must be 'row' or 'page', not {by!r:.80}")
-        wanted, checked, call = _plan(OPEN_INTEREST, interval, start, end), market(market_id), began(deadline)
+        wanted, checked, call = _plan(OPEN_INTEREST, interval, start, end), check_market(market_id), began(deadline)
         pages = self._portal.iterate(lambda client: client._pages(checked, wanted, call))
         return pages if by == "page" else (row for page in pages for row in page)

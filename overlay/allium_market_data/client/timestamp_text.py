@@ -13,7 +13,7 @@ from typing import Any
 
 from ..model.intervals import WIDTHS, Interval
 from ..model.times import EPOCH, micros
-from ..model.timestamps import Labels, runs, spelled
+from ..model.timestamps import Timestamps, contiguous_runs, spelled
 from ..sanitize import preview
 from .contract_error import wrong
 
@@ -50,7 +50,7 @@ class _Texts(Sequence[datetime]):
         return list(map(datetime.fromisoformat, part)) if isinstance(index, slice) else datetime.fromisoformat(part)
 
 
-def neighbours(sent: list[str], interval: Interval) -> Labels | None:
+def neighbours(sent: list[str], interval: Interval) -> Timestamps | None:
     """The labels of ascending rows with few gaps, all written alike; None where that is not so.
 
     What the labels must then look like is spelled out and compared as a whole, which is far quicker than to read each.
@@ -59,13 +59,13 @@ def neighbours(sent: list[str], interval: Interval) -> Labels | None:
     if not MINUTE_IN_UTC.fullmatch(tail[:LONGEST_TAIL]):
         return None
     try:
-        ranges = list(islice(runs(_Texts(sent), interval), 2 + len(sent) // MANY))
+        ranges = list(islice(contiguous_runs(_Texts(sent), interval), 2 + len(sent) // MANY))
         starts = [micros(datetime.fromisoformat(sent[first])) for first, _ in ranges]
     except (ValueError, TypeError, OverflowError):
         return None
     counts = (stop - first for first, stop in ranges)
     lines = ",".join([spelled(start, count, width, tail) for start, count in zip(starts, counts, strict=True)])
-    labels = Labels(width, starts, [stop for _, stop in ranges])
+    labels = Timestamps(width, starts, [stop for _, stop in ranges])
     return labels if lines == ",".join(sent) and labels.ascend else None
 
 

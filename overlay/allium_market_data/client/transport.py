@@ -25,13 +25,13 @@ from ..errors import (
     BODY_KEPT,
     CertificateError,
     ConnectionFailedError,
-    Evidence,
+    ErrorContext,
     FetchError,
     RequestTimeoutError,
     UsageError,
 )
-from ..model.endpoint import Resource
-from ..model.times import text
+from ..model.endpoint import Endpoint
+from ..model.times import to_iso
 from ..model.windows import Window
 from ..sanitize import clean
 from ..version import VERSION
@@ -58,15 +58,15 @@ class Request:
     params: dict[str, Any]
 
 
-def request(resource: Resource, market_id: str, interval: str, window: Window) -> Request:
+def request(resource: Endpoint, market_id: str, interval: str, window: Window) -> Request:
     """The request for one window, built by the generated package."""
     module = importlib.import_module(resource.call)
     models = importlib.import_module("allium_market_data_wire.models")
     kwargs = module._get_kwargs(
         market_id,
         interval=models.Interval(interval),
-        start_timestamp=text(window.start),
-        end_timestamp=text(window.end),
+        start_timestamp=to_iso(window.start),
+        end_timestamp=to_iso(window.end),
         limit=resource.limit,
     )
     return Request(kwargs["url"], kwargs["params"])
@@ -169,7 +169,7 @@ class Transport:
         is_prober = self._health.trouble(visit, asked)
         if asked is not None and visit.call.is_over_in(asked):
             visit.is_hurried = True
-            error.reword(f"{error.message}; the deadline is sooner")
+            error.with_message(f"{error.message}; the deadline is sooner")
             return False
         return wait if is_prober or wait is False else 0.0
 
@@ -225,7 +225,7 @@ class Transport:
             why = f"the certificate of {settings.base_url} is not trusted: {clean(str(error))}"
             return CertificateError(f"{why}; nothing was sent (SSL_CERT_FILE may name authorities of your own)")
         except BrokenError as error:
-            said = clean(settings.key.wipe(str(error)))[:300]
+            said = clean(settings.key.redact(str(error)))[:300]
             return ConnectionFailedError(f"no whole answer from {settings.base_url}: {said}")
         except FetchError as error:
             return _bare(error)
@@ -253,11 +253,11 @@ class Transport:
     def _evident(self, reply: Reply, failure: FetchError | None = None) -> FetchError:
         """The failure, or the refusal that the answer is, with what came back, all of it without the key."""
         key = self._settings.key
-        headers = {name.lower(): key.wipe(value) for name, value in reply.headers.items()}
-        said = key.wipe_bytes(reply.body[:LARGEST_SAID])
+        headers = {name.lower(): key.redact(value) for name, value in reply.headers.items()}
+        said = key.redact_bytes(reply.body[:LARGEST_SAID])
         failure = failure or refusal(reply.status, headers, said)
-        failure.reword(key.wipe(failure.message))
-        failure.evidence = Evidence(status=reply.status, headers=headers, body=said[:BODY_KEPT])
+        failure.with_message(key.redact(failure.message))
+        failure.context = ErrorContext(status=reply.status, headers=headers, body=said[:BODY_KEPT])
         return failure
 
 

@@ -17,10 +17,10 @@ from ..errors import OutputError, PrecisionError, UsageError
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import WIDTHS, Interval
 from ..model.rows import Columns
-from ..model.times import micros, text
-from ..model.timestamps import runs
-from ..optional import need
-from .decimal_width import SHORT, USUAL, Room, longest, measure, trimmed
+from ..model.times import micros, to_iso
+from ..model.timestamps import contiguous_runs
+from ..optional import require
+from .decimal_width import SHORT, USUAL, DecimalWidth, longest, measure, trimmed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,7 @@ class Form:
     fields: tuple[str, ...] = OPEN_INTEREST.values
     decimals: Decimals = "exact"
     metadata: Mapping[str, str] = field(default_factory=dict)
-    rooms: tuple[Room, ...] = ()
+    rooms: tuple[DecimalWidth, ...] = ()
 
     def __post_init__(self) -> None:
         if self.decimals not in get_args(Decimals):
@@ -56,7 +56,7 @@ class Form:
         """This form with room for the rows of ``plain`` too. Raises ``PrecisionError`` when no type has that room."""
         if self.decimals != "exact":
             return self
-        known = self.rooms or (Room(),) * len(self.fields)
+        known = self.rooms or (DecimalWidth(),) * len(self.fields)
         rooms = tuple(room.wider(measure(plain[name])) for name, room in zip(self.fields, known, strict=True))
         for name, before, room in zip(self.fields, known, rooms, strict=True):
             if room.type is None:
@@ -75,7 +75,7 @@ class Form:
 
     def as_text(self, table: pa.Table) -> pa.Table:
         """A table of this form with its decimals as plain text, which Arrow itself would write with exponents."""
-        pa = need("pyarrow", "arrow")
+        pa = require("pyarrow", "arrow")
         for name in self.fields:
             written = pa.chunked_array([[f"{value:f}" for value in table[name].to_pylist()]], pa.string())
             table = table.set_column(table.schema.get_field_index(name), name, written)
@@ -84,13 +84,13 @@ class Form:
     @property
     def schema(self) -> pa.Schema:
         """The columns market_id, ts, the decimal fields, provisional; with the metadata."""
-        pa = need("pyarrow", "arrow")
-        rooms = self.rooms or (Room(),) * len(self.fields)
+        pa = require("pyarrow", "arrow")
+        rooms = self.rooms or (DecimalWidth(),) * len(self.fields)
         columns = [("market_id", pa.string()), ("ts", pa.timestamp("us", tz="UTC"))]
         columns += [(name, self._type(pa, room)) for name, room in zip(self.fields, rooms, strict=True)]
         return pa.schema([*columns, ("provisional", pa.bool_())], metadata=dict(self.metadata))
 
-    def _type(self, pa: Any, room: Room) -> pa.DataType:
+    def _type(self, pa: Any, room: DecimalWidth) -> pa.DataType:
         if self.decimals != "exact":
             return pa.string() if self.decimals == "text" else pa.float64()
         precision, scale = room.type or (76, room.fraction)
@@ -132,7 +132,7 @@ def to_table(pages: Iterable[tuple[str, Columns]], interval: Interval, form: For
 
     Raises ``PrecisionError`` when a decimal has no room, ``OutputError`` when pyarrow is missing.
     """
-    pa = need("pyarrow", "arrow")
+    pa = require("pyarrow", "arrow")
     tables = [plain_table(market_id, columns, interval, form.fields) for market_id, columns in pages]
     empty = replace(form, decimals="text", metadata={}).schema.empty_table()
     plain = pa.concat_tables(tables) if tables else empty
@@ -146,7 +146,7 @@ def typed(plain: pa.Table, fields: Sequence[str], decimals: Decimals) -> pa.Tabl
 
 def to_polars(table: pa.Table) -> pl.DataFrame:
     """A polars frame of an Arrow table. Raises ``PrecisionError`` for a decimal256: polars ends at 38 digits."""
-    polars = need("polars", "polars")
+    polars = require("polars", "polars")
     for column in table.schema:
         if getattr(column.type, "precision", 0) > 38:
             raise PrecisionError(f'{column.name} needs {column.type}, and polars holds 38 digits: use decimals="text"')
@@ -155,8 +155,8 @@ def to_polars(table: pa.Table) -> pl.DataFrame:
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
     """A pandas frame of an Arrow table; exact decimals stay Arrow decimals (``pandas.ArrowDtype``)."""
-    pandas = need("pandas", "pandas")
-    decimal = need("pyarrow", "pandas").types.is_decimal
+    pandas = require("pandas", "pandas")
+    decimal = require("pyarrow", "pandas").types.is_decimal
     return table.to_pandas(types_mapper=lambda kind: pandas.ArrowDtype(kind) if decimal(kind) else None)
 
 
@@ -166,7 +166,7 @@ def plain_table(market_id: str, columns: Columns, interval: Interval, fields: Se
     ``market_id`` is a plain string column, not a dictionary: several markets may follow one another in one file, and an
     Arrow file cannot replace a dictionary half way. Parquet compresses it to nothing all the same.
     """
-    pa = need("pyarrow", "arrow")
+    pa = require("pyarrow", "arrow")
     try:
         pieces = [columns] if len(columns) <= CHUNK else [columns[i : i + CHUNK] for i in range(0, len(columns), CHUNK)]
         parts = [_plain_part(pa, market_id, piece, interval) for piece in pieces]
@@ -187,10 +187,10 @@ def _plain_part(pa: Any, market_id: str, columns: Columns, interval: Interval) -
 
 def _timestamps(pa: Any, ts: Sequence[datetime], interval: Interval) -> pa.Array:
     """Labels as an Arrow array: counted up within each run, which is far quicker than to read each datetime."""
-    compute, width, kind = need("pyarrow.compute", "arrow"), WIDTHS[interval], pa.timestamp("us", tz="UTC")
+    compute, width, kind = require("pyarrow.compute", "arrow"), WIDTHS[interval], pa.timestamp("us", tz="UTC")
     if not ts:
         return pa.array([], kind)
-    ranges = list(runs(ts, interval))
+    ranges = list(contiguous_runs(ts, interval))
     stops = pa.array([stop for _, stop in ranges], pa.int32())
     shifts = pa.array([micros(ts[first]) - first * width for first, _ in ranges], pa.int64())
     counted = compute.cumulative_sum(pa.repeat(pa.scalar(width, pa.int64()), len(ts)), start=-width)
@@ -199,14 +199,14 @@ def _timestamps(pa: Any, ts: Sequence[datetime], interval: Interval) -> pa.Array
 
 
 def _cast(plain: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
-    compute, column = need("pyarrow.compute", "arrow"), plain[name]
+    compute, column = require("pyarrow.compute", "arrow"), plain[name]
     most = getattr(kind, "precision", None)
     if most and longest(column) > most:
         # Superfluous zeros count while Arrow reads, and may overflow; so they go first.
         column = compute.binary_join_element_wise("0", trimmed(column), "")
     try:
         made = column.cast(kind)
-    except need("pyarrow", "arrow").ArrowInvalid as error:
+    except require("pyarrow", "arrow").ArrowInvalid as error:
         raise OutputError(f"{name} holds what is no plain decimal: {error}") from error
     if str(kind) == "double" and not compute.all(compute.is_finite(made), min_count=0).as_py():
         row = compute.index(compute.is_finite(made), False).as_py()
@@ -216,15 +216,15 @@ def _cast(plain: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
 
 def _place(plain: pa.Table, name: str, row: int) -> str:
     of = f" of {plain['market_id'][row]}" if "market_id" in plain.column_names else ""
-    return f"{name}{of} at {text(plain['ts'][row].as_py())}, {plain[name][row].as_py():.160}"
+    return f"{name}{of} at {to_iso(plain['ts'][row].as_py())}, {plain[name][row].as_py():.160}"
 
 
-def _no_room(plain: pa.Table, name: str, room: Room) -> PrecisionError:
+def _no_room(plain: pa.Table, name: str, room: DecimalWidth) -> PrecisionError:
     """The error for the first value for which there is no room beside those before it."""
     values, row = plain[name].to_pylist(), -1
     while room.type is not None:
         row += 1
-        room = room.wider(Room.of(values[row] or ""))
+        room = room.wider(DecimalWidth.of(values[row] or ""))
     return PrecisionError(
         f"{_place(plain, name, row)}: with the rows before it, {name} needs {room.whole} digits before the point and "
         f'{room.fraction} after it, and an Arrow decimal has 76 in all: use decimals="text"'
@@ -241,7 +241,7 @@ def metadata(
         "specification": specification,
         "client_version": client_version,
         "interval": interval,
-        "start": text(start),
-        "end": text(end),
+        "start": to_iso(start),
+        "end": to_iso(end),
         "base_url": f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}",
     }

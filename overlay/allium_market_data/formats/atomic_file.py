@@ -15,7 +15,7 @@ from pathlib import Path
 from ..errors import OutputError
 
 
-class PartialFile:
+class AtomicFile:
     """A file on its way to ``target``: write to ``stream``, ``publish`` it, and always ``discard`` what is left."""
 
     def __init__(self, target: Path) -> None:
@@ -82,7 +82,7 @@ def exists(path: Path) -> OutputError:
     return OutputError(f"{path} exists already: nothing was written (overwrite=True, or --overwrite, replaces it)")
 
 
-def place(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
+def resolve_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     """Where a file of this name will stand, symbolic links followed. Raises ``OutputError`` where none can stand."""
     target = Path(path)
     with reported(target):

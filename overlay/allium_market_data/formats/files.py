@@ -13,9 +13,9 @@ from ..errors import OutputError, UsageError
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import Interval
 from ..model.rows import Columns
-from ..optional import need
+from ..optional import require
 from .arrow import BATCH, Decimals, Form, plain_table
-from .atomic_file import PartialFile, place, reported
+from .atomic_file import AtomicFile, reported, resolve_target
 from .text import TextFormat, header, lines
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ class Sink(ABC):
         self._broken = False
 
     def __enter__(self) -> Self:
-        self._target = place(self._path, overwrite=self._overwrite)
+        self._target = resolve_target(self._path, overwrite=self._overwrite)
         with reported(self._target):
-            self._partial = PartialFile(self._target)
+            self._partial = AtomicFile(self._target)
         try:
             with reported(self._target):
                 self._start()
@@ -131,7 +131,7 @@ class ArrowSink(Sink):
         self._measures, self._unmeasured = False, False
 
     def _start(self) -> None:
-        need("pyarrow.parquet", "arrow")
+        require("pyarrow.parquet", "arrow")
         self._open()
 
     def _write(self, market_id: str, columns: Columns) -> None:
@@ -147,7 +147,7 @@ class ArrowSink(Sink):
     def _flush(self) -> None:
         if not self._waiting:
             return
-        plain = need("pyarrow", "arrow").concat_tables(self._waiting).combine_chunks()
+        plain = require("pyarrow", "arrow").concat_tables(self._waiting).combine_chunks()
         self._waiting = []
         self._measures = self._measures or not self._form.surely_fits(plain)
         if self._measures:
@@ -167,14 +167,14 @@ class ArrowSink(Sink):
     def _open(self) -> None:
         schema = self._form.schema
         if self._kind == "parquet":
-            self._out = need("pyarrow.parquet", "arrow").ParquetWriter(
+            self._out = require("pyarrow.parquet", "arrow").ParquetWriter(
                 self._partial.stream,
                 schema,
                 use_dictionary=["market_id"],
                 column_encoding={"ts": "DELTA_BINARY_PACKED"},
             )
         else:
-            self._out = need("pyarrow", "arrow").ipc.new_file(self._partial.stream, schema)
+            self._out = require("pyarrow", "arrow").ipc.new_file(self._partial.stream, schema)
 
     def _rewrite(self, plain: pa.Table) -> None:
         """Copy what is written into a new file, in types with room for it and for ``plain``."""
@@ -182,13 +182,13 @@ class ArrowSink(Sink):
         self._partial.stream.flush()
         old = self._partial
         try:
-            with need("pyarrow", "arrow").OSFile(str(old.path)) as source:
+            with require("pyarrow", "arrow").OSFile(str(old.path)) as source:
                 if self._unmeasured:
                     for table in self._read(source):
                         self._form = self._form.fitting(self._form.as_text(table))
                     self._unmeasured = False
                 self._form = self._form.fitting(plain)
-                self._partial = PartialFile(self._target)
+                self._partial = AtomicFile(self._target)
                 self._open()
                 for table in self._read(source):
                     self._out.write_table(table.cast(self._form.schema), BATCH)
@@ -198,10 +198,10 @@ class ArrowSink(Sink):
     def _read(self, source: Any) -> Iterator[pa.Table]:
         """The batches of a file, one at a time."""
         if self._kind == "parquet":
-            parquet = need("pyarrow.parquet", "arrow").ParquetFile(source, pre_buffer=False)
+            parquet = require("pyarrow.parquet", "arrow").ParquetFile(source, pre_buffer=False)
             yield from map(parquet.read_row_group, range(parquet.num_row_groups))
         else:
-            pa = need("pyarrow", "arrow")
+            pa = require("pyarrow", "arrow")
             arrow = pa.ipc.open_file(source)
             yield from (pa.Table.from_batches([arrow.get_batch(i)]) for i in range(arrow.num_record_batches))
 

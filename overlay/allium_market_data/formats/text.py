@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from ..model.intervals import DAY, MINUTE, WIDTHS, Interval
 from ..model.rows import Columns
 from ..model.times import MICROSECOND, micros
-from ..model.timestamps import clocks, runs
+from ..model.timestamps import clocks, contiguous_runs
 
 TextFormat: TypeAlias = Literal["csv", "jsonl"]
 """The formats that are lines of text."""
@@ -62,7 +62,7 @@ def _stamps(ts: Sequence[datetime], interval: Interval) -> Iterator[tuple[int, i
         midnight = ts[first].replace(hour=0, minute=0)
         stop = bisect_left(ts, micros(midnight) + DAY, first, min(len(ts), first + len(clock)), key=micros)
         start = (ts[first] - midnight) // MICROSECOND // WIDTHS[interval]
-        if next(runs(ts[first:stop], interval)) == (0, stop - first):
+        if next(contiguous_runs(ts[first:stop], interval)) == (0, stop - first):
             times: Sequence[str] = clock[start : start + stop - first]
         else:
             times = [clock[(stamp.hour * 60 + stamp.minute) // minutes] for stamp in ts[first:stop]]

@@ -9,7 +9,7 @@ from .intervals import DAY
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class Endpoint:
     """One endpoint that answers a window with a list of rows.
 
     ``call`` names the generated module that builds its request, ``values`` its decimal fields in the order of the columns,
@@ -23,7 +23,7 @@ class Resource:
     limit: int
 
 
-OPEN_INTEREST: Final = Resource(
+OPEN_INTEREST: Final = Endpoint(
     name="open_interest",
     call="allium_market_data_wire.api.default.get_open_interest",
     values=("oi_base", "oi_quote_usd"),

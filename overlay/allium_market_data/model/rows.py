@@ -10,7 +10,7 @@ from itertools import repeat
 
 import msgspec
 
-from .timestamps import Labels
+from .timestamps import Timestamps
 
 EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation])
 """Makes of a text what ``Decimal`` makes of it, to the last digit, and a little quicker."""
@@ -35,7 +35,7 @@ class OpenInterest(msgspec.Struct, frozen=True, gc=False):
 class Columns:
     """Rows of one market, ascending by ``ts`` and unique, as equally long columns.
 
-    ``ts`` holds aware UTC datetimes, as ``Labels`` where they come from an answer; ``values`` one column of checked decimal
+    ``ts`` holds aware UTC datetimes, as ``Timestamps`` where they come from an answer; ``values`` one column of checked decimal
     text for each decimal field of the resource, in its order; ``provisional`` one flag a row.
     """
 
@@ -60,23 +60,23 @@ class Columns:
         return map(OpenInterest, repeat(market_id), self.ts, base, quote, self.provisional)
 
 
-class Growing:
+class ColumnsBuilder:
     """Columns that grow part by part. Each part is taken over while its text is still at hand, which costs least."""
 
     def __init__(self, fields: int, width: int) -> None:
         """No rows yet, of a resource with so many decimal fields, in buckets of ``width`` microseconds."""
         self._width = width
-        self._labels: list[Labels] = []
+        self._labels: list[Timestamps] = []
         self._values: tuple[list[str], ...] = tuple([] for _ in range(fields))
         self._provisional: list[bool] = []
 
     def add(self, part: Columns) -> None:
         """Append rows that come behind all rows so far."""
-        self._labels.append(part.ts if isinstance(part.ts, Labels) else Labels.of(part.ts, self._width))
+        self._labels.append(part.ts if isinstance(part.ts, Timestamps) else Timestamps.of(part.ts, self._width))
         self._provisional.extend(part.provisional)
         for column, more in zip(self._values, part.values, strict=True):
             column.extend(more)
 
     def columns(self) -> Columns:
         """All rows so far."""
-        return Columns(Labels.joined(self._labels, self._width), self._values, self._provisional)
+        return Columns(Timestamps.joined(self._labels, self._width), self._values, self._provisional)

@@ -23,6 +23,6 @@ def from_micros(count: int) -> datetime:
     return EPOCH + timedelta(microseconds=count)
 
 
-def text(moment: datetime) -> str:
+def to_iso(moment: datetime) -> str:
     """An aware UTC datetime as a request carries it: ISO 8601 with ``Z``."""
     return moment.replace(tzinfo=None).isoformat() + "Z"

@@ -20,7 +20,7 @@ from .times import EPOCH, from_micros, micros
 _FIRST_DAY = EPOCH.toordinal()
 
 
-class Labels(Sequence[datetime]):
+class Timestamps(Sequence[datetime]):
     """Aware UTC datetimes on multiples of ``width``, a whole number of microseconds, ascending and each once.
 
     ``starts`` holds the first label of each run of neighbours in microseconds since 1970, ``stops`` how many labels there are
@@ -33,7 +33,7 @@ class Labels(Sequence[datetime]):
         self.width, self.starts, self.stops = width, starts, stops
 
     @classmethod
-    def of(cls, stamps: Sequence[datetime], width: int) -> Labels:
+    def of(cls, stamps: Sequence[datetime], width: int) -> Timestamps:
         """The labels of ascending datetimes that stand on boundaries."""
         if not stamps:
             return cls(width)
@@ -45,7 +45,7 @@ class Labels(Sequence[datetime]):
         return cls(width, [instants[first] for first in breaks], [*breaks[1:], len(instants)])
 
     @classmethod
-    def joined(cls, parts: Iterable[Labels], width: int) -> Labels:
+    def joined(cls, parts: Iterable[Timestamps], width: int) -> Timestamps:
         """The labels of all parts, one after the other; each part begins behind the one before it."""
         starts: list[int] = []
         stops: list[int] = []
@@ -86,33 +86,33 @@ class Labels(Sequence[datetime]):
         first = self.stops[run - 1] if run else 0
         return min(first - (self.starts[run] - instant) // self.width, self.stops[run])
 
-    def _part(self, first: int, stop: int) -> Labels:
+    def _part(self, first: int, stop: int) -> Timestamps:
         if first == stop:
-            return Labels(self.width)
+            return Timestamps(self.width)
         low, high = bisect_right(self.stops, first), bisect_right(self.stops, stop - 1) + 1
         starts = [self.instant(first), *self.starts[low + 1 : high]]
-        return Labels(self.width, starts, [min(end, stop) - first for end in self.stops[low:high]])
+        return Timestamps(self.width, starts, [min(end, stop) - first for end in self.stops[low:high]])
 
     def __iter__(self) -> Iterator[datetime]:
         step: Any = timedelta(microseconds=self.width)
         return chain.from_iterable(
             accumulate(repeat(step, stop - first - 1), initial=from_micros(start))
-            for start, (first, stop) in zip(self.starts, self.runs(), strict=True)
+            for start, (first, stop) in zip(self.starts, self.contiguous_runs(), strict=True)
         )
 
     @property
     def ascend(self) -> bool:
         """Whether each run begins behind the end of the one before it, as it must."""
-        counts = (stop - first for first, stop in self.runs())
+        counts = (stop - first for first, stop in self.contiguous_runs())
         ends = (start + count * self.width for start, count in zip(self.starts, counts, strict=True))
         return all(end < start for end, start in zip(ends, self.starts[1:], strict=False))
 
-    def runs(self) -> Iterator[tuple[int, int]]:
+    def contiguous_runs(self) -> Iterator[tuple[int, int]]:
         """The index ranges [first, stop) of labels without a gap inside, in order; together they are all of them."""
         return pairwise((0, *self.stops))
 
     def __eq__(self, other: Any) -> bool:
-        if isinstance(other, Labels) and other.width == self.width:
+        if isinstance(other, Timestamps) and other.width == self.width:
             return (list(self.starts), list(self.stops)) == (list(other.starts), list(other.stops))
         return (
             len(self) == len(other) and all(map(datetime.__eq__, self, other))
@@ -128,7 +128,7 @@ class Labels(Sequence[datetime]):
 
 def before(stamps: Sequence[datetime], moment: datetime) -> int:
     """How many of ascending datetimes are before a moment."""
-    return stamps.before(moment) if isinstance(stamps, Labels) else bisect_left(stamps, moment)
+    return stamps.before(moment) if isinstance(stamps, Timestamps) else bisect_left(stamps, moment)
 
 
 def _is_sequence(value: object) -> bool:
@@ -164,10 +164,10 @@ FEW = 64
 """Rows between which looking at each costs less than halving further."""
 
 
-def runs(ts: Sequence[datetime], interval: Interval) -> Iterator[tuple[int, int]]:
+def contiguous_runs(ts: Sequence[datetime], interval: Interval) -> Iterator[tuple[int, int]]:
     """The longest index ranges [first, stop) of rows without a gap inside, in order; together they are all the rows."""
-    if isinstance(ts, Labels) and ts.width == WIDTHS[interval]:
-        yield from ts.runs()
+    if isinstance(ts, Timestamps) and ts.width == WIDTHS[interval]:
+        yield from ts.contiguous_runs()
         return
     first = 0
     for stop in _breaks(ts, timedelta(microseconds=WIDTHS[interval])):

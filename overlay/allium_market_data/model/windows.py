@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import overload
 
 from .intervals import WIDTHS, Interval, ceil
-from .times import from_micros, micros, text
+from .times import from_micros, micros, to_iso
 
 OVERLAP = 40
 """One part in so many of a request looks back into what the one before it owns; 0 for none."""
@@ -29,7 +29,7 @@ class Window:
     end: datetime
 
     def __str__(self) -> str:
-        return f"{text(self.start)} to {text(self.end)}"
+        return f"{to_iso(self.start)} to {to_iso(self.end)}"
 
 
 @dataclass(frozen=True, slots=True)

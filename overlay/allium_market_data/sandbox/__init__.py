@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .app import DEFAULT_API_KEY, create_app
-    from .endpoint import Endpoint
+    from .endpoint import SandboxEndpoint
     from .readings import READINGS, Reading, reading_named
     from .samples import Samples
     from .server import running, serve
@@ -32,9 +32,9 @@ __all__ = [
     "DEFAULT_API_KEY",
     "DEFAULT_SEED",
     "READINGS",
-    "Endpoint",
     "Reading",
     "Samples",
+    "SandboxEndpoint",
     "create_app",
     "reading_named",
     "running",
@@ -45,7 +45,7 @@ _HOMES = {
     "DEFAULT_API_KEY": "app",
     "DEFAULT_SEED": "synthetic",
     "READINGS": "readings",
-    "Endpoint": "endpoint",
+    "SandboxEndpoint": "endpoint",
     "Reading": "readings",
     "Samples": "samples",
     "create_app": "app",

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import SandboxError
-from .endpoint import Answer, Call, Endpoint
+from .endpoint import Answer, Call, SandboxEndpoint
 from .readings import Reading
 from .samples import Samples
 
@@ -74,7 +74,7 @@ def create_app(
     samples: Samples,
     reading: Reading | None = None,
     api_key: str = DEFAULT_API_KEY,
-    endpoint: Callable[[Samples, Reading, str], Endpoint] = Endpoint,
+    endpoint: Callable[[Samples, Reading, str], SandboxEndpoint] = SandboxEndpoint,
 ) -> FastAPI:
     """The application over ``samples``; ``app.state.requests`` is the log of its requests.
 

@@ -1,6 +1,6 @@
 """One request to the endpoint, answered without HTTP.
 
-A double that misbehaves on purpose derives from `Endpoint` and replaces one step, so that this code has no switch for
+A double that misbehaves on purpose derives from `SandboxEndpoint` and replaces one step, so that this code has no switch for
 it; `create_app(..., endpoint=...)` takes it. What goes wrong on the way (delays, broken bodies) is ASGI around the
 application.
 """
@@ -38,7 +38,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class Endpoint:
+class SandboxEndpoint:
     """GET /api/v1/markets/{market_id}/perps/open_interest over ``samples``, under ``reading``, for one ``api_key``."""
 
     def __init__(self, samples: Samples, reading: Reading, api_key: str) -> None:

@@ -13,8 +13,8 @@ from ..formats import arrow as frames
 from ..formats.arrow import Decimals, Tabular
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import Interval
-from ..model.times import text
-from ..optional import need
+from ..model.times import to_iso
+from ..optional import require
 from .dense import DenseColumns, DenseRow, DenseSeries, Fill, append, clock, clock_table, on_clock
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Aligned(Tabular, Mapping[str, DenseSeries]):
         return len(self.columns)
 
     def __repr__(self) -> str:
-        span = f"{text(self.start)} to {text(self.end)}"
+        span = f"{to_iso(self.start)} to {to_iso(self.end)}"
         return f"<Aligned {len(self)} markets {self.interval} {span}: {len(self.ts)} buckets>"
 
     def rows(self) -> Iterator[tuple[DenseRow, ...]]:
@@ -81,7 +81,7 @@ class Aligned(Tabular, Mapping[str, DenseSeries]):
 
         Exact decimals are as in ``OpenInterestSeries.to_arrow``; nothing is rounded.
         """
-        pa = need("pyarrow", "arrow")
+        pa = require("pyarrow", "arrow")
         table = clock_table(self.ts)
         amounts: list[str] = []
         for market_id, columns in self.columns.items():
@@ -141,7 +141,7 @@ def _check_whole(aligned: Aligned) -> None:
     if not any(holes.values()):
         return
     market, count = next((market, count) for market, count in holes.items() if count)
-    first = text(aligned.ts[aligned.columns[market].values[0].index(None)])
+    first = to_iso(aligned.ts[aligned.columns[market].values[0].index(None)])
     raise IncompleteError(
         f"no total: {market} has no row in {count} of {len(aligned.ts)} buckets, {first} the first of them "
         f'({sum(map(bool, holes.values()))} of {len(holes)} markets lack some): missing="skip" adds up those there are'
@@ -161,5 +161,5 @@ def _common(series: Sequence[OpenInterestSeries]) -> tuple[datetime, datetime]:
         raise UsageError(f"{twice} comes twice: give each market once")
     start, end = max(one.start for one in series), min(one.end for one in series)
     if start >= end:
-        raise UsageError(f"no span in common: one series begins at {text(start)}, another ends at {text(end)}")
+        raise UsageError(f"no span in common: one series begins at {to_iso(start)}, another ends at {to_iso(end)}")
     return start, end

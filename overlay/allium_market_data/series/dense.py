@@ -18,7 +18,7 @@ from ..formats.arrow import Decimals, Tabular
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import WIDTHS, Interval, ceil
 from ..model.times import from_micros, micros
-from ..optional import need
+from ..optional import require
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,7 +86,7 @@ class DenseSeries(Tabular, Sequence[DenseRow]):
 
     def to_arrow(self, *, decimals: Decimals = "exact") -> pa.Table:
         """An Arrow table: market_id, ts, oi_base, oi_quote_usd (null where there is none), provisional, filled."""
-        pa = need("pyarrow", "arrow")
+        pa = require("pyarrow", "arrow")
         plain = clock_table(self.ts).add_column(0, "market_id", [pa.repeat(self.market_id, len(self))])
         plain = append(plain, dict(zip(OPEN_INTEREST.values, self.columns.values, strict=True)), pa.string())
         flags = {"provisional": self.columns.provisional, "filled": self.columns.filled}
@@ -140,13 +140,13 @@ def decimal(text: str | None) -> Decimal | None:
 
 def clock_table(ts: Sequence[datetime]) -> pa.Table:
     """An Arrow table of one column, ts."""
-    pa = need("pyarrow", "arrow")
+    pa = require("pyarrow", "arrow")
     return pa.table({"ts": pa.array(ts, pa.timestamp("us", tz="UTC"))})
 
 
 def append(table: pa.Table, columns: dict[str, Any], kind: pa.DataType) -> pa.Table:
     """The table with more columns of one type."""
-    pa = need("pyarrow", "arrow")
+    pa = require("pyarrow", "arrow")
     for name, column in columns.items():
         table = table.append_column(name, pa.chunked_array([pa.array(column, kind)]))
     return table

@@ -15,9 +15,9 @@ from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import INTERVALS, WIDTHS, Interval
 from ..model.provenance import Provenance
 from ..model.rows import Columns
-from ..model.times import from_micros, micros, text
-from ..optional import need
-from ..validation import Instant, instant
+from ..model.times import from_micros, micros, to_iso
+from ..optional import require
+from ..validation import Instant, to_instant
 from .series import OpenInterestSeries
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _wrong(what: str) -> NoReturn:
 
 def _table(source: Any) -> pa.Table:
     """The source as an Arrow table with the columns needed, its times in UTC."""
-    pa = need("pyarrow", "arrow")
+    pa = require("pyarrow", "arrow")
     if not hasattr(source, "__arrow_c_stream__"):
         _wrong(f"{type(source).__name__} does not speak Arrow")
     rows = source if isinstance(source, pa.Table) else pa.table(source)
@@ -98,18 +98,18 @@ def _table(source: Any) -> pa.Table:
 def _attempt(make: Callable[[], T], what: str) -> T:
     try:
         return make()
-    except need("pyarrow", "arrow").ArrowException as error:
+    except require("pyarrow", "arrow").ArrowException as error:
         _wrong(f"{what} ({error})")
 
 
 def _where(rows: pa.Table, name: str, value: str) -> pa.Table:
-    compute = need("pyarrow.compute", "arrow")
+    compute = require("pyarrow.compute", "arrow")
     return rows.filter(compute.equal(rows[name], value))
 
 
 def _within(rows: pa.Table, start: datetime, end: datetime) -> pa.Table:
     """The rows with start <= ts < end, ascending."""
-    compute = need("pyarrow.compute", "arrow")
+    compute = require("pyarrow.compute", "arrow")
     if rows["ts"].null_count:
         _wrong("a row has no ts")
     after, before = compute.greater_equal(rows["ts"], start), compute.less(rows["ts"], end)
@@ -141,15 +141,15 @@ def _span(start: Instant | None, end: Instant | None, told: Mapping[str, str]) -
     for name, given in (("start", start), ("end", end)):
         if given is None and name not in told:
             raise UsageError(f"the table does not tell from when to when it is complete: say {name}=")
-    since = instant(told["start"] if start is None else start, "start")
-    until = instant(told["end"] if end is None else end, "end")
+    since = to_instant(told["start"] if start is None else start, "start")
+    until = to_instant(told["end"] if end is None else end, "end")
     if since > until or (since == until and told.get("start") != told.get("end")):
-        raise UsageError(f"start must be before end: {text(since)} is not before {text(until)}")
+        raise UsageError(f"start must be before end: {to_iso(since)} is not before {to_iso(until)}")
     if "start" in told and "end" in told:
-        first, last = instant(told["start"], "start"), instant(told["end"], "end")
+        first, last = to_instant(told["start"], "start"), to_instant(told["end"], "end")
         if since < first or until > last:
             raise UsageError(
-                f"the table holds {text(first)} to {text(last)}, and not all of {text(since)} to {text(until)}"
+                f"the table holds {to_iso(first)} to {to_iso(last)}, and not all of {to_iso(since)} to {to_iso(until)}"
             )
     return since, until
 
@@ -159,10 +159,10 @@ def _columns(rows: pa.Table, width: int) -> Columns:
     stamps = [from_micros(micros(stamp)) for stamp in ts]  # plain UTC, whatever time zone class Arrow chose
     for before, stamp in pairwise(stamps):
         if before == stamp:
-            _wrong(f"the bucket {text(stamp)} stands there twice")
+            _wrong(f"the bucket {to_iso(stamp)} stands there twice")
     odd = next((stamp for stamp in stamps if micros(stamp) % width), None)
     if odd is not None:
-        _wrong(f"{text(odd)} is not on a boundary of its interval")
+        _wrong(f"{to_iso(odd)} is not on a boundary of its interval")
     if rows["provisional"].null_count:
         _wrong("a row does not say whether it is provisional")
     return Columns(
@@ -172,7 +172,7 @@ def _columns(rows: pa.Table, width: int) -> Columns:
 
 def _texts(column: pa.ChunkedArray, name: str) -> list[str]:
     """Decimal text; of Arrow decimals without the zeros behind that their scale adds."""
-    types = need("pyarrow", "arrow").types
+    types = require("pyarrow", "arrow").types
     if not (types.is_decimal(column.type) or types.is_string(column.type)):
         _wrong(f"{name} is {column.type}, and only decimals or their text are exact")
     made = [_plain(value) if isinstance(value, Decimal) else value for value in column.to_pylist()]
@@ -192,7 +192,7 @@ def _fetched(
 ) -> tuple[datetime, datetime]:
     """Between which instants the rows were fetched, as far as it matters to what is provisional and what is a gap."""
     if told is not None:
-        return instant(told, "fetched"), instant(told, "fetched")
+        return to_instant(told, "fetched"), to_instant(told, "fetched")
     if "fetched_at" in rows.column_names and len(rows) and rows["fetched_at"].null_count < len(rows):
         latest = max(stamp for stamp in rows["fetched_at"].to_pylist() if stamp is not None)
         return from_micros(micros(latest)), from_micros(micros(latest))

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import PrecisionError, UsageError
 from ..formats import files
-from ..formats.atomic_file import PartialFile, place, reported
+from ..formats.atomic_file import AtomicFile, reported, resolve_target
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import WIDTHS
-from ..model.timestamps import runs
-from ..optional import need
+from ..model.timestamps import contiguous_runs
+from ..optional import require
 from .align import Amount
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def plot(*series: OpenInterestSeries, axes: Axes | None = None, amount: Amount =
     if not series:
         raise UsageError("nothing to plot: give at least one series")
     if axes is None:
-        pyplot = need("matplotlib.pyplot", "plot")
+        pyplot = require("matplotlib.pyplot", "plot")
         _, axes = pyplot.subplots(figsize=SIZE, layout="constrained")
     _draw(axes, series, amount)
     return axes
@@ -69,10 +69,10 @@ def save(
 @contextmanager
 def drawn(target: Path, form: str, size: tuple[float, float], *, dpi: int, overwrite: bool) -> Iterator[Figure]:
     """A figure (``size`` in inches) to draw on; when the block ends it stands in ``target``, whole or not at all."""
-    mpl = need("matplotlib", "plot")
-    figure = need("matplotlib.figure", "plot").Figure(figsize=size, layout="constrained")
+    mpl = require("matplotlib", "plot")
+    figure = require("matplotlib.figure", "plot").Figure(figsize=size, layout="constrained")
     with reported(target):
-        partial = PartialFile(target)
+        partial = AtomicFile(target)
         try:
             with mpl.rc_context(STYLE):
                 yield figure
@@ -89,8 +89,8 @@ def check(path: files.Path, amount: str, *, overwrite: bool) -> tuple[str, Path]
     form = Path(path).suffix.removeprefix(".").lower()
     if form not in FORMATS:
         raise UsageError(f"{path} does not tell its format: name it .{', .'.join(FORMATS)}")
-    need("matplotlib", "plot")
-    return form, place(path, overwrite=overwrite)
+    require("matplotlib", "plot")
+    return form, resolve_target(path, overwrite=overwrite)
 
 
 def _check_amount(amount: str) -> None:
@@ -127,7 +127,7 @@ def _line(axes: Any, series: OpenInterestSeries, values: list[float], color: str
     drawn: list[float] = []
     lone: list[int] = []
     ts, width = series.columns.ts, timedelta(microseconds=WIDTHS[series.interval])
-    for first, stop in runs(ts, series.interval):
+    for first, stop in contiguous_runs(ts, series.interval):
         if drawn:
             times.append(ts[first - 1] + width)
             drawn.append(float("nan"))
@@ -159,7 +159,7 @@ def _bands(axes: Any, series: OpenInterestSeries) -> None:
 
 def _dress(axes: Any, series: Sequence[OpenInterestSeries], unit: str) -> None:
     """Title, units, ticks and the key to what is drawn."""
-    dates, ticker = (need(f"matplotlib.{name}", "plot") for name in ("dates", "ticker"))
+    dates, ticker = (require(f"matplotlib.{name}", "plot") for name in ("dates", "ticker"))
     start, end = min(one.start for one in series), max(one.end for one in series)
     margin = (end - start) / 80 or timedelta(minutes=1)  # so that a point at an edge is seen whole
     axes.set_xlim(start - margin, end + margin)
@@ -185,7 +185,7 @@ def _dress(axes: Any, series: Sequence[OpenInterestSeries], unit: str) -> None:
 
 
 def _key(axes: Any, series: Sequence[OpenInterestSeries]) -> None:
-    lines, patches = (need(f"matplotlib.{name}", "plot") for name in ("lines", "patches"))
+    lines, patches = (require(f"matplotlib.{name}", "plot") for name in ("lines", "patches"))
     shown: list[Any] = axes.get_legend_handles_labels()[0] if len(series) > 1 else []
     if any(True in one.columns.provisional for one in series):
         hollow = {"marker": "o", "markerfacecolor": "white", "markeredgecolor": "#4a4a4a", "linestyle": "none"}

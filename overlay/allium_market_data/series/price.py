@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ..errors import PrecisionError, UsageError
-from ..model.times import text
+from ..model.times import to_iso
 
 if TYPE_CHECKING:
     from ..model.rows import OpenInterest
@@ -34,5 +34,5 @@ def _nearest(row: OpenInterest) -> float:
     try:
         return float(Fraction(row.oi_quote_usd) / Fraction(row.oi_base))
     except OverflowError:
-        message = f"the price of {row.market_id} at {text(row.ts)} is beyond what a float can hold: ask for decimals"
+        message = f"the price of {row.market_id} at {to_iso(row.ts)} is beyond what a float can hold: ask for decimals"
         raise PrecisionError(message) from None

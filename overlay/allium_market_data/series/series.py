@@ -15,8 +15,8 @@ from ..formats.arrow import Decimals, Tabular
 from ..model.intervals import WIDTHS, Interval, ceil
 from ..model.provenance import Provenance
 from ..model.rows import Columns, OpenInterest
-from ..model.times import from_micros, micros, text
-from ..model.timestamps import runs
+from ..model.times import from_micros, micros, to_iso
+from ..model.timestamps import contiguous_runs
 from ..validation import Instant
 
 if TYPE_CHECKING:
@@ -60,13 +60,13 @@ class OpenInterestSeries(Tabular, Sequence[OpenInterest]):
         if {len(self.columns.provisional), *map(len, self.columns.values)} != {len(ts)}:
             raise UsageError("the columns of a series must be of one length")
         if ts and not self.start <= ts[0] <= ts[-1] < self.end:
-            raise UsageError(f"rows of {text(ts[0])} to {text(ts[-1])} are not within {self._span}")
+            raise UsageError(f"rows of {to_iso(ts[0])} to {to_iso(ts[-1])} are not within {self._span}")
         if any(micros(label) % width for label in (*ts[:1], *ts[-1:])):
-            raise UsageError(f"{text(ts[0])} or {text(ts[-1])} is no boundary of {self.interval}")
+            raise UsageError(f"{to_iso(ts[0])} or {to_iso(ts[-1])} is no boundary of {self.interval}")
 
     @property
     def _span(self) -> str:
-        return f"{text(self.start)} to {text(self.end)}"
+        return f"{to_iso(self.start)} to {to_iso(self.end)}"
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -131,7 +131,7 @@ class OpenInterestSeries(Tabular, Sequence[OpenInterest]):
         bucket = timedelta(microseconds=width)
         begun = ceil(micros(min(self.end, self.provenance.finished)), width)
         edges = [from_micros(ceil(micros(self.start), width))]
-        for first, stop in runs(ts, self.interval):
+        for first, stop in contiguous_runs(ts, self.interval):
             edges += (ts[first], ts[stop - 1] + bucket)
         edges.append(from_micros(max(begun, micros(edges[-1]))))
         spans = zip(edges[::2], edges[1::2], strict=True)

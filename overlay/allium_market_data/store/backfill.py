@@ -10,7 +10,7 @@ from ..client.sync_client import MarketData
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import Interval
 from ..model.times import micros
-from ..validation import Instant, instant, market
+from ..validation import Instant, check_market, to_instant
 from .coverage import Coverage
 from .fetch import check_clock, fetch_piece, now, opened
 from .plan import Task, closed, lacking
@@ -70,7 +70,7 @@ def backfill(
 
 def checked(markets: str | Iterable[str]) -> list[str]:
     """The markets of a call. Raises ``UsageError`` for what is none."""
-    return [market(name) for name in ([markets] if isinstance(markets, str) else markets)]
+    return [check_market(name) for name in ([markets] if isinstance(markets, str) else markets)]
 
 
 def pending(
@@ -86,7 +86,7 @@ def pending(
 
     Raises ``UsageError``, and ``StoreError`` for a clock that cannot be right.
     """
-    wanted = plan(OPEN_INTEREST, interval, instant(start, "start"), instant(end, "end"))
+    wanted = plan(OPEN_INTEREST, interval, to_instant(start, "start"), to_instant(end, "end"))
     moment = client.call(now)
     check_clock(moment, coverage, uri)
     span = closed(wanted.interval, micros(wanted.start), micros(wanted.end), micros(moment))

@@ -14,7 +14,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import UsageError
-from ..optional import need
+from ..optional import require
 from .coverage import Note
 from .storage import reported
 from .table import Table, among, partitions
@@ -124,7 +124,7 @@ def _rewrite(delta: DeltaTable, batch: Sequence[Crowd], properties: Any) -> tupl
     month, markets = batch[0].month, [one.market_id for one in batch]
     rows = partitions(delta, markets, [month]).to_table()
     before = len(delta.file_uris())
-    need("deltalake", "store").write_deltalake(
+    require("deltalake", "store").write_deltalake(
         delta,
         rows.sort_by([(name, "ascending") for name in ("interval", "market_id", "ts")]),
         mode="overwrite",

@@ -11,7 +11,7 @@ from ..client.async_client import AsyncMarketData
 from ..client.fetch import between
 from ..client.sync_client import MarketData
 from ..errors import BudgetError, StoreError
-from ..model.times import from_micros, micros, text
+from ..model.times import from_micros, micros, to_iso
 from ..series.series import OpenInterestSeries
 from . import schema
 from .coverage import Coverage
@@ -53,8 +53,8 @@ def check_clock(now: datetime, coverage: Coverage, uri: str) -> None:
     """Raise ``StoreError`` when this machine's clock stands well before the newest rows: then it lies, or it lied."""
     if micros(now) < coverage.fetched_at - SKEW:
         raise StoreError(
-            f"this machine's clock says {text(now)}, but {uri} has rows fetched at "
-            f"{text(from_micros(coverage.fetched_at))}: set the clock; nothing was written"
+            f"this machine's clock says {to_iso(now)}, but {uri} has rows fetched at "
+            f"{to_iso(from_micros(coverage.fetched_at))}: set the clock; nothing was written"
         )
 
 
@@ -62,7 +62,7 @@ def check_ahead(now: datetime, server: datetime | None) -> None:
     """Raise ``StoreError`` when this machine's clock is well ahead of the server's: open buckets would count as over."""
     if server is not None and micros(now) > micros(server) + SKEW:
         raise StoreError(
-            f"this machine's clock says {text(now)}, the server's {text(server)}: set the clock; "
+            f"this machine's clock says {to_iso(now)}, the server's {to_iso(server)}: set the clock; "
             "nothing of this window was written"
         )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from ..model.endpoint import OPEN_INTEREST
 from ..model.times import from_micros, micros
-from ..optional import need
+from ..optional import require
 from ..series.series import OpenInterestSeries
 from . import schema
 from .coverage import Coverage, Note, Series
@@ -171,7 +171,7 @@ def _write(table: Table, commit: _Commit, fetched_at: int) -> None:
     _restate(table, [change for change in commit.changes if change.kind == "restated"])
     rows = [change.new for change in commit.changes if change.new]
     gone = [change.old for change in commit.changes if change.kind == "dropped" and change.old]
-    made = need("pyarrow", "store").Table.from_pylist(rows, schema.rows_schema())
+    made = require("pyarrow", "store").Table.from_pylist(rows, schema.rows_schema())
     table.write(
         Note(commit.complete, commit.provisional, fetched_at),
         made,
@@ -183,7 +183,7 @@ def _write(table: Table, commit: _Commit, fetched_at: int) -> None:
 
 def apart(fetched: pa.Table, stored: pa.Table) -> tuple[dict[Any, dict[str, Any]], dict[Any, dict[str, Any]]]:
     """The rows of both by label, without the beginning in which they are the same: mostly that is nearly all."""
-    pc = need("pyarrow.compute", "store")
+    pc = require("pyarrow.compute", "store")
     count = min(len(fetched), len(stored))
     differs = None
     for name in ("ts", "provisional", *OPEN_INTEREST.values):
@@ -209,7 +209,7 @@ def _restate(table: Table, changes: Sequence[Change]) -> None:
         for name in (*OPEN_INTEREST.values, "fetched_at"):
             row[f"old_{name}"], row[f"new_{name}"] = old.get(name), new[name]
         rows.append(row)
-    made = need("pyarrow", "store").Table.from_pylist(rows, schema.restatements_schema())
+    made = require("pyarrow", "store").Table.from_pylist(rows, schema.restatements_schema())
     keys = ("market_id", "interval", "month", "ts")
     same = " AND ".join([*(f"t.{k} = s.{k}" for k in keys), "t.old_fetched_at IS NOT DISTINCT FROM s.old_fetched_at"])
     merger = table.restatements().merge(made, same, "s", "t")  # that another came first is for whoever tries again

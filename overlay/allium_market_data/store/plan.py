@@ -9,7 +9,7 @@ from ..client.plan import plan
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import WIDTHS, Interval, ceil, floor
 from ..model.rows import Columns
-from ..model.times import from_micros, micros, text
+from ..model.times import from_micros, micros, to_iso
 from .coverage import Coverage, Series
 from .spans import Span, by_month, without
 
@@ -37,9 +37,7 @@ class Task:
         return micros(columns.ts[flags.index(True)]) if True in flags else self.span[1]
 
     def __str__(self) -> str:
-        return (
-            f"{self.series[1]} {self.series[0]} {text(from_micros(self.span[0]))} to {text(from_micros(self.span[1]))}"
-        )
+        return f"{self.series[1]} {self.series[0]} {to_iso(from_micros(self.span[0]))} to {to_iso(from_micros(self.span[1]))}"
 
 
 def closed(interval: Interval, start: int, end: int, now: int) -> Span:

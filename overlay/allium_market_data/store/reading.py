@@ -8,11 +8,10 @@ from ..client.plan import plan
 from ..errors import StoreError
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import WIDTHS, Interval, ceil
-from ..model.times import from_micros, micros, text
+from ..model.times import from_micros, micros, to_iso
 from ..series.from_frame import restore
 from ..series.series import OpenInterestSeries
-from ..validation import Instant, instant
-from ..validation import market as checked
+from ..validation import Instant, check_market, to_instant
 from .spans import without
 
 if TYPE_CHECKING:
@@ -21,12 +20,12 @@ if TYPE_CHECKING:
 
 def read(table: Table, market: str, interval: Interval, start: Instant, end: Instant) -> OpenInterestSeries:
     """Every row of the market with start <= ts < end. See ``Table.series``."""
-    wanted = plan(OPEN_INTEREST, interval, instant(start, "start"), instant(end, "end"))  # the checks of a fetch
-    series, width = (wanted.interval, checked(market)), WIDTHS[wanted.interval]
+    wanted = plan(OPEN_INTEREST, interval, to_instant(start, "start"), to_instant(end, "end"))  # the checks of a fetch
+    series, width = (wanted.interval, check_market(market)), WIDTHS[wanted.interval]
     span = tuple(ceil(micros(moment), width) for moment in (wanted.start, wanted.end))
     left = without((span[0], span[1]), table.coverage.complete.get(series, ()))
     if left:
-        since, until = (text(from_micros(moment)) for moment in left[0])
+        since, until = (to_iso(from_micros(moment)) for moment in left[0])
         raise StoreError(
             f"{table.uri} is not complete: {market} {interval} lacks {since} to {until}"
             f"{', and more' if left[1:] else ''}; allium-md backfill or update fetches it"

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import PrecisionError
 from ..formats.arrow import Form, plain_table
-from ..formats.decimal_width import USUAL, Room, measure
+from ..formats.decimal_width import USUAL, DecimalWidth, measure
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import Interval
 from ..model.rows import Columns
-from ..model.times import text
-from ..optional import need
+from ..model.times import to_iso
+from ..optional import require
 from .spans import month
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ CONFIGURATION: Final = {
 
 def rows_schema() -> pa.Schema:
     """The columns of the table of open interest."""
-    pa = need("pyarrow", "store")
+    pa = require("pyarrow", "store")
     instant, decimal = pa.timestamp("us", tz="UTC"), pa.decimal128(PRECISION, SCALE)
     return pa.schema(
         [
@@ -61,7 +61,7 @@ def restatements_schema() -> pa.Schema:
 
     A bucket that was not there before has no old values and no ``old_fetched_at``.
     """
-    pa = need("pyarrow", "store")
+    pa = require("pyarrow", "store")
     instant, decimal = pa.timestamp("us", tz="UTC"), pa.decimal128(PRECISION, SCALE)
     kinds = [("oi_base", decimal), ("oi_quote_usd", decimal), ("fetched_at", instant)]
     pairs = [(f"{age}_{name}", kind) for name, kind in kinds for age in ("old", "new")]
@@ -71,7 +71,7 @@ def restatements_schema() -> pa.Schema:
 
 def rows_table(market_id: str, interval: Interval, columns: Columns, fetched_at: int, specification: str) -> pa.Table:
     """Rows of one market and month as they stand in the table. Raises ``PrecisionError``; nothing is rounded."""
-    pa = need("pyarrow", "store")
+    pa = require("pyarrow", "store")
     plain = plain_table(market_id, columns, interval, OPEN_INTEREST.values)
     for name in OPEN_INTEREST.values:
         if measure(plain[name]).wider(ROOM) != ROOM:
@@ -92,8 +92,10 @@ def rows_table(market_id: str, interval: Interval, columns: Columns, fetched_at:
 
 def _no_room(market_id: str, name: str, columns: Columns) -> PrecisionError:
     values = columns.values[OPEN_INTEREST.values.index(name)]
-    ts, value = next(pair for pair in zip(columns.ts, values, strict=True) if Room.of(pair[1]).wider(ROOM) != ROOM)
+    ts, value = next(
+        pair for pair in zip(columns.ts, values, strict=True) if DecimalWidth.of(pair[1]).wider(ROOM) != ROOM
+    )
     return PrecisionError(
-        f"{name} of {market_id} at {text(ts)}, {value:.80}: the table holds {ROOM.whole} digits before the point "
+        f"{name} of {market_id} at {to_iso(ts)}, {value:.80}: the table holds {ROOM.whole} digits before the point "
         f"and {ROOM.fraction} after it (decimal({PRECISION}, {SCALE})); nothing of this window was written"
     )

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..formats.atomic_file import place
+from ..formats.atomic_file import resolve_target
 from ..model.intervals import DAY
-from ..optional import need
+from ..optional import require
 from ..sanitize import clean
 from ..series.plot import drawn
 from .spans import Span, by_month, month
@@ -23,13 +23,13 @@ def check(file: Path, *, overwrite: bool) -> Path:
     """The place of a picture, told before the work is done whether it can be. Raises ``UsageError``, ``OutputError``."""
     if file.suffix.lower() != ".png":
         raise UsageError(f"{file} is no name of a picture: name it .png")
-    need("matplotlib", "plot")
-    return place(file, overwrite=overwrite)
+    require("matplotlib", "plot")
+    return resolve_target(file, overwrite=overwrite)
 
 
 def plot(standings: Sequence[Standing], file: Path, *, overwrite: bool = False) -> None:
     """Draw the standings to a PNG file: complete windows blue, darker where more buckets have a row; gaps orange."""
-    colors = need("matplotlib", "plot").colormaps["Blues"]
+    colors = require("matplotlib", "plot").colormaps["Blues"]
     size = (10.0, 1.5 + 0.24 * max(len(standings), 2))
     with drawn(check(file, overwrite=overwrite), "png", size, dpi=110, overwrite=overwrite) as figure:
         axes = figure.add_subplot()
@@ -57,8 +57,8 @@ def _bars(axes: Any, row: int, spans: Sequence[Span], **style: Any) -> None:
 
 
 def _dress(axes: Any, standings: Sequence[Standing]) -> None:
-    dates, patches = need("matplotlib.dates", "plot"), need("matplotlib.patches", "plot")
-    colors = need("matplotlib", "plot").colormaps["Blues"]
+    dates, patches = require("matplotlib.dates", "plot"), require("matplotlib.patches", "plot")
+    colors = require("matplotlib", "plot").colormaps["Blues"]
     if standings:
         axes.xaxis_date()
         locator = dates.AutoDateLocator(maxticks=9)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from ..errors import StoreError
-from ..optional import need
+from ..optional import require
 from . import schema
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class NoTableError(StoreError):
 
 def opened(uri: str, options: dict[str, str] | None, name: str, make: Callable[[], pa.Schema] | None) -> DeltaTable:
     """The Delta table of that name, in our schema's version, made of ``make`` if there is none. Raises ``StoreError``."""
-    deltalake, problems = need("deltalake", "store"), need("deltalake.exceptions", "store")
+    deltalake, problems = require("deltalake", "store"), require("deltalake.exceptions", "store")
     wanted = f"{name} {schema.VERSION}"
     if (place := _local(uri)) and place.exists() and not place.is_dir():
         raise NoTableError(f"{uri} is no table of open interest, but a file: name a folder")
@@ -81,7 +81,7 @@ def check_room(uri: str, size: int) -> None:
 
 
 def _create(uri: str, options: dict[str, str] | None, name: str, columns: pa.Schema) -> DeltaTable:
-    deltalake, problems = need("deltalake", "store"), need("deltalake.exceptions", "store")
+    deltalake, problems = require("deltalake", "store"), require("deltalake.exceptions", "store")
     config = schema.CONFIGURATION if "provisional" in columns.names else {}
     with suppress(problems.CommitFailedError):  # another process made it at the same moment
         deltalake.DeltaTable.create(
@@ -99,7 +99,7 @@ def _create(uri: str, options: dict[str, str] | None, name: str, columns: pa.Sch
 @contextmanager
 def reported(uri: str) -> Iterator[None]:
     """Turn what the engine and the system say into ``StoreError``, in a line."""
-    problems = need("deltalake.exceptions", "store")
+    problems = require("deltalake.exceptions", "store")
     try:
         yield
     except (problems.DeltaError, OSError) as error:

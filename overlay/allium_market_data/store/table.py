@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import StoreError
 from ..model.times import from_micros, micros
-from ..optional import need
+from ..optional import require
 from . import schema
 from .coverage import KEY, SUM_EVERY, Coverage, Note, Series, add_up, encode, newest_sum
 from .spans import Span, by_month, month, union, without
@@ -164,7 +164,7 @@ class Table:
         To ``merge`` replaces rows of the same key, and takes out those of the keys of ``gone``.
         """
         properties = self.properties(note, months)
-        deltalake = need("deltalake", "store")
+        deltalake = require("deltalake", "store")
         if merge and (len(rows) or gone):
             source = _marked(rows, gone)
             values = {name: f"s.{name}" for name in rows.column_names}
@@ -180,7 +180,7 @@ class Table:
 
     def properties(self, note: Note, months: Iterable[tuple[Series, str]] = ()) -> Any:
         """What goes into a commit record beside the rows: the note, and the months that no other commit may touch meanwhile."""
-        deltalake = need("deltalake", "store")
+        deltalake = require("deltalake", "store")
         touched = {
             (series, month(start))
             for series, spans in note.complete.items()
@@ -200,7 +200,7 @@ class Table:
 
         ``size`` is about how many bytes it writes: where a local disk has no room for them it is not tried.
         """
-        failed = need("deltalake.exceptions", "store").CommitFailedError
+        failed = require("deltalake.exceptions", "store").CommitFailedError
         with reported(self.uri):
             check_room(self.uri, size)
             for turn in range(ATTEMPTS):
@@ -217,7 +217,7 @@ class Table:
 
     def stored_all(self, wanted: Sequence[tuple[Series, Span]]) -> Iterator[pa.Table]:
         """The rows of each series and span, as ``stored`` gives them, from one look at the table."""
-        pc = need("pyarrow.compute", "store")
+        pc = require("pyarrow.compute", "store")
         columns = schema.rows_schema()
         markets = sorted({market for (_, market), _ in wanted})
         labels = sorted({month(start) for _, span in wanted for start, _ in by_month(span)})
@@ -247,7 +247,7 @@ class Table:
     def has_restatements(self) -> bool:
         """Whether any restatement was ever written."""
         with reported(self.uri):
-            return bool(need("deltalake", "store").DeltaTable.is_deltatable(self._beside, self.options))
+            return bool(require("deltalake", "store").DeltaTable.is_deltatable(self._beside, self.options))
 
     @property
     def _beside(self) -> str:
@@ -273,14 +273,14 @@ def among(column: str, values: Iterable[str]) -> str:
 
 def between(rows: pa.Table, start: int, end: int) -> pa.Table:
     """The rows with start <= ts < end."""
-    pc = need("pyarrow.compute", "store")
+    pc = require("pyarrow.compute", "store")
     ts = rows["ts"]
     return rows.filter(pc.and_(pc.greater_equal(ts, from_micros(start)), pc.less(ts, from_micros(end))))
 
 
 def _marked(rows: pa.Table, gone: Sequence[Mapping[str, Any]]) -> pa.Table:
     """The rows, and behind them the keys of those to be taken out, told apart by a column ``gone``."""
-    pa = need("pyarrow", "store")
+    pa = require("pyarrow", "store")
     keys = [{name: row[name] for name in (*schema.PARTITIONS, "ts")} for row in gone]
     parts = rows, pa.Table.from_pylist(keys, rows.schema)
     return pa.concat_tables(
@@ -292,7 +292,7 @@ def _marked(rows: pa.Table, gone: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 
 def _concat(tables: Iterable[pa.Table]) -> pa.Table:
-    return need("pyarrow", "store").concat_tables(list(tables))
+    return require("pyarrow", "store").concat_tables(list(tables))
 
 
 def known(uri: str | PathLike[str], options: Mapping[str, str] | None = None) -> Coverage:

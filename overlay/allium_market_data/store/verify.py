@@ -12,7 +12,7 @@ from ..client.sync_client import MarketData
 from ..errors import UsageError
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import DAY, WIDTHS
-from ..model.times import text
+from ..model.times import to_iso
 from . import schema
 from .coverage import Coverage
 from .fetch import fetch, opened
@@ -84,7 +84,7 @@ def compare(task: Task, fetched: list[dict[str, Any]], stored: list[dict[str, An
     if len(here) < len(stored):
         said.append(f"{task}: {len(stored) - len(here)} rows stand twice in the table")
     for ts in sorted({*there, *here}):
-        place = f"{task.series[1]} {task.series[0]} {text(ts)}"
+        place = f"{task.series[1]} {task.series[0]} {to_iso(ts)}"
         if ts not in here:
             said.append(f"{place}: the server has a row, the table has none")
         elif ts not in there:

@@ -13,9 +13,9 @@ from ..client.sync_client import MarketData
 from ..errors import AlliumError, NotFoundError, RateLimitedError, ServerError, TransportError, UsageError
 from ..model.intervals import WIDTHS, Interval, floor
 from ..model.rows import OpenInterest
-from ..model.times import from_micros, micros, text
+from ..model.times import from_micros, micros, to_iso
 from ..series.series import OpenInterestSeries
-from ..validation import market as checked
+from ..validation import check_market
 from .fetch import check_clock, fetch, now
 from .merge import Look, amend
 from .plan import Task
@@ -58,7 +58,7 @@ class Watch:
     def __post_init__(self) -> None:
         if self.interval not in WIDTHS:
             raise UsageError(f"unknown interval {self.interval!r:.80}: use one of {', '.join(WIDTHS)}")
-        self.markets = [checked(market) for market in dict.fromkeys(self.markets)]
+        self.markets = [check_market(market) for market in dict.fromkeys(self.markets)]
         self.latest = self._closed()
         for market in self.markets:
             end = self.table.coverage.end((self.interval, market)) if self.table else None
@@ -120,7 +120,7 @@ class Watch:
         closed = self._closed()
         if closed < self.latest:
             self.note(
-                f"the clock went back from {text(from_micros(self.latest))} or later; waiting until it is there again"
+                f"the clock went back from {to_iso(from_micros(self.latest))} or later; waiting until it is there again"
             )
         self.latest = closed
         spans = {market: (self.at[market], self._stop(market)) for market in self.markets}

@@ -17,7 +17,7 @@ from allium_market_data.cli import main as cli
 from allium_market_data.cli import output as console
 from allium_market_data.model.intervals import HOUR
 from allium_market_data.model.times import from_micros, micros
-from allium_market_data.sandbox import Endpoint, Reading, Samples
+from allium_market_data.sandbox import Reading, Samples, SandboxEndpoint
 from allium_market_data.sandbox.answer import Span
 
 MARKET = "hl:perp:BTC-USDC"
@@ -35,8 +35,8 @@ Row = tuple[str, str, str]
 Rows = list[Row]
 
 
-def honest(samples: Samples) -> Endpoint:
-    return Endpoint(samples, Reading(), KEY)
+def honest(samples: Samples) -> SandboxEndpoint:
+    return SandboxEndpoint(samples, Reading(), KEY)
 
 
 _TRUTH: dict[str, Rows] = {}

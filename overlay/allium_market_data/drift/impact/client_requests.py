@@ -55,9 +55,9 @@ def by_client() -> tuple[Sent, ...]:
     from ...client.transport import request
     from ...model.endpoint import OPEN_INTEREST
     from ...model.intervals import INTERVALS
-    from ...validation import instant
+    from ...validation import to_instant
 
-    start, end = instant("2026-05-01T00:00:00Z", "start"), instant("2026-06-01T00:00:00Z", "end")
+    start, end = to_instant("2026-05-01T00:00:00Z", "start"), to_instant("2026-06-01T00:00:00Z", "end")
     asked = (
         request(OPEN_INTEREST, MARKET, interval, plan(OPEN_INTEREST, interval, start, end)[0]) for interval in INTERVALS
     )

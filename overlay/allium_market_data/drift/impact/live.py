@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ...client.api_key import Secret
+from ...client.api_key import ApiKey
 from ...client.settings import settings
 from ...errors import (
     AlliumError,
@@ -42,7 +42,7 @@ _NO_USE: Final = (AuthenticationError, PermissionDeniedError, RateLimitedError, 
 class Server:
     """What to look at: ``around`` is an instant (ISO 8601), ``record`` the profile on record (None: the target's own)."""
 
-    key: Secret
+    key: ApiKey
     base_url: str | None = None
     market: str = MARKET
     around: str = AROUND
@@ -50,10 +50,10 @@ class Server:
 
     def check(self) -> None:
         """Raise ``UsageError`` for a server, a key or an instant that cannot be meant."""
-        from ...validation import instant
+        from ...validation import to_instant
 
         settings(self.key, self.base_url, 30.0, 1, None, None, False)
-        instant(self.around, "--around")
+        to_instant(self.around, "--around")
         if not self.market.strip():
             raise UsageError("--market is empty: name one like hl:perp:BTC-USDC")
 
@@ -73,7 +73,7 @@ def look(server: Server, judgement: Judgement) -> Behaviour:
     try:
         looked = _looked(server, root)
     except _NoRunError as problem:
-        return could_not_look(server.key.wipe(str(problem)), wanted=True)
+        return could_not_look(server.key.redact(str(problem)), wanted=True)
     return behaviour(judgement, looked, committed, f"spec/{record.name}")
 
 
@@ -87,9 +87,9 @@ def _no_use(server: Server) -> str:
     """Why there is no use in looking: one question shows a dead server and a key that is not accepted. Empty if there is."""
     from ...client.retry import RetryPolicy
     from ...client.sync_client import MarketData
-    from ...validation import instant
+    from ...validation import to_instant
 
-    start = instant(server.around, "--around")
+    start = to_instant(server.around, "--around")
     policy = RetryPolicy(attempts=2)
     try:
         with MarketData(server.key.reveal(), server.base_url, retry=policy) as client:
@@ -115,12 +115,12 @@ def _looked(server: Server, root: Path) -> Looked:
         _run([sys.executable, *_SUITE, *_NOT_ABOUT_THE_SERVER, *options], root, server.key)
         if not junit.is_file():
             raise _NoRunError("the conformance suite did not come to its end")
-        violations, untold, unreached = results(server.key.wipe(junit.read_text(encoding="utf-8")))
-        observed: Profile = profile(server.key.wipe(spec_files.text(seen)), "the profile") if seen.is_file() else {}
+        violations, untold, unreached = results(server.key.redact(junit.read_text(encoding="utf-8")))
+        observed: Profile = profile(server.key.redact(spec_files.text(seen)), "the profile") if seen.is_file() else {}
     return Looked(violations, observed, untold, unreached)
 
 
-def _run(command: list[str], root: Path, key: Secret) -> None:
+def _run(command: list[str], root: Path, key: ApiKey) -> None:
     """Run the suite; the key goes by the environment, where a list of processes does not show it."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment["ALLIUM_API_KEY"] = key.reveal()

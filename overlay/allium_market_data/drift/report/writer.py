@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ...errors import OutputError
-from ...formats.atomic_file import PartialFile, place, reported
+from ...formats.atomic_file import AtomicFile, reported, resolve_target
 from . import html, junit, markdown, sarif
 from .report import UNCHECKED, Report
 
@@ -52,7 +52,7 @@ def write(folder: Path, contents: Mapping[str, str]) -> None:
     with ExitStack() as stack, reported(folder):
         made = []
         for name, text in contents.items():
-            file = PartialFile(place(folder / name, overwrite=True))
+            file = AtomicFile(resolve_target(folder / name, overwrite=True))
             stack.callback(file.discard)
             file.stream.write(text.encode("utf-8", "backslashreplace"))
             made.append(file)

@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from ..app import PATH
-from ..endpoint import Answer, Call, Endpoint
+from ..endpoint import Answer, Call, SandboxEndpoint
 from ..server import LOOPBACK, listening, url_of
 from .fault import Fault, check, turn
 
@@ -40,7 +40,7 @@ class Seen:
 class Faulty:
     """An endpoint behind faults. ``requests`` are those that came, ``strays`` those that came to the other origin."""
 
-    endpoint: Endpoint
+    endpoint: SandboxEndpoint
     faults: Sequence[Fault]
     url: str = ""
     elsewhere: str = ""
@@ -155,7 +155,7 @@ class Connection:
 
 @asynccontextmanager
 async def opened(
-    endpoint: Endpoint, faults: Iterable[Fault], host: str = LOOPBACK, port: int = 0
+    endpoint: SandboxEndpoint, faults: Iterable[Fault], host: str = LOOPBACK, port: int = 0
 ) -> AsyncIterator[Faulty]:
     """Serve on this loop for as long as the block lasts. Raises `SandboxError` for faults that cannot follow one another."""
     server = Faulty(endpoint, check(faults))
@@ -202,7 +202,9 @@ def _deaf(host: str, port: int) -> Iterator[socket.socket]:
         yield taken
 
 
-def serve(endpoint: Endpoint, faults: Sequence[Fault], host: str = LOOPBACK, port: int = 0, banner: str = "") -> None:
+def serve(
+    endpoint: SandboxEndpoint, faults: Sequence[Fault], host: str = LOOPBACK, port: int = 0, banner: str = ""
+) -> None:
     """Serve in this thread until Ctrl-C, which ends it without an error, as `..server.serve` does."""
 
     async def live() -> None:
@@ -215,7 +217,9 @@ def serve(endpoint: Endpoint, faults: Sequence[Fault], host: str = LOOPBACK, por
 
 
 @contextmanager
-def faulting(endpoint: Endpoint, faults: Iterable[Fault], host: str = LOOPBACK, port: int = 0) -> Iterator[Faulty]:
+def faulting(
+    endpoint: SandboxEndpoint, faults: Iterable[Fault], host: str = LOOPBACK, port: int = 0
+) -> Iterator[Faulty]:
     """Serve in a background thread, and give the server; at the end of the block, stop it and wait."""
     started: list[Faulty] = []
     failed: list[BaseException] = []

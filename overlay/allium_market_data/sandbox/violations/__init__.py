@@ -15,11 +15,11 @@ from functools import partial
 from typing import Final
 
 from ...errors import SandboxError
-from ..endpoint import Endpoint
+from ..endpoint import SandboxEndpoint
 from ..readings import Reading
 from ..samples import Samples
 from . import access, buckets, limits, meaning, parameters, refusals, shape, text, windows
-from .steps import ViolatingEndpoint, Violation
+from .steps import ViolatingSandbox, Violation
 
 GROUPS: Final[dict[str, tuple[Violation, ...]]] = {
     "shape": shape.VIOLATIONS,
@@ -37,7 +37,7 @@ VIOLATIONS: Final[dict[str, Violation]] = {
 """Every violation, by the name that ``--violate`` takes."""
 
 
-def violating(names: Iterable[str]) -> Callable[[Samples, Reading, str], Endpoint]:
+def violating(names: Iterable[str]) -> Callable[[Samples, Reading, str], SandboxEndpoint]:
     """What makes an endpoint that commits each of ``names``; the correct one for no name.
 
     Raises `SandboxError` for a name that there is not.
@@ -47,7 +47,7 @@ def violating(names: Iterable[str]) -> Callable[[Samples, Reading, str], Endpoin
         if name not in VIOLATIONS:
             raise SandboxError(f"there is no violation {name!r}; choose from {', '.join(VIOLATIONS)}")
         chosen.append(VIOLATIONS[name])
-    return partial(ViolatingEndpoint, chosen) if chosen else Endpoint
+    return partial(ViolatingSandbox, chosen) if chosen else SandboxEndpoint
 
 
 __all__ = ["GROUPS", "VIOLATIONS", "Violation", "violating"]

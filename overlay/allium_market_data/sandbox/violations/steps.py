@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from ..answer import History, Row, render, select
-from ..endpoint import Answer, Call, Endpoint
+from ..endpoint import Answer, Call, SandboxEndpoint
 from ..query import Query
 from ..readings import Reading
 from ..samples import Samples
@@ -69,7 +69,7 @@ class Violation:
     changes: Changes
 
 
-class ViolatingEndpoint(Endpoint):
+class ViolatingSandbox(SandboxEndpoint):
     """The endpoint with some of its steps changed."""
 
     def __init__(self, violations: Iterable[Violation], samples: Samples, reading: Reading, api_key: str) -> None:

@@ -18,7 +18,7 @@ from ...client.async_client import AsyncMarketData
 from ...client.retry import RetryPolicy
 from ...client.sync_client import MarketData
 from ...errors import AlliumError, NotFoundError, StoreError
-from ...optional import need
+from ...optional import require
 from ...version import VERSION
 from ..fetch import exhausted, fetch_piece
 from ..plan import Task
@@ -60,7 +60,7 @@ def lacks(version: str, uri: str) -> str | None:
     if not os.environ.get("ALLIUM_API_KEY"):
         return "it has no ALLIUM_API_KEY in its environment: set it there, before the worker starts"
     try:
-        need("deltalake", "store")
+        require("deltalake", "store")
         Table(uri)
     except AlliumError as error:
         return f"{error} (every worker must reach the table where the client does)"
