@@ -27,12 +27,19 @@ def _install(session: nox.Session, *groups: str, extras: str = "") -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Everything that must hold: lint, types, the generated package, and all tests; `-- ARG...` goes to pytest."""
+    """Lint, types, the generated package, and every test that needs no other process; `-- ARG...` goes to pytest."""
     _install(session, "dev", extras="[all]")
     _lint(session)
     _types(session)
     session.run("python", "-m", "allium_market_data.cli.codegen", "generate", "--check")
-    session.run("pytest", *WORKERS, *session.posargs)
+    session.run("pytest", *WORKERS, "--ignore=tests/system", *session.posargs)
+
+
+@nox.session
+def tests_system(session: nox.Session) -> None:
+    """The tests that start processes: kills, clusters, terminals, browsers, faults over sockets; `-- ARG...` to pytest."""
+    _install(session, "dev", extras="[all]")
+    session.run("pytest", *WORKERS, "tests/system", *session.posargs)
 
 
 @nox.session

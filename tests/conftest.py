@@ -13,7 +13,11 @@ from typing import Any
 import pytest
 
 from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, create_app, running
+from support import budget
 from support.serving import Sandbox
+
+pytest_plugins = ["support.speed"]
+budget.register()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from allium_market_data.client.api_key import ApiKey
@@ -27,6 +27,7 @@ from allium_market_data.errors import (
     NotFoundError,
     ServerError,
 )
+from support.budget import examples
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 QUICK = RetryPolicy(attempts=4, first_pause=0, longest_pause=0, jitter=0)
@@ -272,7 +273,7 @@ FAILURES = [failing(), failing(ConnectionFailedError, 0), failing(retry_after="0
     st.integers(1, 4),
     st.sets(st.integers(0, 19), max_size=4),
 )
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_whatever_happens_everyone_ends_and_what_is_sent_is_bounded(
     answers: list[FetchError | None], asks: int, places: int, cancelled: set[int]
 ) -> None:

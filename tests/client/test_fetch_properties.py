@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from allium_market_data.client.decode import Answer, Question, decode
@@ -22,6 +22,7 @@ from allium_market_data.model.windows import Plan, Window
 from allium_market_data.sandbox.answer import Row, render, select
 from allium_market_data.sandbox.query import Query
 from allium_market_data.sandbox.readings import Reading
+from support.budget import examples
 from support.strategies import AROUND, ListHistory, any_readings, histories, readings
 
 MARKET = "hl:perp:BTC-USDC"
@@ -88,7 +89,7 @@ def cases(draw: st.DrawFn) -> tuple[Interval, Plan, ListHistory]:
 
 
 @given(cases(), readings, st.integers(1, 5))
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(400)
 def test_a_chunked_fetch_equals_the_one_uncapped_answer(
     case: tuple[Interval, Plan, ListHistory], reading: Reading, ahead: int
 ) -> None:
@@ -98,7 +99,7 @@ def test_a_chunked_fetch_equals_the_one_uncapped_answer(
 
 
 @given(cases(), any_readings, st.integers(1, 12), st.booleans())
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(600)
 def test_a_silent_cap_on_rows_loses_nothing_or_is_an_error(
     case: tuple[Interval, Plan, ListHistory], reading: Reading, cap: int, latest: bool
 ) -> None:

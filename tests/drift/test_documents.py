@@ -6,13 +6,14 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from allium_market_data.drift.diff.documents import compare, differences
 from allium_market_data.drift.model import Change, Level
 from allium_market_data.errors import SpecError
 from drift.pairs import pet
+from support.budget import examples
 
 
 def edited(changes: dict[str, Any] | None = None, version: str = "3.1.0") -> dict[str, Any]:
@@ -296,7 +297,7 @@ def referenced(document: Any, random: Any) -> Any:
     return made
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.randoms(use_true_random=False), st.sampled_from(["3.0.3", "3.1.0"]))
 def test_equal_documents_in_another_order_and_nesting_say_nothing(random: Any, version: str) -> None:
     assert compare(pet(version), shuffled(referenced(pet(version), random), random)) == []

@@ -21,6 +21,7 @@ from allium_market_data.drift.model import Acceptance, Effect, Example, Names, S
 from allium_market_data.drift.report.html import html, sides, unchecked
 from allium_market_data.drift.report.report import Behaviour, Report, Seen
 from drift.reports import MADE, full, of_level
+from support.budget import examples
 
 HOSTILE = """</pre></style></script><script>alert(1)</script><img src=x onerror=alert(1)>" ' onclick="a()" {{ 7 * 7 }} -->&lt;"""
 ANYTHING = st.text(max_size=40) | st.sampled_from(
@@ -149,7 +150,7 @@ MEANT = {"prose", "request", "none", "docs", "compatible", "breaking", "Before"}
 """The words by which the page tells parts of a report apart."""
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(ANYTHING.filter(lambda text: text not in MEANT))
 def test_no_text_of_a_report_becomes_a_part_of_the_page(text: str) -> None:
     page = html(saying(text))

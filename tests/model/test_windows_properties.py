@@ -19,6 +19,7 @@ from allium_market_data.model.intervals import DAY, INTERVALS, WIDTHS, Interval,
 from allium_market_data.model.rows import Columns
 from allium_market_data.model.times import from_micros, micros
 from allium_market_data.model.windows import Plan, Window
+from support.budget import examples
 from support.strategies import AROUND
 
 WEEK = timedelta(days=7)
@@ -129,7 +130,7 @@ def fetched(server: Gappy, made: Plan) -> list[datetime]:
 
 
 @given(st.randoms(use_true_random=False), st.integers(75, 110), st.sampled_from([0.1, 0.5, 1, 3]))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_gaps_cost_at_most_three_fifths_more_requests_than_the_fewest(random: Random, days: int, often: float) -> None:
     """Outages of a minute to a day and a half at random, ``often`` a day, over more than 20 windows."""
     gaps = [(random.randrange(days * 1440), int(2 ** random.uniform(0, 11))) for _ in range(int(days * often))]
@@ -140,7 +141,7 @@ def test_gaps_cost_at_most_three_fifths_more_requests_than_the_fewest(random: Ra
 
 
 @given(st.integers().map(Random), st.sampled_from([0.3, 0.7, 0.9]))
-@settings(max_examples=10, deadline=None)
+@examples(10)
 def test_a_thinly_traded_market_costs_no_more_than_a_busy_one(random: Random, missing: float) -> None:
     """Short gaps everywhere, at the border of any two windows too: a little overlap shows rows on both of their sides."""
     server = Gappy([(minute, 1) for minute in range(80 * 1440) if random.random() < missing])
@@ -150,7 +151,7 @@ def test_a_thinly_traded_market_costs_no_more_than_a_busy_one(random: Random, mi
 
 
 @given(st.integers(0, 40), st.integers(1, 40))
-@settings(max_examples=20, deadline=None)
+@examples(20)
 def test_a_market_that_is_younger_than_the_window_costs_its_empty_part_twice(before: int, days: int) -> None:
     server = Gappy([(0, before * 1440)])
     made = plan(OPEN_INTEREST, "1m", START, START + timedelta(days=before + days))

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from allium_market_data.model.intervals import DAY, INTERVALS, WIDTHS, Interval, floor
@@ -17,6 +17,7 @@ from allium_market_data.sandbox.query import MAX_WINDOW, Query
 from allium_market_data.sandbox.readings import READINGS, Reading, reading_named
 from allium_market_data.sandbox.samples import MarketHistory, Samples, connect
 from allium_market_data.sandbox.source import Sample, Source, insert
+from support.budget import examples
 
 MARKET = 'own:perp:A%s-\u00e9"B'
 BASE = 1_777_593_600_000_000  # 2026-05-01T00:00:00Z, a boundary of every interval
@@ -79,7 +80,7 @@ def expected(samples: list[Sample], query: Query, reading: Reading) -> list[Row]
     return kept[::-1] if reading.order == "descending" else kept
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(questions(), st.lists(readings, min_size=1, max_size=4))
 def test_rows_are_those_of_the_definitions(question: tuple[list[Sample], Query], several: list[Reading]) -> None:
     samples, query = question
@@ -88,7 +89,7 @@ def test_rows_are_those_of_the_definitions(question: tuple[list[Sample], Query],
         assert select(query, reading, history) == expected(samples, query, reading)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(questions(), readings)
 def test_the_answer_says_those_rows(question: tuple[list[Sample], Query], reading: Reading) -> None:
     samples, query = question
@@ -107,7 +108,7 @@ def test_the_answer_says_those_rows(question: tuple[list[Sample], Query], readin
             assert (item["oi_base"], item["oi_quote_usd"]) == (base, quote)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(questions())
 def test_two_halves_give_the_whole(question: tuple[list[Sample], Query]) -> None:
     samples, query = question
@@ -121,7 +122,7 @@ def test_two_halves_give_the_whole(question: tuple[list[Sample], Query]) -> None
     assert [row for half in halves for row in select(half, Reading(), history)] == whole
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(questions(), readings)
 def test_a_smaller_limit_keeps_one_end_of_the_larger_answer(
     question: tuple[list[Sample], Query], reading: Reading

@@ -9,13 +9,14 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from allium_market_data.model.intervals import DAY, INTERVALS
 from allium_market_data.sandbox import Reading, Samples, create_app, reading_named
 from allium_market_data.sandbox.instants import label_text, parse_instant
 from allium_market_data.sandbox.query import MAX_WINDOW, Query, Refusal, parse_query
+from support.budget import examples
 
 REFUSALS = ["fastapi", "error-plain-text", "error-problem-json", "error-empty"]
 PATH = "/api/v1/markets/{}/perps/open_interest"
@@ -61,7 +62,7 @@ query_strings = st.binary(max_size=80) | pairs.map(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(query_strings, st.integers(0, 3))
 @example(b"interval=1h&start_timestamp=%ff%fe&end_timestamp=%00&limit=" + b"9" * 100_000, 0)
 @example(b"&".join([b"limit=1"] * 5000), 0)
@@ -69,13 +70,13 @@ def test_no_query_string_makes_it_fail(apps: list[Any], query: bytes, which: int
     assert ask(apps[which], PATH.format("hl:perp:SOL-USDC"), query) in {200, 422}
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.text(max_size=20) | hard, st.integers(0, 3))
 def test_no_market_makes_it_fail(apps: list[Any], market: str, which: int) -> None:
     assert ask(apps[which], PATH.format(market), urlencode(valid).encode()) == 404
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.text(max_size=30), st.binary(max_size=20), st.sampled_from(["GET", "POST", "HEAD", "BREW"]))
 def test_no_path_key_or_method_makes_it_fail(apps: list[Any], path: str, key: bytes, method: str) -> None:
     assert 400 <= ask(apps[0], f"/{path}", b"", key, method) < 500

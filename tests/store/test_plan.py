@@ -6,7 +6,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from allium_market_data.model.intervals import DAY, HOUR, WIDTHS, Interval, floor
@@ -15,6 +15,7 @@ from allium_market_data.store.plan import Task, closed, grouped, lacking
 from allium_market_data.store.spans import Span, Spans, by_month, month, size, span_of, union, without
 from allium_market_data.store.update import due
 from allium_market_data.store.verify import sample
+from support.budget import examples
 from support.strategies import AROUND, intervals
 
 EDGE = 24
@@ -89,7 +90,7 @@ with_interval = intervals.flatmap(
 
 
 class TestPlan:
-    @settings(max_examples=60)
+    @examples(60)
     @given(with_interval)
     def test_what_is_lacking_is_all_that_is_not_complete_each_once_inside_its_month(
         self, made: tuple[Interval, Coverage, Span]
@@ -117,7 +118,7 @@ class TestPlan:
         for label in {first, first + width, stop - width, stop, stop + width, floor(start, width), floor(now, width)}:
             assert (first <= label < stop) == (start <= label < end and label + width <= now)
 
-    @settings(max_examples=25)
+    @examples(25)
     @given(with_interval, st.integers(1, 50))
     def test_groups_are_the_tasks_in_order(self, made: tuple[Interval, Coverage, Span], rows: int) -> None:
         tasks = list(lacking(MARKETS, made[0], made[2], made[1]))
@@ -129,7 +130,7 @@ class TestPlan:
 class TestDue:
     """An update fetches what is complete in the span looked back over, every provisional row, and what came since."""
 
-    @settings(max_examples=60)
+    @examples(60)
     @given(with_interval, st.integers(0, 10**9), st.integers(0, 70), st.booleans())
     def test_what_is_due(self, made: tuple[Interval, Coverage, Span], since: int, back: int, provisional: bool) -> None:
         interval, coverage, span = made
@@ -147,7 +148,7 @@ class TestDue:
             assert union(mine) == union(wanted)
         assert all(month(task.span[0]) == month(task.span[1] - 1) for task in tasks)
 
-    @settings(max_examples=25)
+    @examples(25)
     @given(with_interval)
     def test_only_the_markets_asked_for(self, made: tuple[Interval, Coverage, Span]) -> None:
         tasks = due(made[1], made[2][1] + DAY, DAY, False, frozenset(MARKETS[:1]))
@@ -155,7 +156,7 @@ class TestDue:
 
 
 class TestCoverage:
-    @settings(max_examples=60)
+    @examples(60)
     @given(with_interval, with_interval, st.integers(0, 99))
     def test_a_note_is_read_as_it_was_written_with_its_sum(self, one: Any, other: Any, version: int) -> None:
         note = Note(one[1].complete, one[1].provisional, one[1].fetched_at)
@@ -165,7 +166,7 @@ class TestCoverage:
         assert newest_sum([{KEY: encode(note)}]) is None
         assert json.loads(said[KEY])["fetched_at"] == note.fetched_at
 
-    @settings(max_examples=60)
+    @examples(60)
     @given(st.lists(with_interval, max_size=4))
     def test_coverage_only_grows_and_the_newest_word_on_provisional_rows_counts(self, made: list[Any]) -> None:
         total, latest = Coverage(), 0
@@ -185,7 +186,7 @@ class TestCoverage:
 
 
 class TestSample:
-    @settings(max_examples=60)
+    @examples(60)
     @given(with_interval, st.integers(1, 30), st.integers(0, 5))
     def test_a_sample_lies_in_what_is_complete_and_is_the_same_again(
         self, made: tuple[Interval, Coverage, Span], windows: int, seed: int

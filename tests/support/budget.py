@@ -1,0 +1,25 @@
+"""How many examples Hypothesis tries: few in the test command, many in the nightly run (``--hypothesis-profile=thorough``)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hypothesis import HealthCheck, settings
+
+FACTOR: Final = 20
+"""How many times as many examples the thorough profile tries."""
+
+
+def register() -> None:
+    """Register the profiles ``fast`` and ``thorough``, and load ``fast``."""
+    # A deadline and a health check measure the machine, not the code.
+    common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("fast", common, max_examples=50)
+    settings.register_profile("thorough", common, max_examples=50 * FACTOR)
+    settings.load_profile("fast")
+
+
+def examples(fast: int) -> settings:
+    """Settings for a test whose examples cost more, or matter more, than usual: ``fast`` of them, or ``FACTOR`` times that."""
+    is_thorough = settings.get_current_profile_name() == "thorough"
+    return settings(max_examples=fast * FACTOR if is_thorough else fast)
