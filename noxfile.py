@@ -66,6 +66,7 @@ def types(session: nox.Session) -> None:
 def _lint(session: nox.Session) -> None:
     session.run("ruff", "check", "--quiet", *PYTHON)
     session.run("ruff", "format", "--check", "--quiet", *PYTHON)
+    session.run("lint-imports", "--no-logo", "--no-cache")
 
 
 def _types(session: nox.Session) -> None:
