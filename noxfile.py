@@ -96,7 +96,7 @@ def record(session: nox.Session) -> None:
 
 @nox.session
 def kill_matrix(session: nox.Session) -> None:
-    """The conformance suite against every violation of the sandbox, and every reading; writes the table as Markdown."""
+    """The conformance suite against every mutant of the sandbox, and every legal reading; writes the table as Markdown."""
     _install(session, "test", "rival", extras="[sandbox]")
     whole = ("--readings", "--schemathesis", "--output", "tests/conformance/KILL_MATRIX.md")
     session.run("python", "tests/conformance/kill_matrix.py", *(session.posargs or whole))

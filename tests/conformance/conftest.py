@@ -42,7 +42,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--non-perp-market", dest="conformance_non_perp_market", help="a market that exists and is no perpetual")
     add("--around", dest="conformance_around", help="a past instant with 30 days of history before and 14 after")
     add("--reading", dest="conformance_readings", action="append", default=[], help="of the sandbox; repeatable")
-    add("--violate", dest="conformance_violations", action="append", default=[], help="of the sandbox; repeatable")
+    add(
+        "--mutant",
+        dest="conformance_mutants",
+        action="append",
+        default=[],
+        help="a contract violation of mutants/; repeatable",
+    )
     add("--cassette", dest="conformance_cassette", default="sandbox", help="which one --target cassette replays")
     add("--profile-out", dest="conformance_profile_out", type=Path, help="where to write what was observed")
 
@@ -70,7 +76,7 @@ def _options(config: pytest.Config) -> Options:
         for name, value in vars(config.option).items()
         if name.startswith("conformance_") and value is not None
     }
-    given |= {name: tuple(given[name]) for name in ("readings", "violations") if name in given}
+    given |= {name: tuple(given[name]) for name in ("readings", "mutants") if name in given}
     # An option of tests/conftest.py: whatever is recorded, this is how it is asked for.
     given["record"] = config.getoption("record", default=False)
     seed = config.getoption("--hypothesis-seed", default=None)
@@ -81,7 +87,7 @@ def _options(config: pytest.Config) -> Options:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     options = config.stash[OPTIONS]
-    changed = ", ".join([*options.readings, *options.violations])
+    changed = ", ".join([*options.readings, *options.mutants])
     return [f"conformance: {options.target}{f' ({changed})' if changed else ''}, seed {options.seed}"]
 
 
@@ -93,7 +99,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     options = config.stash[OPTIONS]
     if collection_path.name == "test_recordings.py" and options.record:
         return True
-    if collection_path.name.startswith("test_kill_matrix") and not (options.target == "sandbox" and options.plain):
+    is_about_the_suite = collection_path.name.startswith("test_kill_matrix") or collection_path == HERE / "internals"
+    if is_about_the_suite and not (options.target == "sandbox" and options.plain):
         return True
     return None
 

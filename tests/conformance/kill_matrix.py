@@ -1,4 +1,4 @@
-"""Shows that the suite catches every violation of the contract and passes every legal reading of it.
+"""Shows that the suite kills every mutant and passes every legal reading of it.
 
     python tests/conformance/kill_matrix.py [--only NAME...] [--readings] [--schemathesis] [--output FILE] [--notes FILE]
         [--jobs N]
@@ -26,7 +26,6 @@ from itertools import combinations
 from typing import Final, TypeAlias
 
 from allium_market_data.sandbox.readings import READINGS
-from allium_market_data.sandbox.violations import GROUPS, VIOLATIONS, Violation
 from conformance.document import Document
 from conformance.kill_notes import Notes
 from conformance.kill_run import (
@@ -39,6 +38,7 @@ from conformance.kill_run import (
     schemathesis_command,
     schemathesis_version,
 )
+from conformance.mutants import GROUPS, MUTANTS, Mutant
 
 _SEEDS_OF_CORRECT: Final = (1, 2, 3)
 Run: TypeAlias = Callable[[Job], Outcome | frozenset[str]]
@@ -57,7 +57,7 @@ class Matrix:
 
     def killers(self, name: str) -> list[str]:
         """The failed tests that are about a clause that this mutant violates."""
-        return self.mutants[name].by_clause(VIOLATIONS[name].clauses)
+        return self.mutants[name].by_clause(MUTANTS[name].clauses)
 
     @property
     def missed(self) -> list[str]:
@@ -81,8 +81,8 @@ def legal_readings() -> list[tuple[str, ...]]:
 
 
 def mutant(name: str) -> Job:
-    """The whole suite against this violation, until a test of a clause that it violates fails."""
-    return Job(violations=(name,), until=frozenset(VIOLATIONS[name].clauses))
+    """The whole suite against this mutant, until a test of a clause that it violates fails."""
+    return Job(mutants=(name,), until=frozenset(MUTANTS[name].clauses))
 
 
 def runs(names: Sequence[str], *, readings: bool, schemathesis: bool) -> dict[str, tuple[Run, Job]]:
@@ -92,7 +92,7 @@ def runs(names: Sequence[str], *, readings: bool, schemathesis: bool) -> dict[st
         wanted |= {f"reading {'+'.join(pair)}": (run_suite, Job(readings=pair)) for pair in legal_readings()}
     if schemathesis:
         wanted |= {f"correct {seed}": (run_schemathesis, Job(seed=seed)) for seed in _SEEDS_OF_CORRECT}
-        wanted |= {f"generic {name}": (run_schemathesis, Job(violations=(name,))) for name in names}
+        wanted |= {f"generic {name}": (run_schemathesis, Job(mutants=(name,))) for name in names}
     return wanted
 
 
@@ -134,7 +134,7 @@ def _said(name: str, notes: Notes) -> str:
     kind, _, what = name.partition(" ")
     if kind == "reading":
         return f"FALSE ALARM: {', '.join(outcome.failed)}" if outcome.failed else "passed"
-    killers = outcome.by_clause(VIOLATIONS[what].clauses)
+    killers = outcome.by_clause(MUTANTS[what].clauses)
     return (
         f"killed by {killers[0]}"
         if killers
@@ -152,8 +152,8 @@ def _head(matrix: Matrix) -> Iterator[str]:
     yield "# The suite against its mutants"
     yield ""
     yield "Written by `nox -s kill_matrix`; never edited. A mutant is a sandbox"
-    yield "that breaks the contract in one way (`allium-md sandbox --violate NAME`). It counts as killed if a test fails that"
-    yield "is about a clause that it breaks; the first such test is named, and ends the run."
+    yield "that breaks the contract in one way (`pytest tests/conformance --mutant NAME`). It counts as killed if a test"
+    yield "fails that is about a clause that it breaks; the first such test is named, and ends the run."
     yield ""
     yield f"- date: {datetime.now(UTC).date()}"
     yield f"- document (SHA-256): `{Document.load().digest}`"
@@ -174,8 +174,8 @@ def _head(matrix: Matrix) -> Iterator[str]:
 
 def _mutants(matrix: Matrix) -> Iterator[str]:
     generic = matrix.generic is not None
-    for group, violations in GROUPS.items():
-        tried = [violation for violation in violations if violation.name in matrix.mutants]
+    for group, mutants in GROUPS.items():
+        tried = [mutant for mutant in mutants if mutant.name in matrix.mutants]
         if not tried:
             continue
         yield ""
@@ -183,15 +183,15 @@ def _mutants(matrix: Matrix) -> Iterator[str]:
         yield ""
         yield f"| mutant | what it does | clauses | the suite | the test that fails |{' schemathesis |' if generic else ''}"
         yield f"| --- | --- | --- | --- | --- |{' --- |' if generic else ''}"
-        yield from (_row(matrix, violation) for violation in tried)
+        yield from (_row(matrix, mutant) for mutant in tried)
 
 
-def _row(matrix: Matrix, violation: Violation) -> str:
-    name = violation.name
+def _row(matrix: Matrix, mutant: Mutant) -> str:
+    name = mutant.name
     outcome, killers = matrix.mutants[name], matrix.killers(name)
     verdict = "**survives**" if name in matrix.missed else "killed"
     test = f"`{killers[0]}`" if killers else f"none of these clauses; {len(outcome.failed)} of others"
-    cells = [f"`{name}`", violation.description, ", ".join(violation.clauses), verdict, test]
+    cells = [f"`{name}`", mutant.description, ", ".join(mutant.clauses), verdict, test]
     if matrix.generic is not None:
         found = "; ".join(sorted(matrix.found_by_generic(name))) or "not found"
         cells.append("broke off" if matrix.generic[name] is None else found)
@@ -215,7 +215,7 @@ def _readings(matrix: Matrix) -> Iterator[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The script."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", metavar="NAME", choices=VIOLATIONS, default=list(VIOLATIONS))
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=MUTANTS, default=list(MUTANTS))
     parser.add_argument("--readings", action="store_true", help="every legal reading and pair as well")
     parser.add_argument("--schemathesis", action="store_true", help="the same mutants against schemathesis")
     parser.add_argument("--output", type=Path, help="the Markdown file to write")

@@ -46,7 +46,7 @@ class Job:
     """A sandbox to try."""
 
     readings: tuple[str, ...] = ()
-    violations: tuple[str, ...] = ()
+    mutants: tuple[str, ...] = ()
     files: tuple[str, ...] = (SUITE,)
     """What of the suite is run."""
     until: frozenset[str] = frozenset()
@@ -94,7 +94,7 @@ class _Collector:
 
 def run_suite(job: Job) -> Outcome:
     """The suite in this process, from the root of the project."""
-    changes = [f"--reading={name}" for name in job.readings] + [f"--violate={name}" for name in job.violations]
+    changes = [f"--reading={name}" for name in job.readings] + [f"--mutant={name}" for name in job.mutants]
     collector = _Collector(job.until)
     began = time.monotonic()
     # What an outer run of pytest says about itself is not for the inner one.
@@ -130,13 +130,13 @@ def run_schemathesis(job: Job) -> frozenset[str]:
     It is told to go on after a failure: by default it stops at the first refusal, which the document does not name.
     """
     from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, create_app, reading_named, running
-    from allium_market_data.sandbox.violations import violating
+    from conformance.mutants import mutant_endpoint
 
     command = schemathesis_command()
     if command is None:
         raise FileNotFoundError("schemathesis is not installed")
     with Samples.open() as samples:
-        app = create_app(samples, reading_named(job.readings), DEFAULT_API_KEY, violating(job.violations))
+        app = create_app(samples, reading_named(job.readings), DEFAULT_API_KEY, mutant_endpoint(job.mutants))
         with running(app) as base_url:
             options = ["--url", base_url, "--header", f"X-API-KEY: {DEFAULT_API_KEY}", "--no-color", "--no-shrink"]
             options += ["--continue-on-failure", f"--max-examples={EXAMPLES}", f"--seed={job.seed}"]

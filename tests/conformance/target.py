@@ -44,7 +44,7 @@ class Options:
     non_perp_market: str | None = None
     around: str | None = None
     readings: tuple[str, ...] = ()
-    violations: tuple[str, ...] = ()
+    mutants: tuple[str, ...] = ()
     cassette: str = "sandbox"
     record: bool = False
     profile_out: Path | None = None
@@ -53,7 +53,7 @@ class Options:
     @property
     def plain(self) -> bool:
         """Nothing about the target was changed on purpose, so that its behaviour is the one on record."""
-        return not (self.readings or self.violations)
+        return not (self.readings or self.mutants)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Opened:
 def chosen(options: Options, document: Document, now: dt.datetime) -> Target:
     """The target that the options name. Raises `OptionsError`, and asks nothing."""
     if options.target != "sandbox" and not options.plain:
-        raise OptionsError("--reading and --violate change the suite's own sandbox; they need --target sandbox")
+        raise OptionsError("--reading and --mutant change the suite's own sandbox; they need --target sandbox")
     if options.target != "live" and options.base_url is not None:
         raise OptionsError("--base-url is the address of a server; it needs --target live")
     if options.target == "cassette":
@@ -105,16 +105,16 @@ def chosen(options: Options, document: Document, now: dt.datetime) -> Target:
 
 
 def _check_names(options: Options) -> None:
-    """A misspelt violation must not look like one that was caught."""
+    """A misspelt mutant must not look like one that was caught."""
     from allium_market_data.errors import SandboxError
     from allium_market_data.sandbox import reading_named
 
     try:
         reading_named(options.readings)
-        if options.violations:
-            from allium_market_data.sandbox.violations import violating
+        if options.mutants:
+            from conformance.mutants import mutant_endpoint
 
-            violating(options.violations)
+            mutant_endpoint(options.mutants)
     except SandboxError as error:
         raise OptionsError(str(error)) from None
 
@@ -188,10 +188,10 @@ def _sandbox(options: Options, api_key: str) -> Iterator[str]:
     from allium_market_data.sandbox import Reading, Samples, SandboxEndpoint, create_app, reading_named, running
 
     endpoint: Callable[[Samples, Reading, str], SandboxEndpoint] = SandboxEndpoint
-    if options.violations:
-        from allium_market_data.sandbox.violations import violating
+    if options.mutants:
+        from conformance.mutants import mutant_endpoint
 
-        endpoint = violating(options.violations)
+        endpoint = mutant_endpoint(options.mutants)
     with Samples.open() as samples:
         app = create_app(samples, reading_named(options.readings), api_key, endpoint)
         with running(app) as base_url:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from allium_market_data.sandbox.violations import VIOLATIONS
 from conformance.kill_matrix import Matrix, legal_readings, markdown, matrix_of, mutant
 from conformance.kill_notes import Notes
 from conformance.kill_run import Job, Outcome, findings, pool, run_suite
+from conformance.mutants import MUTANTS
 
 SAMPLE = {
     "test_access.py": "any-key",
@@ -31,12 +31,12 @@ def test_mutants_are_killed_and_a_reading_passes() -> None:
     assert passing.passed > 0
     for name, outcome in outcomes.items():
         assert not outcome.fault
-        assert outcome.by_clause(VIOLATIONS[name].clauses), f"{name} is killed by none of its clauses: {outcome.failed}"
+        assert outcome.by_clause(MUTANTS[name].clauses), f"{name} is killed by none of its clauses: {outcome.failed}"
 
 
 def test_a_run_that_does_not_start_says_why() -> None:
     with pool(1) as workers:
-        outcome = workers.submit(run_suite, Job(violations=("no-such-violation",))).result()
+        outcome = workers.submit(run_suite, Job(mutants=("no-such-mutant",))).result()
     assert "USAGE_ERROR" in outcome.fault
     assert not outcome.failed
 

@@ -27,8 +27,8 @@ from allium_market_data.drift.impact.live import Server, look
 from allium_market_data.drift.model import Change, Effect, Judgement, Level
 from allium_market_data.drift.report.report import Report
 from allium_market_data.errors import SpecError, UsageError
-from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, SandboxEndpoint, create_app, reading_named, running
-from allium_market_data.sandbox.violations import violating
+from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, create_app, reading_named, running
+from conformance.mutants import mutant_endpoint
 from support.serving import SECRET, Sandbox, http, served
 
 SEEN: Profile = {"readings": {"order": "ascending"}, "statuses": {"no-key": 401}}
@@ -115,10 +115,10 @@ def test_results_tell_a_violation_from_too_little_data_and_from_no_answer() -> N
 
 
 @contextmanager
-def changed_sandbox(readings: tuple[str, ...] = (), violations: tuple[str, ...] = ()) -> Iterator[str]:
+def changed_sandbox(readings: tuple[str, ...] = (), mutants: tuple[str, ...] = ()) -> Iterator[str]:
     with Samples.open() as samples:
-        endpoint = violating(violations) if violations else SandboxEndpoint
-        with running(create_app(samples, reading_named(readings), DEFAULT_API_KEY, endpoint)) as url:
+        app = create_app(samples, reading_named(readings), DEFAULT_API_KEY, mutant_endpoint(mutants))
+        with running(app) as url:
             yield url
 
 
@@ -140,7 +140,7 @@ def test_a_server_that_answers_an_open_question_anew() -> None:
 
 
 def test_a_server_that_breaks_the_specification() -> None:
-    with changed_sandbox(violations=("end-ignored",)) as url:
+    with changed_sandbox(mutants=("end-ignored",)) as url:
         found = look(server(url), judgement(Level.COMPATIBLE))
     assert (found.case, found.level) == ("both", Level.BREAKING)
     assert any(said.startswith("labels lie in the window") for said in found.violations)

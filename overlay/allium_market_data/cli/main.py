@@ -154,7 +154,6 @@ def sandbox(
     api_key: Annotated[str, typer.Option(help="The key that it accepts.")] = "sandbox-key",
     reading: Annotated[list[str] | None, typer.Option(help="Answer an open question so; may be repeated.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic samples.")] = 20260501,
-    violate: Annotated[list[str] | None, typer.Option(help="Break the contract so; may be repeated.")] = None,
     fault: Annotated[list[str] | None, typer.Option(help="Fail so; several follow one another.")] = None,
 ) -> None:
     """Serve the endpoint itself on this machine. Its samples are real, synthetic, or your own."""
@@ -163,7 +162,7 @@ def sandbox(
     try:
         from ..sandbox.server import main as serve
 
-        serve(port, host, data or [], api_key, reading or [], seed, violate or [], fault or [])
+        serve(port, host, data or [], api_key, reading or [], seed, fault or [])
     except ImportError as error:
         raise AlliumError(f"the sandbox is an extra: pip install 'allium-market-data[sandbox]' ({error})") from None
     except SandboxError as error:

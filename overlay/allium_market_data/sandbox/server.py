@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from ..errors import SandboxError
 from .app import DEFAULT_API_KEY, create_app
+from .endpoint import SandboxEndpoint
 from .readings import reading_named
 from .samples import Samples
 from .synthetic import DEFAULT_SEED
@@ -30,26 +31,24 @@ def main(
     api_key: str,
     readings: list[str],
     seed: int,
-    violations: Sequence[str] = (),
     faults: Sequence[str] = (),
 ) -> None:
     """Serve a sandbox until it is interrupted, after saying on standard output where it is and what it holds.
 
-    ``port`` 0 takes a free one; with ``violations`` it answers wrongly on purpose, with ``faults`` it fails to answer.
-    Raises `SandboxError` for a broken file, an unknown or contradictory reading, an unknown violation or fault, an
+    ``port`` 0 takes a free one; with ``faults`` it fails to answer.
+    Raises `SandboxError` for a broken file, an unknown or contradictory reading, an unknown fault, an
     address that cannot be used and a key that cannot be sent.
     """
     from .faults import faults_named  # only here: whoever embeds a correct sandbox loads no wrong one
     from .faults.server import serve as serve_faults
-    from .violations import violating
 
     reading = reading_named(readings)
-    endpoint, chosen = violating(violations), faults_named(faults)
+    chosen = faults_named(faults)
     with Samples.open(data, seed) as samples:
-        banner = _banner(samples, api_key, readings, violations, faults)
-        app = create_app(samples, reading, api_key, endpoint)  # checks the key
+        banner = _banner(samples, api_key, readings, faults)
+        app = create_app(samples, reading, api_key)  # checks the key
         if chosen:
-            serve_faults(endpoint(samples, reading, api_key), chosen, host, port, banner=banner)
+            serve_faults(SandboxEndpoint(samples, reading, api_key), chosen, host, port, banner=banner)
         else:
             serve(app, host, port, banner=banner)
 
@@ -124,9 +123,7 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _banner(
-    samples: Samples, api_key: str, readings: list[str], violations: Sequence[str], faults: Sequence[str]
-) -> str:
+def _banner(samples: Samples, api_key: str, readings: list[str], faults: Sequence[str]) -> str:
     # A key of the user's own is a secret, even here; the default one is in the documentation.
     key = api_key if api_key == DEFAULT_API_KEY else "the one you gave"
     markets = (f"  {source.market_id:<24} {source.kind:<10} {source.note}" for source in samples.sources)
@@ -134,7 +131,6 @@ def _banner(
         [
             f"header X-API-KEY: {key}",
             f"reading: {', '.join(readings) or 'plain'}",
-            *([f"wrong on purpose: {', '.join(violations)}"] if violations else []),
             *([f"failing on purpose: {', '.join(faults)}"] if faults else []),
             "markets:",
             *markets,

@@ -117,9 +117,9 @@ def test_a_live_run_takes_the_address_of_the_specification_and_the_key_of_the_en
             "--base-url: http://x would get the API key in the clear",
         ),
         ({"target": "live", "api_key": "k", "readings": ("gzip",)}, "need --target sandbox"),
-        ({"target": "cassette", "violations": ("mean",)}, "need --target sandbox"),
+        ({"target": "cassette", "mutants": ("mean",)}, "need --target sandbox"),
         ({"base_url": "http://x"}, "needs --target live"),
-        ({"violations": ("no-such",)}, "there is no violation 'no-such'"),
+        ({"mutants": ("no-such",)}, "there is no mutant 'no-such'"),
         ({"readings": ("no-such",)}, "there is no reading 'no-such'"),
         ({"readings": ("decimals-18", "decimals-integer")}, "exclude each other"),
         ({"around": "yesterday"}, "--around: 'yesterday'"),
@@ -135,7 +135,7 @@ def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], me
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--target", "live"], "needs a key"), (["--violate", "no-such"], "there is no violation")],
+    [(["--target", "live"], "needs a key"), (["--mutant", "no-such"], "there is no mutant")],
 )
 def test_a_run_that_cannot_start_ends_as_a_usage_error(arguments: list[str], message: str) -> None:
     command = [sys.executable, "-m", "pytest", "tests/conformance", "-p", "no:cacheprovider", *arguments]

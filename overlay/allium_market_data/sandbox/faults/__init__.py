@@ -1,7 +1,7 @@
 """Faults: a sandbox whose right answers meet with an accident, so that a client can show that it loses nothing by it.
 
-A violation (``violations/``) is a server that means something else; a fault is one that fails: overloaded, cut off, slow,
-in front of the wrong cache. Faults are data: `FAULTS` has them by name, and `faulting` serves an endpoint that has some::
+A fault is a server that fails: overloaded, cut off, slow, behind a wrong cache.
+Faults are data: `FAULTS` has them by name, and `faulting` serves an endpoint that has some::
 
     with faulting(Endpoint(samples, Reading(), "key"), [FAULTS["burst-503"]]) as server:
         ...  # server.url, server.requests

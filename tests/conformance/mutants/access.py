@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from ..answer import History
-from ..endpoint import Answer, Call
-from ..query import Refusal
-from .steps import Change, Changes, Step, Violation
-from .tools import JSON_HEADERS
+from allium_market_data.sandbox.answer import History
+from allium_market_data.sandbox.endpoint import Answer, Call
+from allium_market_data.sandbox.query import Refusal
+
+from .edits import JSON_HEADERS
+from .mutant import Change, Changes, Mutant, Step
 
 _KEY: Final = ("access.key-needed-1",)
 _MARKET: Final = ("market.perpetual-only-1",)
@@ -18,8 +19,8 @@ _SERVED: Final = "hl:perp:BTC-USDC"
 _EMPTY: Final = Answer(200, b'{"items":[]}', JSON_HEADERS)
 
 
-def _authenticate(name: str, description: str, change: Change[bytes | None, None]) -> Violation:
-    return Violation(name, description, _KEY, Changes(authenticate=change))
+def _authenticate(name: str, description: str, change: Change[bytes | None, None]) -> Mutant:
+    return Mutant(name, description, _KEY, Changes(authenticate=change))
 
 
 def _refusal_as(missing: int | None = None, wrong: int | None = None) -> Change[bytes | None, None]:
@@ -90,7 +91,7 @@ def _other(market_id: str) -> bool:
     return not _spot(market_id)
 
 
-VIOLATIONS: Final = (
+MUTANTS: Final = (
     _authenticate("key-not-needed", "without a key, all is served", _key_not_needed),
     _authenticate("any-key", "any key will do", _any_key),
     _authenticate("no-key-at-all", "nobody looks at the key", _no_key),
@@ -98,23 +99,23 @@ VIOLATIONS: Final = (
     _authenticate("wrong-key-500", "a wrong key is answered with 500", _refusal_as(wrong=500)),
     _authenticate("missing-key-404", "a missing key is answered with 404", _refusal_as(missing=404)),
     _authenticate("missing-key-422", "a missing key is answered with 422", _refusal_as(missing=422)),
-    Violation("wrong-key-empty", "a wrong key is answered with no items", _KEY, Changes(whole=_empty_for_wrong_key)),
-    Violation(
+    Mutant("wrong-key-empty", "a wrong key is answered with no items", _KEY, Changes(whole=_empty_for_wrong_key)),
+    Mutant(
         "key-header-ignored",
         "the key in X-API-KEY is not seen",
         ("access.key-name-1", "access.key-place-1", "access.key-kind-1"),
         Changes(authenticate=_header_ignored),
     ),
-    Violation("spot-served", "a spot market is served", _MARKET, Changes(find=_served(422, _spot))),
-    Violation("spot-empty", "a spot market has no items", _MARKET, Changes(whole=_market_as(422, _EMPTY, _spot))),
-    Violation("unknown-market-served", "an unknown market is served", _MARKET, Changes(find=_served(404, _other))),
-    Violation(
+    Mutant("spot-served", "a spot market is served", _MARKET, Changes(find=_served(422, _spot))),
+    Mutant("spot-empty", "a spot market has no items", _MARKET, Changes(whole=_market_as(422, _EMPTY, _spot))),
+    Mutant("unknown-market-served", "an unknown market is served", _MARKET, Changes(find=_served(404, _other))),
+    Mutant(
         "unknown-market-empty",
         "an unknown market has no items",
         _MARKET,
         Changes(whole=_market_as(404, _EMPTY, _other)),
     ),
-    Violation(
+    Mutant(
         "unknown-market-500",
         "an unknown market is answered with 500",
         _MARKET,

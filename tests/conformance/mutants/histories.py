@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import TypeAlias
 
-from ...model.intervals import MINUTE, floor
-from ..answer import History, ItemText, Row, Span
-from ..source import Sample
+from allium_market_data.model.intervals import MINUTE, floor
+from allium_market_data.sandbox.answer import History, ItemText, Row, Span
+from allium_market_data.sandbox.source import Sample
 
 Amounts: TypeAlias = tuple[str, str]
 

@@ -9,14 +9,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from ...model.intervals import DAY, HOUR, ceil, floor
-from ..answer import Row, Span
-from ..endpoint import Answer, Call
-from ..query import MAX_LIMIT, MAX_WINDOW, Query, Refusal
+from allium_market_data.model.intervals import DAY, HOUR, ceil, floor
+from allium_market_data.sandbox.answer import Row, Span
+from allium_market_data.sandbox.endpoint import Answer, Call
+from allium_market_data.sandbox.query import MAX_LIMIT, MAX_WINDOW, Query, Refusal
+
+from .amounts import picked
+from .edits import JSON_HEADERS, TIMES, has_items, instant, instant_text, parameters_of, question, rows, success
 from .histories import every_sample
-from .meaning import picked
-from .steps import Asked, Change, Changes, Step, Violation
-from .tools import JSON_HEADERS, TIMES, has_items, instant, instant_text, parameters_of, question, rows, success
+from .mutant import Asked, Change, Changes, Mutant, Step
 
 _CAP: Final = ("window.cap-1", "window.cap-2")
 _WHOLE: Final = ("bucket.last-sample-1", "series.open-interest-2")
@@ -25,21 +26,21 @@ _EMPTY: Final = ("answer.samples-1",)
 _PAGE_OF_ROWS: Final = 1000
 
 
-def _select(name: str, description: str, clauses: tuple[str, ...], change: Change[Asked, list[Row]]) -> Violation:
-    return Violation(name, description, clauses, Changes(select=change))
+def _select(name: str, description: str, clauses: tuple[str, ...], change: Change[Asked, list[Row]]) -> Mutant:
+    return Mutant(name, description, clauses, Changes(select=change))
 
 
-def _asked(name: str, description: str, clauses: tuple[str, ...], edit: Callable[[Query], Query]) -> Violation:
-    return Violation(name, description, clauses, Changes(parse=question(edit)))
+def _asked(name: str, description: str, clauses: tuple[str, ...], edit: Callable[[Query], Query]) -> Mutant:
+    return Mutant(name, description, clauses, Changes(parse=question(edit)))
 
 
-def _parse(name: str, description: str, clauses: tuple[str, ...], change: Change[bytes, Query]) -> Violation:
-    return Violation(name, description, clauses, Changes(parse=change))
+def _parse(name: str, description: str, clauses: tuple[str, ...], change: Change[bytes, Query]) -> Mutant:
+    return Mutant(name, description, clauses, Changes(parse=change))
 
 
-def _empty(name: str, description: str, clauses: tuple[str, ...], instead: Callable[[Answer], Answer]) -> Violation:
+def _empty(name: str, description: str, clauses: tuple[str, ...], instead: Callable[[Answer], Answer]) -> Mutant:
     change = success(lambda answer: answer if has_items(answer) else instead(answer))
-    return Violation(name, description, clauses, Changes(whole=change))
+    return Mutant(name, description, clauses, Changes(whole=change))
 
 
 def _last_label(asked: Asked) -> int:
@@ -122,7 +123,7 @@ def _instead_of_long(answer: Answer) -> Change[Call, Answer]:
 
 NOTHING: Final = b'{"items":[]}'
 
-VIOLATIONS: Final = (
+MUTANTS: Final = (
     _asked(
         "rows-capped-at-1000",
         "never more than 1,000 rows, whatever the limit",
@@ -257,13 +258,13 @@ VIOLATIONS: Final = (
         _longer(lambda length: length if length <= 8 * DAY else None),
     ),
     _parse("cap-ignored", "a window of any length is answered", _CAP, _longer(lambda length: length)),
-    Violation(
+    Mutant(
         "cap-empty",
         "a window of more than 7 days is answered with no items",
         _CAP,
         Changes(whole=_instead_of_long(Answer(200, NOTHING, JSON_HEADERS))),
     ),
-    Violation(
+    Mutant(
         "cap-500",
         "a window of more than 7 days is answered with 500",
         (*_CAP, "answer.status-1"),

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from ..answer import Row
-from ..query import DEFAULT_LIMIT, MAX_LIMIT, Query, Refusal
+from allium_market_data.sandbox.answer import Row
+from allium_market_data.sandbox.query import DEFAULT_LIMIT, MAX_LIMIT, Query, Refusal
+
+from .edits import Parameters, parameters, parameters_of, question, with_limit
 from .histories import Counted
-from .steps import Asked, Change, Changes, Step, Violation
-from .tools import Parameters, parameters, parameters_of, question, with_limit
+from .mutant import Asked, Change, Changes, Mutant, Step
 
 _MOST: Final = ("limit.most-rows-1",)
 _RANGE: Final = ("limit.range-1", "limit.maximum-1")
@@ -19,15 +20,15 @@ _DEFAULT: Final = ("limit.default-1",)
 _HUGE: Final = 10**9
 
 
-def _select(name: str, description: str, clauses: tuple[str, ...], change: Change[Asked, list[Row]]) -> Violation:
-    return Violation(name, description, clauses, Changes(select=change))
+def _select(name: str, description: str, clauses: tuple[str, ...], change: Change[Asked, list[Row]]) -> Mutant:
+    return Mutant(name, description, clauses, Changes(select=change))
 
 
-def _parse(name: str, description: str, clauses: tuple[str, ...], change: Change[bytes, Query]) -> Violation:
-    return Violation(name, description, clauses, Changes(parse=change))
+def _parse(name: str, description: str, clauses: tuple[str, ...], change: Change[bytes, Query]) -> Mutant:
+    return Mutant(name, description, clauses, Changes(parse=change))
 
 
-def _limited(name: str, description: str, clauses: tuple[str, ...], limit: Callable[[int], int]) -> Violation:
+def _limited(name: str, description: str, clauses: tuple[str, ...], limit: Callable[[int], int]) -> Mutant:
     """Another limit than the one asked for."""
 
     def change(asked: Asked, following: Step[Asked, list[Row]]) -> list[Row]:
@@ -114,7 +115,7 @@ def _refused(wrong: Callable[[int], bool]) -> Change[bytes, Query]:
 # What Python can make a number of in no time; longer ones are refused as ever.
 _OVER: Final = r"500[1-9]|50[1-9][0-9]|5[1-9][0-9]{2}|[6-9][0-9]{3}|[1-9][0-9]{4,8}"
 
-VIOLATIONS: Final = (
+MUTANTS: Final = (
     _limited("limit-ignored", "the limit is ignored", _MOST, lambda _: _HUGE),
     _limited("limit-plus-one", "one row more than the limit", _MOST, lambda limit: limit + 1),
     _limited(

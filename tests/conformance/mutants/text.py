@@ -8,10 +8,11 @@ from decimal import Decimal
 from email.utils import format_datetime
 from typing import Final
 
-from ...model.intervals import HOUR, SECOND
-from ..instants import parse_instant
-from .steps import Change, Changes, Selected, Step, Violation
-from .tools import Item, each_amount, each_ts, instant_text, last_item
+from allium_market_data.model.intervals import HOUR, SECOND
+from allium_market_data.sandbox.instants import parse_instant
+
+from .edits import Item, each_amount, each_ts, instant_text, last_item
+from .mutant import Change, Changes, Mutant, Selected, Step
 
 _PLAIN: Final = ("row.oi-base-example-1", "row.oi-quote-usd-example-1")
 _FINITE: Final = ("row.oi-base-unit-1", "row.oi-base-example-1")
@@ -20,20 +21,20 @@ _BOUNDARY: Final = ("row.ts-boundary-1", "interval.bucket-1")
 _FULL_WIDTH: Final = {ord(digit): 0xFF10 + int(digit) for digit in "0123456789"}
 
 
-def _violation(name: str, description: str, clauses: tuple[str, ...], change: Change[Selected, bytes]) -> Violation:
-    return Violation(name, description, clauses, Changes(render=change))
+def _mutant(name: str, description: str, clauses: tuple[str, ...], change: Change[Selected, bytes]) -> Mutant:
+    return Mutant(name, description, clauses, Changes(render=change))
 
 
-def _amount(name: str, description: str, edit: Callable[[str], str]) -> Violation:
-    return _violation(name, description, _PLAIN, each_amount(edit))
+def _amount(name: str, description: str, edit: Callable[[str], str]) -> Mutant:
+    return _mutant(name, description, _PLAIN, each_amount(edit))
 
 
-def _last_base(name: str, description: str, clauses: tuple[str, ...], text: str) -> Violation:
-    return _violation(name, description, clauses, last_item(lambda item: item | {"oi_base": text}))
+def _last_base(name: str, description: str, clauses: tuple[str, ...], text: str) -> Mutant:
+    return _mutant(name, description, clauses, last_item(lambda item: item | {"oi_base": text}))
 
 
-def _ts(name: str, description: str, clauses: tuple[str, ...], edit: Callable[[str], str]) -> Violation:
-    return _violation(name, description, clauses, each_ts(edit))
+def _ts(name: str, description: str, clauses: tuple[str, ...], edit: Callable[[str], str]) -> Mutant:
+    return _mutant(name, description, clauses, each_ts(edit))
 
 
 def _thousands(text: str) -> str:
@@ -66,7 +67,7 @@ def _negative_quote(item: Item) -> Item:
     return item | {"oi_quote_usd": f"-{item['oi_quote_usd']}"}
 
 
-VIOLATIONS: Final = (
+MUTANTS: Final = (
     _amount("amount-exponent", "amounts have an exponent", lambda text: f"{Decimal(text):E}"),
     _amount("amount-thousands", "amounts have commas between the thousands", _thousands),
     _amount(
@@ -78,13 +79,13 @@ VIOLATIONS: Final = (
     _amount("amount-trailing-point", "amounts end in a point", lambda text: f"{text.partition('.')[0]}."),
     _amount("amount-full-width", "amounts are written in full-width digits", lambda text: text.translate(_FULL_WIDTH)),
     _amount("amount-unit", "amounts carry their unit", lambda text: f"{text} USD"),
-    _violation(
+    _mutant(
         "amount-negative",
         "amounts are negative",
         ("row.oi-base-unit-1", "row.oi-quote-usd-unit-1", *_PLAIN),
         each_amount(lambda text: f"-{text}"),
     ),
-    _violation(
+    _mutant(
         "quote-negative-at-last",
         "the oi_quote_usd of the last item is negative",
         ("row.oi-quote-usd-unit-1", "row.oi-quote-usd-example-1"),
@@ -97,7 +98,7 @@ VIOLATIONS: Final = (
     _ts("ts-naive", "ts has no offset", _TS, _naive),
     _ts("ts-epoch-text", "ts is the seconds since 1970, as text", _TS, lambda text: f"{parse_instant(text) // SECOND}"),
     _ts("ts-http-date", "ts is written as in HTTP", _TS, lambda text: format_datetime(datetime.fromisoformat(text))),
-    _violation("ts-date-only-for-1d", "with interval 1d, ts is a date without time and offset", _TS, _days_by_date),
+    _mutant("ts-date-only-for-1d", "with interval 1d, ts is a date without time and offset", _TS, _days_by_date),
     _ts("ts-second-late", "ts is a second behind the boundary", _BOUNDARY, _moved(SECOND)),
     _ts("ts-last-microsecond", "ts is the last microsecond before the boundary", _BOUNDARY, _moved(-1)),
     _ts(

@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Final
 
-from ...model.intervals import DAY, INTERVALS
-from ..endpoint import Answer, Call
-from ..query import Query, Refusal
-from .steps import Change, Changes, Step, Violation
-from .tools import JSON_HEADERS, TIMES, Parameters, instant, instant_text, parameters, parameters_of
+from allium_market_data.model.intervals import DAY, INTERVALS
+from allium_market_data.sandbox.endpoint import Answer, Call
+from allium_market_data.sandbox.query import Query, Refusal
+
+from .edits import JSON_HEADERS, TIMES, Parameters, instant, instant_text, parameters, parameters_of
+from .mutant import Change, Changes, Mutant, Step
 
 _ISO: Final = ("start.iso-8601-1", "end.iso-8601-1")
 _NAIVE: Final = ("start.naive-is-utc-1",)
@@ -24,8 +25,8 @@ _WORDS: Final = re.compile(r"[A-Za-z]+")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}.*")
 
 
-def _violation(name: str, description: str, clauses: tuple[str, ...], change: Change[bytes, Query]) -> Violation:
-    return Violation(name, description, clauses, Changes(parse=change))
+def _mutant(name: str, description: str, clauses: tuple[str, ...], change: Change[bytes, Query]) -> Mutant:
+    return Mutant(name, description, clauses, Changes(parse=change))
 
 
 def _times(edit: Callable[[str], str], names: Collection[str] = TIMES) -> Change[bytes, Query]:
@@ -129,90 +130,90 @@ def _path_refused(part: bytes) -> Change[Call, Answer]:
     return change
 
 
-VIOLATIONS: Final = (
-    _violation("naive-is-local", "naive time is read as two hours ahead of UTC", _NAIVE, _times(_local)),
-    _violation("naive-end-is-local", "a naive end is read as local time", _NAIVE, _times(_local, TIMES[1:])),
-    _violation("naive-start-is-local", "a naive start is read as local time", _NAIVE, _times(_local, TIMES[:1])),
-    _violation("naive-refused", "naive time is refused", _NAIVE, _refused(_naive)),
-    _violation("offset-ignored", "an offset is ignored", _ISO, _times(_without_offset)),
-    _violation(
+MUTANTS: Final = (
+    _mutant("naive-is-local", "naive time is read as two hours ahead of UTC", _NAIVE, _times(_local)),
+    _mutant("naive-end-is-local", "a naive end is read as local time", _NAIVE, _times(_local, TIMES[1:])),
+    _mutant("naive-start-is-local", "a naive start is read as local time", _NAIVE, _times(_local, TIMES[:1])),
+    _mutant("naive-refused", "naive time is refused", _NAIVE, _refused(_naive)),
+    _mutant("offset-ignored", "an offset is ignored", _ISO, _times(_without_offset)),
+    _mutant(
         "end-offset-ignored",
         "the offset of the end is ignored",
         ("end.iso-8601-1",),
         _times(_without_offset, TIMES[1:]),
     ),
-    _violation(
+    _mutant(
         "start-offset-ignored",
         "the offset of the start is ignored",
         ("start.iso-8601-1",),
         _times(_without_offset, TIMES[:1]),
     ),
-    _violation("offset-sign-flipped", "an offset counts the wrong way", _ISO, _times(_sign_flipped)),
-    _violation("z-refused", "Z is refused", _ISO, _refused(lambda text: text.endswith("Z"))),
-    _violation(
+    _mutant("offset-sign-flipped", "an offset counts the wrong way", _ISO, _times(_sign_flipped)),
+    _mutant("z-refused", "Z is refused", _ISO, _refused(lambda text: text.endswith("Z"))),
+    _mutant(
         "offset-refused",
         "an offset is refused",
         _ISO,
         _refused(lambda text: "T" in text and bool(_OFFSET.search(text))),
     ),
-    _violation(
+    _mutant(
         "start-not-needed",
         "a missing start is a day before the end",
         ("start.required-1",),
         parameters(lambda given: given if TIMES[0] in given else _defaults(given, lambda text: text is None)),
     ),
-    _violation(
+    _mutant(
         "end-not-needed",
         "a missing end is a day after the start",
         ("end.required-1",),
         parameters(lambda given: given if TIMES[1] in given else _defaults(given, lambda text: text is None)),
     ),
-    _violation(
+    _mutant(
         "interval-not-needed",
         "a missing interval is 1h",
         ("interval.required-1",),
         parameters(lambda given: {"interval": "1h"} | given),
     ),
-    _violation("interval-unknown-is-1h", "an unknown interval is 1h", _INTERVAL, parameters(_unknown_interval)),
-    _violation("interval-4h-refused", "interval 4h is refused", _INTERVAL, _interval_refused("4h")),
-    _violation("interval-1m-refused", "interval 1m is refused", _INTERVAL, _interval_refused("1m")),
-    _violation(
+    _mutant("interval-unknown-is-1h", "an unknown interval is 1h", _INTERVAL, parameters(_unknown_interval)),
+    _mutant("interval-4h-refused", "interval 4h is refused", _INTERVAL, _interval_refused("4h")),
+    _mutant("interval-1m-refused", "interval 1m is refused", _INTERVAL, _interval_refused("1m")),
+    _mutant(
         "reversed-read-forward",
         "a start behind the end changes places with it",
         _WINDOW,
         parameters(_reversed_read_forward),
     ),
-    Violation(
+    Mutant(
         "reversed-empty",
         "a start behind the end is answered with no items",
         _WINDOW,
         Changes(whole=_empty_where(_reversed)),
     ),
-    _violation(
+    _mutant(
         "unreadable-time-ignored",
         "a time that cannot be read is as good as a missing one, which is a day from the other",
         _ISO,
         parameters(lambda given: _defaults(given, _unreadable)),
     ),
-    Violation(
+    Mutant(
         "word-for-time-empty",
         "a word for a time is answered with no items",
         _ISO,
         Changes(whole=_empty_where(lambda given: _any_time(given, _WORDS))),
     ),
-    Violation(
+    Mutant(
         "impossible-date-empty",
         "a date that does not exist is answered with no items",
         _ISO,
         Changes(whole=_empty_where(lambda given: _any_time(given, _DATE))),
     ),
-    Violation(
+    Mutant(
         "percent-colon-refused",
         "a market with %3A is not found",
         ("market.place-1",),
         Changes(whole=_path_refused(b"%3A")),
     ),
-    Violation(
+    Mutant(
         "bare-colon-refused",
         "a market with a bare colon is not found",
         ("market.place-1",),

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from ..endpoint import Answer, Call
-from .steps import Changes, Step, Violation
-from .tools import JSON_HEADERS, TIMES, Parameters, instant, parameters_of
+from allium_market_data.sandbox.endpoint import Answer, Call
+
+from .edits import JSON_HEADERS, TIMES, Parameters, instant, parameters_of
+from .mutant import Changes, Mutant, Step
 
 _STATUS: Final = ("answer.status-1",)
 _ISO: Final = ("start.iso-8601-1", "end.iso-8601-1")
@@ -22,24 +23,24 @@ _ITEM: Final = {
 _FAULT: Final = Answer(500, b"Internal Server Error", {"content-type": "text/plain; charset=utf-8"})
 
 
-def _refusals(name: str, description: str, instead: Callable[[Answer], Answer]) -> Violation:
+def _refusals(name: str, description: str, instead: Callable[[Answer], Answer]) -> Mutant:
     """Every refusal, told differently."""
 
     def change(call: Call, following: Step[Call, Answer]) -> Answer:
         answer = following(call)
         return instead(answer) if answer.status >= 400 else answer
 
-    return Violation(name, description, _STATUS, Changes(whole=change))
+    return Mutant(name, description, _STATUS, Changes(whole=change))
 
 
-def _fault(name: str, description: str, clauses: tuple[str, ...], wrong: Callable[[Parameters], bool]) -> Violation:
+def _fault(name: str, description: str, clauses: tuple[str, ...], wrong: Callable[[Parameters], bool]) -> Mutant:
     """500 for what should be refused with 422."""
 
     def change(call: Call, following: Step[Call, Answer]) -> Answer:
         answer = following(call)
         return _FAULT if answer.status == 422 and wrong(parameters_of(call.query_string)) else answer
 
-    return Violation(name, description, (*_STATUS, *clauses), Changes(whole=change))
+    return Mutant(name, description, (*_STATUS, *clauses), Changes(whole=change))
 
 
 def _no_time(given: Parameters) -> bool:
@@ -55,7 +56,7 @@ def _with_items(answer: Answer) -> Answer:
     return Answer(answer.status, json.dumps({"detail": "refused", "items": [_ITEM]}).encode(), JSON_HEADERS)
 
 
-VIOLATIONS: Final = (
+MUTANTS: Final = (
     _refusals(
         "refusals-200-empty", "refusals are 200 with no items", lambda _: Answer(200, b'{"items":[]}', JSON_HEADERS)
     ),

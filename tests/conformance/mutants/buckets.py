@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from ...model.intervals import HOUR, MINUTE
-from ..answer import Row
-from ..endpoint import Answer, Call
-from .meaning import moved_buckets
-from .steps import Asked, Change, Changes, Selected, Step, Violation
-from .tools import each_item, parameters_of, rows
+from allium_market_data.model.intervals import HOUR, MINUTE
+from allium_market_data.sandbox.answer import Row
+from allium_market_data.sandbox.endpoint import Answer, Call
+
+from .amounts import moved_buckets
+from .edits import each_item, parameters_of, rows
+from .mutant import Asked, Change, Changes, Mutant, Selected, Step
 
 _SERIES: Final = ("series.open-interest-2",)
 _MARKET: Final = ("market.slug-1", "row.market-id-2")
@@ -19,8 +20,8 @@ _LABEL: Final = ("row.ts-boundary-1", "bucket.last-sample-1", "bucket.last-sampl
 OTHERS: Final = ("bybit:perp:BTC-USDT", "hl:perp:ETH-USDC")
 
 
-def _violation(name: str, description: str, clauses: tuple[str, ...], change: Change[Asked, list[Row]]) -> Violation:
-    return Violation(name, description, clauses, Changes(select=change))
+def _mutant(name: str, description: str, clauses: tuple[str, ...], change: Change[Asked, list[Row]]) -> Mutant:
+    return Mutant(name, description, clauses, Changes(select=change))
 
 
 def _swapped(asked: Asked, found: list[Row]) -> list[Row]:
@@ -59,70 +60,68 @@ def _label_of(interval: str) -> Change[Selected, bytes]:
     return change
 
 
-VIOLATIONS: Final = (
-    _violation("last-row-twice", "the last row comes twice", _SERIES, rows(lambda _, found: [*found, *found[-1:]])),
-    _violation(
+MUTANTS: Final = (
+    _mutant("last-row-twice", "the last row comes twice", _SERIES, rows(lambda _, found: [*found, *found[-1:]])),
+    _mutant(
         "bucket-twice",
         "one bucket in the middle comes twice, with different amounts",
         _SERIES,
         rows(lambda _, found: [*found[:1], *((found[0][0], *row[1:]) for row in found[1:2]), *found[1:]]),
     ),
-    _violation("rows-swapped", "two rows in the middle have changed places", _SERIES, rows(_swapped)),
-    _violation(
+    _mutant("rows-swapped", "two rows in the middle have changed places", _SERIES, rows(_swapped)),
+    _mutant(
         "rows-by-amount",
         "rows are sorted by their amount",
         _SERIES,
         rows(lambda _, found: sorted(found, key=lambda row: (row[1].zfill(60), row[0]))),
     ),
-    _violation(
+    _mutant(
         "row-before-window",
         "a row from before the window comes first",
         ("start.window-1",),
         rows(lambda asked, found: [_far_row(asked, found, -3), *found] if found else found),
     ),
-    _violation(
+    _mutant(
         "row-after-window",
         "a row from after the window comes last",
         ("end.window-1",),
         rows(lambda asked, found: [*found, _far_row(asked, found, 3)] if found else found),
     ),
-    Violation(
+    Mutant(
         "other-market-id",
         "rows name another market",
         _MARKET,
         Changes(render=each_item(lambda item: item | {"market_id": OTHERS[item["market_id"] == OTHERS[0]]})),
     ),
-    Violation(
+    Mutant(
         "market-id-lower-case",
         "rows name the market in small letters",
         _MARKET,
         Changes(render=each_item(lambda item: item | {"market_id": item["market_id"].lower()})),
     ),
-    Violation(
+    Mutant(
         "market-id-of-pair-only",
         "rows name the pair instead of the market",
         _MARKET,
         Changes(render=each_item(lambda item: item | {"market_id": item["market_id"].rpartition(":")[2]})),
     ),
-    Violation(
+    Mutant(
         "other-market-rows-in-4h",
         "with interval 4h, the rows are another market's",
         ("series.open-interest-1", "series.open-interest-2", *_MARKET, "bucket.last-sample-1"),
         Changes(whole=_other_in_4h),
     ),
-    Violation(
+    Mutant(
         "label-of-15m", "ts names the other end of the bucket in 15m alone", _LABEL, Changes(render=_label_of("15m"))
     ),
-    Violation(
-        "label-of-1d", "ts names the other end of the bucket in 1d alone", _LABEL, Changes(render=_label_of("1d"))
-    ),
-    _violation(
+    Mutant("label-of-1d", "ts names the other end of the bucket in 1d alone", _LABEL, Changes(render=_label_of("1d"))),
+    _mutant(
         "buckets-of-15m-at-five-past",
         "buckets of 15m begin five minutes past the quarter",
         ("row.ts-boundary-1", "interval.bucket-1"),
         moved_buckets("15m", 5 * MINUTE, labelled=True),
     ),
-    _violation(
+    _mutant(
         "day-in-local-time",
         "buckets of 1d begin at 22:00 UTC, the midnight of somewhere else, and say so",
         ("row.ts-boundary-1", "interval.bucket-1"),

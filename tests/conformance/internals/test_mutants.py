@@ -1,6 +1,6 @@
-"""Each violation of the sandbox is one: no legal reading answers as it does, and it shows on the bundled data.
+"""Each mutant of the sandbox is one: no legal reading answers as it does, and it shows on the bundled data.
 
-A panel of questions is put to the violating endpoint and to the correct one under every legal reading of what the
+A panel of questions is put to the mutant_endpoint endpoint and to the correct one under every legal reading of what the
 questions are about. Whoever answers all of them alike cannot be told from a correct server.
 """
 
@@ -20,24 +20,21 @@ from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 import pytest
-from typer.testing import CliRunner
 
-from allium_market_data.cli.main import app
 from allium_market_data.errors import SandboxError
 from allium_market_data.model.intervals import DAY, HOUR
-from allium_market_data.sandbox import server
 from allium_market_data.sandbox.answer import Span
 from allium_market_data.sandbox.endpoint import Answer, Call, SandboxEndpoint
 from allium_market_data.sandbox.instants import parse_instant
 from allium_market_data.sandbox.readings import Reading, reading_named
 from allium_market_data.sandbox.samples import Samples
 from allium_market_data.sandbox.synthetic import DEFAULT_SEED, gaps_of
-from allium_market_data.sandbox.violations import GROUPS, VIOLATIONS, violating
-from allium_market_data.sandbox.violations.histories import every_sample
-from allium_market_data.sandbox.violations.steps import ViolatingSandbox
-from allium_market_data.sandbox.violations.tools import instant_text
+from conformance.mutants import GROUPS, MUTANTS, mutant_endpoint
+from conformance.mutants.edits import instant_text
+from conformance.mutants.histories import every_sample
+from conformance.mutants.mutant import MutantEndpoint
 
-CLAUSES = Path(__file__).parents[2] / "spec" / "clauses.toml"
+CLAUSES = Path(__file__).parents[3] / "spec" / "clauses.toml"
 MARKET = "hl:perp:BTC-USDC"
 KEY = b"sandbox-key"
 NOON = parse_instant("2026-05-01T12:00:00Z")
@@ -51,8 +48,8 @@ LEGAL = [
     reading_named(name for name, chosen in zip(SEMANTIC, choice, strict=True) if chosen)
     for choice in product([False, True], repeat=len(SEMANTIC))
 ]
-TRIALS = [(name, SEMANTIC[place % len(SEMANTIC)]) for place, name in enumerate(VIOLATIONS)]
-"""Beside the plain reading, each violation is tried under one other. Text is compared by what it means."""
+TRIALS = [(name, SEMANTIC[place % len(SEMANTIC)]) for place, name in enumerate(MUTANTS)]
+"""Beside the plain reading, each mutant is tried under one other. Text is compared by what it means."""
 
 
 def ask(interval: str | None = "1h", start: Any = NOON, end: Any = NOON + DAY, **others: Any) -> Call:
@@ -159,14 +156,14 @@ def legal(samples: Samples) -> Any:
 
 @pytest.fixture(scope="module")
 def order() -> list[int]:
-    """The panel, with the questions that told the last violations first: neighbours are told by the same ones."""
+    """The panel, with the questions that told the last mutants first: neighbours are told by the same ones."""
     return list(range(len(PANEL)))
 
 
 @pytest.mark.parametrize(("name", "other"), TRIALS)
 def test_no_legal_reading_answers_so(samples: Samples, legal: Any, order: list[int], name: str, other: str) -> None:
     for base in ([], [other]):
-        endpoint = violating([name])(samples, reading_named(base), KEY.decode())
+        endpoint = mutant_endpoint([name])(samples, reading_named(base), KEY.decode())
         like = set(range(len(LEGAL)))
         for question in list(order):
             answer = seen(endpoint(PANEL[question]))
@@ -182,7 +179,7 @@ def test_no_legal_reading_answers_so(samples: Samples, legal: Any, order: list[i
 def test_without_a_violation_nothing_changes(samples: Samples) -> None:
     for names in ([], ["gzip", "error-empty", "descending", "carry-forward"]):
         reading = reading_named(names)
-        changed = ViolatingSandbox([], samples, reading, KEY.decode())
+        changed = MutantEndpoint([], samples, reading, KEY.decode())
         correct = SandboxEndpoint(samples, reading, KEY.decode())
         for call in PANEL:
             accepting = replace(call, accept_encoding="gzip")
@@ -190,14 +187,14 @@ def test_without_a_violation_nothing_changes(samples: Samples) -> None:
 
 
 def test_several_violations_are_committed_together(samples: Samples) -> None:
-    endpoint = violating(["ts-naive", "limit-plus-one", "amount-plus"])(samples, Reading(), KEY.decode())
+    endpoint = mutant_endpoint(["ts-naive", "limit-plus-one", "amount-plus"])(samples, Reading(), KEY.decode())
     items = json.loads(endpoint(ask(limit=2)).body)["items"]
     assert len(items) == 3
     assert all(item["oi_base"].startswith("+") and "+" not in item["ts"] for item in items)
 
 
 def test_a_violation_goes_with_a_reading(samples: Samples) -> None:
-    endpoint = violating(["limit-plus-one"])(samples, reading_named(["ts-z", "descending", "gzip"]), KEY.decode())
+    endpoint = mutant_endpoint(["limit-plus-one"])(samples, reading_named(["ts-z", "descending", "gzip"]), KEY.decode())
     answer = endpoint(replace(ask(limit=2), accept_encoding="gzip"))
     assert answer.headers["content-encoding"] == "gzip"
     times = [item["ts"] for item in json.loads(gzip.decompress(answer.body))["items"]]
@@ -207,27 +204,27 @@ def test_a_violation_goes_with_a_reading(samples: Samples) -> None:
 
 
 def test_violations_are_many_and_spread() -> None:
-    assert len(VIOLATIONS) == sum(len(group) for group in GROUPS.values())
-    assert len(VIOLATIONS) >= 60
+    assert len(MUTANTS) == sum(len(group) for group in GROUPS.values())
+    assert len(MUTANTS) >= 60
     assert all(len(group) >= 10 for group in GROUPS.values())
-    assert all(re.fullmatch("[a-z0-9]+(?:-[a-z0-9]+)*", name) for name in VIOLATIONS)
-    assert len({violation.description for violation in VIOLATIONS.values()}) == len(VIOLATIONS)
+    assert all(re.fullmatch("[a-z0-9]+(?:-[a-z0-9]+)*", name) for name in MUTANTS)
+    assert len({mutant.description for mutant in MUTANTS.values()}) == len(MUTANTS)
 
 
 def test_clauses_are_those_of_the_specification() -> None:
     clauses = {clause["id"] for clause in tomllib.loads(CLAUSES.read_text())["clause"]}
-    for violation in VIOLATIONS.values():
-        assert violation.clauses
-        assert clauses.issuperset(violation.clauses)
+    for mutant in MUTANTS.values():
+        assert mutant.clauses
+        assert clauses.issuperset(mutant.clauses)
 
 
 def test_an_unknown_name_is_refused() -> None:
-    with pytest.raises(SandboxError, match="there is no violation 'nope'; choose from items-missing, "):
-        violating(["nope"])
+    with pytest.raises(SandboxError, match="there is no mutant 'nope'; choose from items-missing, "):
+        mutant_endpoint(["nope"])
 
 
 def test_no_name_is_the_correct_endpoint() -> None:
-    assert violating([]) is SandboxEndpoint
+    assert mutant_endpoint([]) is SandboxEndpoint
 
 
 def test_every_sample_is_seen_even_where_the_store_keeps_the_last_of_each_minute_ready(samples: Samples) -> None:
@@ -236,18 +233,3 @@ def test_every_sample_is_seen_even_where_the_store_keeps_the_last_of_each_minute
     assert 90 < len(found) < 134  # one each 27 seconds, an eighth of them missing
     assert found == every_sample(history, Span(NOON - 1, NOON + HOUR + 1))[: len(found)]
     assert all(NOON <= moment < NOON + HOUR for moment, _, _ in found)
-
-
-def test_the_command_takes_violations_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SandboxError, match="there is no violation 'nope'"):
-        server.main(0, server.LOOPBACK, [], "sandbox-key", [], DEFAULT_SEED, ["nope"])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server, "serve", lambda app, host, port, banner: print(banner))
-        server.main(0, server.LOOPBACK, [], "sandbox-key", ["ts-z"], DEFAULT_SEED, ["mean", "any-key"])
-    assert "wrong on purpose: mean, any-key" in capsys.readouterr().out
-
-
-def test_the_option_of_the_command_may_be_repeated() -> None:
-    result = CliRunner().invoke(app, ["sandbox", "--violate", "mean", "--violate", "nope"])
-    assert result.exit_code == 1
-    assert "there is no violation 'nope'" in result.stderr

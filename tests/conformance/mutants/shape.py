@@ -6,20 +6,21 @@ import json
 from dataclasses import replace
 from typing import Any, Final
 
-from ..endpoint import Answer, Call
-from .steps import Change, Changes, Step, Violation
-from .tools import AMOUNTS, Item, body, document, each_item, items, last_item, parameters_of, success
+from allium_market_data.sandbox.endpoint import Answer, Call
+
+from .edits import AMOUNTS, Item, body, document, each_item, items, last_item, parameters_of, success
+from .mutant import Change, Changes, Mutant, Step
 
 _ALONE: Final = ("answer.media-type-1",)
 _PAGE: Final = b"<!doctype html><title>Allium</title><p>Please try again later.</p>"
 
 
-def _violation(name: str, description: str, clauses: tuple[str, ...], change: Change[Any, bytes]) -> Violation:
-    return Violation(name, description, clauses, Changes(render=change))
+def _mutant(name: str, description: str, clauses: tuple[str, ...], change: Change[Any, bytes]) -> Mutant:
+    return Mutant(name, description, clauses, Changes(render=change))
 
 
-def _sent(name: str, description: str, clauses: tuple[str, ...], change: Change[Call, Answer]) -> Violation:
-    return Violation(name, description, clauses, Changes(whole=change))
+def _sent(name: str, description: str, clauses: tuple[str, ...], change: Change[Call, Answer]) -> Mutant:
+    return Mutant(name, description, clauses, Changes(whole=change))
 
 
 def _without(item: Item, *names: str) -> Item:
@@ -53,88 +54,88 @@ def _content_type(value: str | None) -> Change[Call, Answer]:
     return success(edit)
 
 
-VIOLATIONS: Final = (
-    _violation(
+MUTANTS: Final = (
+    _mutant(
         "items-missing",
         "the answer has no items",
         ("answer.required-1",),
         document(lambda whole: {"data": whole["items"]}),
     ),
-    _violation("items-null", "items is null", ("answer.items-1",), items(lambda some: None)),
-    _violation(
+    _mutant("items-null", "items is null", ("answer.items-1",), items(lambda some: None)),
+    _mutant(
         "items-by-ts",
         "items is an object, from ts to row",
         ("answer.items-1",),
         items(lambda some: {item["ts"]: item for item in some}),
     ),
-    _violation(
+    _mutant(
         "top-level-array",
         "the answer is the array of items itself",
         ("answer.type-1",),
         document(lambda whole: whole["items"]),
     ),
-    _violation(
+    _mutant(
         "rows-as-arrays",
         "each item is an array of its values",
         ("row.type-1", "answer.items-2"),
         each_item(lambda item: list(item.values())),
     ),
-    _violation(
+    _mutant(
         "amounts-as-numbers",
         "amounts are JSON numbers",
         ("row.oi-base-1", "row.oi-quote-usd-1"),
         body(_numbers),
     ),
-    _violation(
+    _mutant(
         "base-as-number-at-last",
         "the oi_base of the last item is a JSON number",
         ("row.oi-base-1",),
         last_item(lambda item: item | {"oi_base": float(item["oi_base"])}),
     ),
-    _violation("ts-as-number", "ts is a JSON number", ("row.ts-1",), each_item(lambda item: item | {"ts": 1777593600})),
-    _violation(
+    _mutant("ts-as-number", "ts is a JSON number", ("row.ts-1",), each_item(lambda item: item | {"ts": 1777593600})),
+    _mutant(
         "market-null",
         "market_id is null",
         ("row.market-id-1",),
         each_item(lambda item: item | {"market_id": None}),
     ),
-    _violation(
+    _mutant(
         "quote-missing",
         "items have no oi_quote_usd",
         ("row.required-1",),
         each_item(lambda item: _without(item, "oi_quote_usd")),
     ),
-    _violation(
+    _mutant(
         "market-missing",
         "items have no market_id",
         ("row.required-1",),
         each_item(lambda item: _without(item, "market_id")),
     ),
-    _violation(
+    _mutant(
         "base-missing-at-last",
         "the last item of each answer has no oi_base",
         ("row.required-1",),
         last_item(lambda item: _without(item, "oi_base")),
     ),
-    _violation(
+    _mutant(
         "quote-null-at-last",
         "the oi_quote_usd of the last item is null",
         ("row.oi-quote-usd-1",),
         last_item(lambda item: item | {"oi_quote_usd": None}),
     ),
-    _violation(
+    _mutant(
         "nan-literal",
         "the oi_base of the last item is the literal NaN, which is not JSON",
         ("answer.media-type-1", "row.oi-base-1"),
         last_item(lambda item: item | {"oi_base": float("nan")}),
     ),
-    _violation("trailing-garbage", "a second JSON value follows the first", _ALONE, body(lambda text: text + b"\n{}")),
-    _violation("body-cut", "the last 20 bytes of the body are missing", _ALONE, body(lambda text: text[:-20])),
-    _violation("body-empty", "the body is empty", _ALONE, body(lambda text: b"")),
-    _violation(
+    _mutant("trailing-garbage", "a second JSON value follows the first", _ALONE, body(lambda text: text + b"\n{}")),
+    _mutant("body-cut", "the last 20 bytes of the body are missing", _ALONE, body(lambda text: text[:-20])),
+    _mutant("body-empty", "the body is empty", _ALONE, body(lambda text: b"")),
+    _mutant(
         "byte-order-mark", "a byte order mark precedes the JSON", _ALONE, body(lambda text: b"\xef\xbb\xbf" + text)
     ),
-    _violation(
+    _mutant(
         "json-lines",
         "one JSON object a line instead of one for all",
         ("answer.media-type-1", "answer.type-1"),

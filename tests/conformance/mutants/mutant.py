@@ -1,6 +1,6 @@
-"""What a violation is, and the endpoint that commits it.
+"""What a mutant is, and the endpoint that commits it.
 
-The way from a request to an answer has six steps. A `Violation` wraps one or more of them: it gets what the step gets,
+The way from a request to an answer has six steps. A `Mutant` wraps one or more of them: it gets what the step gets,
 and the step itself to call, or not to. Several wrap one another, the last one outermost. The correct code knows nothing
 of all this.
 """
@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from ..answer import History, Row, render, select
-from ..endpoint import Answer, Call, SandboxEndpoint
-from ..query import Query
-from ..readings import Reading
-from ..samples import Samples
+from allium_market_data.sandbox.answer import History, Row, render, select
+from allium_market_data.sandbox.endpoint import Answer, Call, SandboxEndpoint
+from allium_market_data.sandbox.query import Query
+from allium_market_data.sandbox.readings import Reading
+from allium_market_data.sandbox.samples import Samples
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -42,7 +42,7 @@ class Selected(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """The steps that one violation does differently."""
+    """The steps that one mutant does differently."""
 
     whole: Change[Call, Answer] | None = None
     """From the request to the answer, a refusal included; all but the compression."""
@@ -59,7 +59,7 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
+class Mutant:
     """One way to break the contract, under every reading of it."""
 
     name: str
@@ -69,12 +69,12 @@ class Violation:
     changes: Changes
 
 
-class ViolatingSandbox(SandboxEndpoint):
+class MutantEndpoint(SandboxEndpoint):
     """The endpoint with some of its steps changed."""
 
-    def __init__(self, violations: Iterable[Violation], samples: Samples, reading: Reading, api_key: str) -> None:
+    def __init__(self, mutants: Iterable[Mutant], samples: Samples, reading: Reading, api_key: str) -> None:
         super().__init__(samples, reading, api_key)
-        changes = [violation.changes for violation in violations]
+        changes = [mutant.changes for mutant in mutants]
         self._whole = wrapped(super().__call__, (change.whole for change in changes))
         self._authenticate = wrapped(super().authenticate, (change.authenticate for change in changes))
         self._parse = wrapped(super().parse, (change.parse for change in changes))

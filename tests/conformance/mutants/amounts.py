@@ -13,12 +13,13 @@ from decimal import Decimal
 from statistics import median_low
 from typing import Final
 
-from ...model.intervals import HOUR, INTERVALS, MINUTE
-from ..answer import Row, Span
-from ..source import Sample
+from allium_market_data.model.intervals import HOUR, INTERVALS, MINUTE
+from allium_market_data.sandbox.answer import Row, Span
+from allium_market_data.sandbox.source import Sample
+
+from .edits import question, rows
 from .histories import Amounts, Delayed, Filled, Pick, Picked
-from .steps import Asked, Change, Changes, Step, Violation
-from .tools import question, rows
+from .mutant import Asked, Change, Changes, Mutant, Step
 
 _LAST: Final = ("bucket.last-sample-1", "bucket.last-sample-2", "bucket.last-sample-3")
 _STOCK: Final = ("bucket.stock-variable-1", *_LAST)
@@ -49,14 +50,14 @@ def moved_buckets(interval: str, by: int, *, labelled: bool) -> Change[Asked, li
     return change
 
 
-def _violation(name: str, description: str, clauses: tuple[str, ...], change: Change[Asked, list[Row]]) -> Violation:
-    return Violation(name, description, clauses, Changes(select=change))
+def _mutant(name: str, description: str, clauses: tuple[str, ...], change: Change[Asked, list[Row]]) -> Mutant:
+    return Mutant(name, description, clauses, Changes(select=change))
 
 
 def _picked(
     name: str, description: str, pick: Pick, intervals: Collection[str] = INTERVALS, clauses: tuple[str, ...] = _LAST
-) -> Violation:
-    return _violation(name, description, clauses, picked(pick, intervals))
+) -> Mutant:
+    return _mutant(name, description, clauses, picked(pick, intervals))
 
 
 def _of_each(statistic: Callable[[list[Decimal]], Decimal]) -> Pick:
@@ -135,7 +136,7 @@ def _finer(interval: str, instead: str) -> Changes:
     )
 
 
-VIOLATIONS: Final = (
+MUTANTS: Final = (
     _picked("first-sample", "a bucket has its first sample", _first),
     _picked("mean", "a bucket has the mean of its samples", _of_each(_mean), clauses=_STOCK),
     _picked("median", "a bucket has the median of its samples", _of_each(median_low), clauses=_STOCK),
@@ -154,43 +155,43 @@ VIOLATIONS: Final = (
         _before_last_minute,
         INTERVALS[1:],
     ),
-    _violation("stale-in-15m", "buckets of 15m have the amounts of the one before", _LAST, rows(_stale(1), ("15m",))),
-    _violation("stale-in-1d", "buckets of 1d have the amounts of the one before", _LAST, rows(_stale(1), ("1d",))),
-    _violation("stale-by-two", "buckets have the amounts of the one two before", _LAST, rows(_stale(2))),
-    _violation("stale-quote", "oi_quote_usd is that of the bucket before", _LAST, rows(_stale(1, (2,)))),
-    _violation(
+    _mutant("stale-in-15m", "buckets of 15m have the amounts of the one before", _LAST, rows(_stale(1), ("15m",))),
+    _mutant("stale-in-1d", "buckets of 1d have the amounts of the one before", _LAST, rows(_stale(1), ("1d",))),
+    _mutant("stale-by-two", "buckets have the amounts of the one two before", _LAST, rows(_stale(2))),
+    _mutant("stale-quote", "oi_quote_usd is that of the bucket before", _LAST, rows(_stale(1, (2,)))),
+    _mutant(
         "day-of-local-time",
         "buckets of 1d hold the samples of 22:00 to 22:00 UTC, under the label of the day",
         (*_LAST, "interval.bucket-1"),
         moved_buckets("1d", -2 * HOUR, labelled=False),
     ),
-    _violation(
+    _mutant(
         "coarse-rounded",
         "from 1h on, amounts are rounded to a whole number",
         _LAST,
         _amounts(lambda text: f"{Decimal(text).to_integral_value():f}", _COARSE),
     ),
-    _violation(
+    _mutant(
         "coarse-rounded-to-cents",
         "from 15m on, amounts are rounded to 2 decimals",
         _LAST,
         _amounts(lambda text: f"{Decimal(text):.2f}", INTERVALS[2:]),
     ),
-    _violation(
+    _mutant(
         "coarse-through-float",
         "from 5m on, amounts went through a binary float",
         _LAST,
         _amounts(lambda text: f"{float(text)!r}", INTERVALS[1:]),
     ),
-    _violation(
+    _mutant(
         "swapped-in-1h",
         "with interval 1h, oi_base and oi_quote_usd have changed places",
         ("row.oi-base-unit-1", "row.oi-quote-usd-unit-1", *_LAST),
         rows(lambda _, found: [(start, quote, base) for start, base, quote in found], ("1h",)),
     ),
-    _violation("empty-as-zero", "a bucket without a sample is zero", _LAST, _zero_for_empty),
-    _violation("empty-otherwise-in-1m", "1m alone treats empty buckets the other way", _LAST, _other_empty_in("1m")),
-    Violation("5m-for-15m", "a question for 15m is answered with 5m", _INTERVAL, _finer("15m", "5m")),
-    Violation("1h-for-4h", "a question for 4h is answered with 1h", _INTERVAL, _finer("4h", "1h")),
-    Violation("4h-for-1h", "a question for 1h is answered with 4h", (*_INTERVAL, *_LAST), _finer("1h", "4h")),
+    _mutant("empty-as-zero", "a bucket without a sample is zero", _LAST, _zero_for_empty),
+    _mutant("empty-otherwise-in-1m", "1m alone treats empty buckets the other way", _LAST, _other_empty_in("1m")),
+    Mutant("5m-for-15m", "a question for 15m is answered with 5m", _INTERVAL, _finer("15m", "5m")),
+    Mutant("1h-for-4h", "a question for 4h is answered with 1h", _INTERVAL, _finer("4h", "1h")),
+    Mutant("4h-for-1h", "a question for 1h is answered with 4h", (*_INTERVAL, *_LAST), _finer("1h", "4h")),
 )

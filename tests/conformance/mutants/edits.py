@@ -1,4 +1,4 @@
-"""The everyday tools of the violations: edit the items, the document, the parameters, the rows."""
+"""The everyday tools of the mutants: edit the items, the document, the parameters, the rows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
-from ...model.intervals import INTERVALS
-from ..answer import Row
-from ..endpoint import Answer, Call
-from ..instants import parse_instant
-from ..query import Query
-from .steps import Asked, Change, Selected, Step
+from allium_market_data.model.intervals import INTERVALS
+from allium_market_data.sandbox.answer import Row
+from allium_market_data.sandbox.endpoint import Answer, Call
+from allium_market_data.sandbox.instants import parse_instant
+from allium_market_data.sandbox.query import Query
+
+from .mutant import Asked, Change, Selected, Step
 
 Item: TypeAlias = dict[str, Any]
 Parameters: TypeAlias = dict[str, str]

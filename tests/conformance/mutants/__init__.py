@@ -1,0 +1,52 @@
+"""Contract mutants: a sandbox that answers wrongly on purpose, so that a suite can show that it notices.
+
+Each breaks a clause of ``spec/clauses.toml`` whatever the reading, and can be seen with the bundled synthetic markets.
+They are data: `MUTANTS` has them by name, and `mutant_endpoint` makes the endpoint that commits some of them::
+
+    create_app(samples, reading, endpoint=mutant_endpoint(["limit-ignored"]))
+
+`GROUPS` has the same mutants by what they are about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Final
+
+from allium_market_data.errors import SandboxError
+from allium_market_data.sandbox.endpoint import SandboxEndpoint
+from allium_market_data.sandbox.readings import Reading
+from allium_market_data.sandbox.samples import Samples
+
+from . import access, amounts, buckets, error_responses, limits, parameters, shape, text, windows
+from .mutant import Mutant, MutantEndpoint
+
+GROUPS: Final[dict[str, tuple[Mutant, ...]]] = {
+    "shape": shape.MUTANTS,
+    "text": text.MUTANTS,
+    "buckets": buckets.MUTANTS,
+    "meaning": amounts.MUTANTS,
+    "windows": windows.MUTANTS,
+    "rows": limits.MUTANTS,
+    "parameters": (*parameters.MUTANTS, *error_responses.MUTANTS),
+    "access": access.MUTANTS,
+}
+MUTANTS: Final[dict[str, Mutant]] = {mutant.name: mutant for group in GROUPS.values() for mutant in group}
+"""Every mutant, by the name that ``--mutant`` takes."""
+
+
+def mutant_endpoint(names: Iterable[str]) -> Callable[[Samples, Reading, str], SandboxEndpoint]:
+    """What makes an endpoint that commits each of ``names``; the correct one for no name.
+
+    Raises `SandboxError` for a name that there is not.
+    """
+    chosen = []
+    for name in dict.fromkeys(names):
+        if name not in MUTANTS:
+            raise SandboxError(f"there is no mutant {name!r}; choose from {', '.join(MUTANTS)}")
+        chosen.append(MUTANTS[name])
+    return partial(MutantEndpoint, chosen) if chosen else SandboxEndpoint
+
+
+__all__ = ["GROUPS", "MUTANTS", "Mutant", "mutant_endpoint"]
