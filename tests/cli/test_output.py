@@ -1,4 +1,4 @@
-"""What the command shows: which format fits, what a table marks, and that nothing is written too early."""
+"""Formats, tables, plans and progress as the command prints them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from allium_market_data import OpenInterestSeries
-from allium_market_data.cli import output as console
+from allium_market_data.cli import output
 from allium_market_data.client.plan import plan
 from allium_market_data.errors import ServerError, UsageError
 from allium_market_data.model.endpoint import OPEN_INTEREST
@@ -43,7 +43,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "output", "chosen"),
+    ("requested", "destination", "chosen"),
     [
         (None, None, "csv"),
         ("jsonl", None, "jsonl"),
@@ -53,64 +53,66 @@ class Terminal(io.StringIO):
         ("csv", "rows.parquet", "csv"),
     ],
 )
-def test_the_format_is_the_one_named_or_the_one_that_fits(wanted: str | None, output: str | None, chosen: str) -> None:
-    assert console.choose_format(wanted, output and Path(output)) == chosen  # type: ignore[arg-type]
+def test_format_is_the_requested_one_or_suits_the_destination(
+    requested: str | None, destination: str | None, chosen: str
+) -> None:
+    assert output.choose_format(requested, destination and Path(destination)) == chosen  # type: ignore[arg-type]
 
 
-def test_a_terminal_gets_a_table_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_gets_a_table_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", Terminal())
-    assert console.choose_format(None, None) == "table"
-    assert console.choose_format("csv", None) == "csv"
-    assert console.choose_format(None, Path("rows.csv")) == "csv"
+    assert output.choose_format(None, None) == "table"
+    assert output.choose_format("csv", None) == "csv"
+    assert output.choose_format(None, Path("rows.csv")) == "csv"
 
 
 @pytest.mark.parametrize(
-    ("wanted", "output"),
+    ("requested", "destination"),
     [("CSV", None), ("", None), ("parquet", None), ("arrow", None), ("table", "rows.csv"), (None, "rows.txt")],
 )
-def test_a_format_that_does_not_fit_is_wrong_usage(wanted: str | None, output: str | None) -> None:
+def test_format_that_does_not_suit_is_wrong_usage(requested: str | None, destination: str | None) -> None:
     with pytest.raises(UsageError):
-        console.choose_format(wanted, Path(output) if output else None)
+        output.choose_format(requested, Path(destination) if destination else None)
 
 
 @pytest.mark.parametrize(("count", "hidden"), [(0, None), (1, None), (20, None), (40, None), (41, 1), (1_500, 1_460)])
-def test_a_table_shows_few_rows_whole_and_of_many_both_ends(
+def test_table_shows_all_of_a_short_series_and_both_ends_of_a_long_one(
     capsys: pytest.CaptureFixture[str], count: int, hidden: int | None
 ) -> None:
-    console.show_rows(rows(count))
-    shown = capsys.readouterr()
-    assert shown.out.count(MARKET) == min(count, 40)
-    assert ("more" in shown.out) is (hidden is not None)
-    assert hidden is None or f"{hidden:,} more" in shown.out
-    assert shown.err == ("(--output FILE writes every row)\n" if hidden else "")
+    output.show_rows(rows(count))
+    printed = capsys.readouterr()
+    assert printed.out.count(MARKET) == min(count, 40)
+    assert ("more" in printed.out) is (hidden is not None)
+    assert hidden is None or f"{hidden:,} more" in printed.out
+    assert printed.err == ("(--output FILE writes every row)\n" if hidden else "")
     if count > 1:
         last = instant(count - 1)
-        assert f"{last:%H:%M}" in shown.out
+        assert f"{last:%H:%M}" in printed.out
 
 
 @pytest.mark.parametrize(
     ("count", "provisional", "stars"), [(5, [4], 1), (30, [29], 1), (100, [98, 99], 2), (100, [50], 0)]
 )
-def test_a_provisional_row_is_marked_and_the_mark_explained(
+def test_provisional_rows_are_marked_with_an_explanation(
     capsys: pytest.CaptureFixture[str], count: int, provisional: list[int], stars: int
 ) -> None:
-    console.show_rows(rows(count, *provisional))
-    shown = capsys.readouterr().out
-    assert shown.count("* provisional: the bucket had not ended") == bool(stars)
-    assert shown.count("*") == stars + bool(stars)
+    output.show_rows(rows(count, *provisional))
+    printed = capsys.readouterr().out
+    assert printed.count("* provisional: the bucket had not ended") == bool(stars)
+    assert printed.count("*") == stars + bool(stars)
 
 
-def test_a_table_takes_no_market_for_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    console.show_rows(columns([1]).records("[red]m[/red]"))
+def test_table_does_not_interpret_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    output.show_rows(columns([1]).records("[red]m[/red]"))
     assert "[red]m[/red]" in capsys.readouterr().out
 
 
-def test_progress_counts_requests_and_rows_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     for stream, shows in ((Terminal(), True), (io.StringIO(), False)):
         monkeypatch.setattr(sys, "stderr", stream)
-        with console.progress(2) as advance:
-            assert [len(one) for one in advance(iter([page(0, 1_200), page(1_200, 1_500)]))] == [1_200, 300]
+        with output.progress(2) as advance:
+            assert [len(counted) for counted in advance(iter([page(0, 1_200), page(1_200, 1_500)]))] == [1_200, 300]
         assert ("1,500 rows" in stream.getvalue()) is shows
         assert ("2/2" in stream.getvalue()) is shows
 
@@ -122,26 +124,26 @@ def broken(pages: int) -> Iterator[OpenInterestSeries]:
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "table"])
-def test_a_fetch_that_fails_at_once_writes_nothing(capsys: pytest.CaptureFixture[str], form: Any) -> None:
+def test_fetch_that_fails_at_once_writes_nothing(capsys: pytest.CaptureFixture[str], form: Any) -> None:
     with pytest.raises(ServerError):
-        console.deliver(broken(0), PLAN, {}, form, None, False)
+        output.deliver(broken(0), PLAN, {}, form, None, False)
     assert capsys.readouterr().out == ""
 
 
-def test_a_fetch_that_fails_later_has_written_what_came_before(capsys: pytest.CaptureFixture[str]) -> None:
+def test_fetch_that_fails_later_has_written_the_pages_before(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ServerError):
-        console.deliver(broken(2), PLAN, {}, "csv", None, False)
+        output.deliver(broken(2), PLAN, {}, "csv", None, False)
     assert capsys.readouterr().out.count(MARKET) == 20
 
 
-def test_a_file_that_fails_is_not_there(tmp_path: Path) -> None:
+def test_failed_fetch_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(ServerError):
-        console.deliver(broken(2), PLAN, {}, "csv", tmp_path / "rows.csv", False)
+        output.deliver(broken(2), PLAN, {}, "csv", tmp_path / "rows.csv", False)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_plan_is_counted_and_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    console.show_plan(PLAN)
+def test_plan_is_counted_and_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    output.show_plan(PLAN)
     assert capsys.readouterr().out == (
         "1 requests for 120 buckets of 1m, 2026-05-01T00:00:00Z to 2026-05-01T02:00:00Z\n"
         "     1  2026-04-30T23:59:00Z to 2026-05-01T02:00:00Z\n"

@@ -1,7 +1,7 @@
-"""The whole thing once, without any access to Allium: ``nox -s demo``.
+"""The demo, without access to Allium: ``nox -s demo``.
 
-Starts the sandbox on a free port, fetches real and synthetic open interest from it through the real client, over HTTP,
-writes Parquet files and a chart, and says what it saw.
+Starts the sandbox on a free port, fetches real and synthetic open interest from it over HTTP, writes a Parquet file for
+each market and one chart, and prints a summary.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any
 
 from ..client.sync_client import MarketData
 from ..sandbox import DEFAULT_API_KEY, DEFAULT_SEED, Samples, create_app, running
@@ -22,7 +21,7 @@ WINDOWS = (
 
 
 def main() -> None:
-    """Run the demo; ``--output DIR`` says where its files go."""
+    """Run the demo. ``--output DIR`` is the folder for its files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("demo-output"))
     folder: Path = parser.parse_args().output
@@ -30,7 +29,7 @@ def main() -> None:
     with Samples.open([], DEFAULT_SEED) as samples, running(create_app(samples)) as url:
         print(f"sandbox at {url}")
         with MarketData(DEFAULT_API_KEY, url) as client:
-            fetched = [(_fetch(client, market, start, end, note, folder), note) for market, start, end, note in WINDOWS]
+            fetched = {note: _fetch(client, market, start, end, note, folder) for market, start, end, note in WINDOWS}
     print("sandbox stopped")
     chart = folder / "open-interest.png"
     _plot(fetched, chart)
@@ -53,34 +52,14 @@ def _fetch(client: MarketData, market: str, start: str, end: str, note: str, fol
     return series
 
 
-def _plot(fetched: list[tuple[OpenInterestSeries, str]], file: Path) -> None:
-    """A chart for each series, in US dollars, with gaps left open."""
-    import matplotlib as mpl
+def _plot(fetched: dict[str, OpenInterestSeries], file: Path) -> None:
+    """Draw one panel for each series."""
+    from matplotlib.figure import Figure
 
-    mpl.use("agg")
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(len(fetched), 1, figsize=(11, 4 * len(fetched)), layout="constrained")
-    for axes, (series, note) in zip(panels, fetched, strict=True):
-        axes.plot(
-            *_line(series), linewidth=0.9, color="#1f5fa8", marker="." if len(series) < 1_000 else "", markersize=4
-        )
-        axes.set_title(
-            f"{series.market_id} ({note}): open interest, {series.interval} buckets", loc="left", fontsize=11
-        )
-        axes.set_ylabel("million USD")
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
+    figure = Figure(figsize=(11, 4 * len(fetched)), layout="constrained")
+    for axes, (note, series) in zip(figure.subplots(len(fetched)), fetched.items(), strict=True):
+        series.plot(axes=axes).set_title(f"{series.market_id} ({note}), {series.interval} buckets", loc="left")
     figure.savefig(file, dpi=110)
-    plt.close(figure)
-
-
-def _line(series: OpenInterestSeries) -> tuple[list[Any], list[float]]:
-    """Times and values to draw; a gap becomes a point without a value, where the line breaks."""
-    points: list[tuple[Any, float]] = [(row.ts, float(row.oi_quote_usd) / 1e6) for row in series]
-    points += [(gap.start, float("nan")) for gap in series.gaps()]
-    points.sort(key=lambda point: point[0])
-    return [ts for ts, _ in points], [value for _, value in points]
 
 
 if __name__ == "__main__":

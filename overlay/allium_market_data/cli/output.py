@@ -1,4 +1,4 @@
-"""What the command shows: the format that fits, progress on a terminal, a table, a plan."""
+"""What ``open-interest`` and ``plan`` print: rows in a format, a table, a plan, and progress."""
 
 from __future__ import annotations
 
@@ -21,41 +21,44 @@ if TYPE_CHECKING:
     from ..model.rows import OpenInterest
     from ..series.series import OpenInterestSeries
 
-Shown: TypeAlias = Literal["csv", "jsonl", "parquet", "arrow", "table"]
+OutputFormat: TypeAlias = Literal["csv", "jsonl", "parquet", "arrow", "table"]
 Pages: TypeAlias = "Iterator[OpenInterestSeries]"
 
-ENDS = 20
-"""A table shows so many rows of its beginning and of its end."""
+EDGE_ROWS = 20
+"""Rows that a table shows of each end of a long series."""
 
 
-def choose_format(wanted: str | None, output: Path | None) -> Shown:
-    """The format that was asked for, or that fits where the rows go. Raises ``UsageError`` for one that does not."""
-    if wanted is None and output is not None:
-        wanted = output.suffix.removeprefix(".").lower()
-        if wanted not in FORMATS:
-            raise UsageError(f"{output} does not tell its format: name it .{', .'.join(FORMATS)}, or say --format")
-    if wanted is None:
-        wanted = "table" if sys.stdout.isatty() else "csv"
-    if wanted not in (*FORMATS, "table"):
-        raise UsageError(f"unknown format {wanted!r:.80}: use one of {', '.join(FORMATS)}, table")
-    if output is None and wanted in ("parquet", "arrow"):
-        raise UsageError(f"{wanted} is for files: say where with --output")
-    if output is not None and wanted == "table":
-        raise UsageError(f"a table is for a terminal: use one of {', '.join(FORMATS)} with --output")
-    return cast("Shown", wanted)
+def choose_format(format: str | None, output: Path | None) -> OutputFormat:
+    """The requested format, or the one that suits the destination: the file's suffix, a terminal, or a pipe.
+
+    Raises ``UsageError`` for an unknown format and for one that the destination cannot take.
+    """
+    if format is None and output is not None:
+        format = output.suffix.removeprefix(".").lower()
+        if format not in FORMATS:
+            raise UsageError(f"cannot tell the format of {output}: name it .{', .'.join(FORMATS)}, or pass --format")
+    if format is None:
+        format = "table" if sys.stdout.isatty() else "csv"
+    if format not in (*FORMATS, "table"):
+        raise UsageError(f"unknown format {format!r:.80}: use one of {', '.join(FORMATS)}, table")
+    if output is None and format in ("parquet", "arrow"):
+        raise UsageError(f"{format} needs a file: pass --output")
+    if output is not None and format == "table":
+        raise UsageError(f"a table cannot be written to a file: use one of {', '.join(FORMATS)} with --output")
+    return cast("OutputFormat", format)
 
 
 def connect(base_url: str | None, timeout: float, concurrency: int, rate: float | None) -> MarketData:
-    """A client for a command, with the key of the environment; it retries without a word."""
+    """A client with the API key of the environment. Its retries are not logged to standard error."""
     from ..client.sync_client import MarketData
 
-    logging.getLogger("stamina").addHandler(logging.NullHandler())  # or each retry would be a line on standard error
+    logging.getLogger("stamina").addHandler(logging.NullHandler())  # without a handler Python prints each record
     return MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, max_rate=rate)
 
 
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[Pages], Pages]]:
-    """Count pages as they pass, on standard error, and only if that is a terminal."""
+    """Count pages and rows in a progress bar on standard error, if that is a terminal."""
     if not sys.stderr.isatty():
         yield lambda pages: pages
         return
@@ -86,25 +89,25 @@ def progress(total: int) -> Iterator[Callable[[Pages], Pages]]:
 
 
 def deliver(
-    pages: Pages, plan: Plan, metadata: dict[str, str], form: Shown, output: Path | None, overwrite: bool
+    pages: Pages, plan: Plan, metadata: dict[str, str], format: OutputFormat, output: Path | None, overwrite: bool
 ) -> None:
-    """Bring the pages to the file, the pipe or the terminal that they are for."""
-    if form == "table":
+    """Write the pages to ``output``, or to standard output where that is None."""
+    if format == "table":
         show_rows(row for page in pages for row in page)
         return
     columns = ((page.market_id, page.columns) for page in pages)
     if output is None:
-        if form in ("csv", "jsonl"):
+        if format in ("csv", "jsonl"):
             first = list(islice(columns, 1))  # a fetch that fails at once writes nothing, not even a header
-            write_text(chain(first, columns), sys.stdout, form, interval=plan.interval)
+            write_text(chain(first, columns), sys.stdout, format, interval=plan.interval)
             sys.stdout.flush()
         return
-    rows = write(columns, output, form, interval=plan.interval, metadata=metadata, overwrite=overwrite)
+    rows = write(columns, output, format, interval=plan.interval, metadata=metadata, overwrite=overwrite)
     print(f"{output}: {rows:,} rows", file=sys.stderr)
 
 
 def show_rows(rows: Iterator[OpenInterest]) -> None:
-    """Rows as a table: all of them if they are few, else both ends."""
+    """Print rows as a table: all of a short series, both ends of a long one."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.markup import escape
@@ -114,36 +117,34 @@ def show_rows(rows: Iterator[OpenInterest]) -> None:
     for name in ("market_id", "ts (UTC)", "oi_base", "oi_quote_usd"):
         table.add_column(name, justify="right" if name.startswith("oi_") else "left", overflow="fold")
 
-    marked = False
+    is_marked = False
 
     def add(row: OpenInterest) -> None:
-        nonlocal marked
-        marked |= row.provisional
-        mark = " *" if row.provisional else ""
-        table.add_row(
-            escape(row.market_id), f"{row.ts:%Y-%m-%d %H:%M}{mark}", f"{row.oi_base:f}", f"{row.oi_quote_usd:f}"
-        )
+        nonlocal is_marked
+        is_marked |= row.provisional
+        ts = f"{row.ts:%Y-%m-%d %H:%M}{' *' if row.provisional else ''}"
+        table.add_row(escape(row.market_id), ts, f"{row.oi_base:f}", f"{row.oi_quote_usd:f}")
 
-    for row in islice(rows, ENDS):
+    for row in islice(rows, EDGE_ROWS):
         add(row)
     hidden = 0
-    last: deque[OpenInterest] = deque(maxlen=ENDS)
+    last: deque[OpenInterest] = deque(maxlen=EDGE_ROWS)
     for row in rows:
-        hidden += len(last) == ENDS
+        hidden += len(last) == EDGE_ROWS
         last.append(row)
     if hidden:
         table.add_row("...", f"{hidden:,} more")
     for row in last:
         add(row)
     Console().print(table)
-    if marked:
+    if is_marked:
         print("* provisional: the bucket had not ended")
     if hidden:
         print("(--output FILE writes every row)", file=sys.stderr)
 
 
 def show_plan(plan: Plan) -> None:
-    """A plan as text: how many requests, and over which windows."""
+    """Print a plan: the number of requests, and the window of each."""
     print(
         f"{len(plan):,} requests for {plan.buckets:,} buckets of {plan.interval}, {to_iso(plan.start)} to {to_iso(plan.end)}"
     )
