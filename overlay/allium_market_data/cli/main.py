@@ -1,7 +1,7 @@
-"""The command ``allium-md``: words in, a call of the library, words out. No logic of its own.
+"""The command ``allium-md``: it parses arguments, calls the library and prints the result.
 
-Exit status 0 done, 1 failed, 2 wrong usage, 130 interrupted. A failure is one message on standard error. What a command
-needs is imported when it runs, so that ``--help`` stays quick.
+Exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted. A failure is one message on standard error. Each command
+imports what it needs when it runs, so that ``--help`` is fast.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ app = typer.Typer(
     help="Perpetual open interest from Allium's Market Data API: exact, any window, complete or an error. Unofficial.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode=None,  # rich takes longer to load than all the rest of a command
+    rich_markup_mode=None,  # loading rich takes longer than the rest of a command
     pretty_exceptions_enable=False,
 )
 
 
 @contextmanager
 def _failures() -> Iterator[None]:
-    """Every failure as one message and an exit status."""
+    """Turn every failure into one message and an exit status."""
     try:
         yield
     except UsageError as error:
@@ -44,7 +44,7 @@ def _failures() -> Iterator[None]:
     except KeyboardInterrupt:
         _end(130, "interrupted; nothing half-written stays")
     except BrokenPipeError:
-        _mute()  # whoever read has had enough
+        _mute()  # the reader closed the pipe
         raise SystemExit(1) from None
     except OSError as error:
         _mute()
@@ -52,7 +52,7 @@ def _failures() -> Iterator[None]:
 
 
 def _mute() -> None:
-    """Let what standard output still holds go nowhere: at exit Python would try to write it once more."""
+    """Discard what is buffered for standard output. Python would try to write it again at exit."""
     with suppress(OSError):
         output = sys.stdout.fileno()
         os.dup2(os.open(os.devnull, os.O_WRONLY), output)
@@ -65,9 +65,9 @@ def _end(status: int, message: str) -> None:
     raise SystemExit(status) from None
 
 
-Interval = Annotated[str, typer.Option("--interval", "-i", help="Width of a bucket: 1m, 5m, 15m, 1h, 4h or 1d.")]
-Start = Annotated[str, typer.Option(help="First instant, ISO 8601; without an offset it is UTC.")]
-End = Annotated[str, typer.Option(help="The instant to end before, ISO 8601.")]
+Interval = Annotated[str, typer.Option("--interval", "-i", help="Bucket width: 1m, 5m, 15m, 1h, 4h or 1d.")]
+Start = Annotated[str, typer.Option(help="Start of the span, ISO 8601; UTC if it has no offset.")]
+End = Annotated[str, typer.Option(help="End of the span (exclusive), ISO 8601.")]
 
 
 @app.command("open-interest")
@@ -77,18 +77,18 @@ def open_interest(
     interval: Interval,
     start: Start,
     end: End,
-    base_url: Annotated[str | None, typer.Option(help="Server to ask.", envvar="ALLIUM_BASE_URL")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write, whole or not at all.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Base URL of the server.", envvar="ALLIUM_BASE_URL")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; it appears only when it is complete.")] = None,
     format: Annotated[str | None, typer.Option("--format", "-f", help="csv, jsonl, parquet, arrow or table.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that one request may take.")] = 30.0,
-    deadline: Annotated[float | None, typer.Option(help="Seconds that all of it may take.")] = None,
-    concurrency: Annotated[int, typer.Option(help="Requests under way at a time, at most.")] = 8,
-    rate: Annotated[float | None, typer.Option(help="Requests a second, at most.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+    deadline: Annotated[float | None, typer.Option(help="Seconds that the whole command may take.")] = None,
+    concurrency: Annotated[int, typer.Option(help="Maximum number of concurrent requests.")] = 8,
+    rate: Annotated[float | None, typer.Option(help="Maximum requests per second.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
     """Fetch every row of one or more markets. The API key comes from ALLIUM_API_KEY.
 
-    Without --output: a table on a terminal, CSV in a pipe. With it, the format follows the file's ending.
+    Without --output, rows are printed: a table on a terminal, CSV in a pipe. With it, the format follows the file suffix.
     """
     from . import output as console
 
@@ -96,9 +96,9 @@ def open_interest(
     chosen = console.choose_format(format, output)
     with console.connect(base_url, timeout, concurrency, rate) as client:
         plan = client.plan(interval=interval, start=start, end=end)  # type: ignore[arg-type]
-        streams = [  # all of them now, so that a wrong market is told before anything is asked
-            client.iter_open_interest(one, interval=plan.interval, start=start, end=end, by="page", deadline=deadline)
-            for one in markets
+        streams = [  # made before the first request, so that a wrong market is reported first
+            client.iter_open_interest(market_id, interval=plan.interval, start=start, end=end, by="page", deadline=deadline)
+            for market_id in markets
         ]
         with console.progress(len(plan) * len(markets)) as advance:
             pages = advance(chain.from_iterable(streams))
@@ -113,31 +113,31 @@ def plot(
     start: Start,
     end: End,
     output: Annotated[Path, typer.Option("--output", "-o", help="Chart to write: .png, .svg or .pdf.")],
-    base_url: Annotated[str | None, typer.Option(help="Server to ask.", envvar="ALLIUM_BASE_URL")] = None,
-    amount: Annotated[str, typer.Option(help="oi_quote_usd or oi_base.")] = "oi_quote_usd",
+    base_url: Annotated[str | None, typer.Option(help="Base URL of the server.", envvar="ALLIUM_BASE_URL")] = None,
+    amount: Annotated[str, typer.Option(help="Value to draw: oi_quote_usd or oi_base.")] = "oi_quote_usd",
     timeout: Annotated[float, typer.Option(help="Seconds that one request may take.")] = 30.0,
-    concurrency: Annotated[int, typer.Option(help="Requests under way at a time, at most.")] = 8,
-    rate: Annotated[float | None, typer.Option(help="Requests a second, at most.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
-    table: Annotated[str | None, typer.Option(help="Take the rows from this table; nothing is asked.")] = None,
+    concurrency: Annotated[int, typer.Option(help="Maximum number of concurrent requests.")] = 8,
+    rate: Annotated[float | None, typer.Option(help="Maximum requests per second.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    table: Annotated[str | None, typer.Option(help="Read the rows from this table instead of the server.")] = None,
 ) -> None:
-    """Draw one or more markets into a file, gaps as gaps. The API key comes from ALLIUM_API_KEY."""
+    """Draw a chart of one or more markets. The API key comes from ALLIUM_API_KEY."""
     from ..series import plot as charts
     from .output import connect
 
-    charts.check(output, amount, overwrite=overwrite)  # before anything is asked
+    charts.check(output, amount, overwrite=overwrite)  # before the first request
     if table is not None:
-        found = _store.taken(table, market, interval, start, end)
+        series = _store.taken(table, market, interval, start, end)
     else:
         with connect(base_url, timeout, concurrency, rate) as client:
-            found = client.open_interest(market, interval=interval, start=start, end=end)  # type: ignore[call-overload]
-    charts.save(list(found.values()), output, amount=amount, overwrite=overwrite)  # type: ignore[arg-type]
+            series = client.open_interest(market, interval=interval, start=start, end=end)  # type: ignore[call-overload]
+    charts.save(list(series.values()), output, amount=amount, overwrite=overwrite)  # type: ignore[arg-type]
 
 
 @app.command()
 @_failures()
 def plan(interval: Interval, start: Start, end: End) -> None:
-    """Tell which requests a fetch takes, sending none."""
+    """Show the requests that a fetch needs, without sending any."""
     from ..client.settings import SERVER
     from ..client.sync_client import MarketData
     from . import output as console
@@ -223,16 +223,16 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
         raise typer.Exit
 
 
-def _insist(lost: sys.UnraisableHookArgs) -> None:
-    """Python drops a Ctrl-C that comes while the collector of garbage runs a finalizer: let it come once more."""
-    if issubclass(lost.exc_type, KeyboardInterrupt):
-        threading.Timer(0.01, _interrupt).start()  # from elsewhere, or it would be dropped here too
+def _raise_again(swallowed: sys.UnraisableHookArgs) -> None:
+    """Raise a KeyboardInterrupt again that Python swallowed in a finalizer."""
+    if issubclass(swallowed.exc_type, KeyboardInterrupt):
+        threading.Timer(0.01, _interrupt).start()  # from another thread, or Python would swallow it here too
     else:
-        sys.__unraisablehook__(lost)
+        sys.__unraisablehook__(swallowed)
 
 
 def _interrupt() -> None:
-    """As Ctrl-C does. A signal also ends a wait for a lock."""
+    """Interrupt the main thread as Ctrl-C does. A signal also ends a wait for a lock."""
     if hasattr(signal, "pthread_kill") and (main_thread := threading.main_thread().ident) is not None:
         signal.pthread_kill(main_thread, signal.SIGINT)
     else:
@@ -241,9 +241,9 @@ def _interrupt() -> None:
 
 def main() -> None:
     """The entry point of ``allium-md``."""
-    sys.unraisablehook = _insist
+    sys.unraisablehook = _raise_again
     with _failures():
         try:
             app()
         finally:
-            sys.stdout.flush()  # here, where a full disk is one message
+            sys.stdout.flush()  # here a full disk becomes one message
