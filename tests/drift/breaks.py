@@ -213,21 +213,21 @@ def _breaking_answers() -> Iterator[Edit]:
             f"{name} is a number",
             put(field_of(name), type="number"),
             "breaking",
-            "answer.type",
+            "response.type",
             decoding,
             f"row.{key}-1",
         )
         yield Edit(
-            f"{name} may be null", put(field_of(name), type=["string", "null"]), "breaking", "answer.type", decoding
+            f"{name} may be null", put(field_of(name), type=["string", "null"]), "breaking", "response.type", decoding
         )
         yield Edit(
-            f"{name} is gone", changed(_without(name)), "breaking", "answer.required", decoding, "row.required-1"
+            f"{name} is gone", changed(_without(name)), "breaking", "response.required", decoding, "row.required-1"
         )
         yield Edit(
             f"{name} may be missing",
             changed(_optional(name)),
             "breaking",
-            "answer.required",
+            "response.required",
             decoding,
             "row.required-1",
         )
@@ -235,36 +235,41 @@ def _breaking_answers() -> Iterator[Edit]:
             f"{name} is called otherwise",
             changed(_renamed(name)),
             "breaking",
-            "answer.required",
+            "response.required",
             decoding,
             "row.required-1",
         )
-        yield Edit(f"{name} is an object", put(field_of(name), type="object"), "breaking", "answer.type", decoding)
+        yield Edit(f"{name} is an object", put(field_of(name), type="object"), "breaking", "response.type", decoding)
         yield Edit(f"{name} is one of two forms", changed(_two_forms(name)), "breaking", "", decoding)
-        yield Edit(f"{name} may be anything", drop(field_of(name), "type"), "breaking", "answer.type", decoding)
+        yield Edit(f"{name} may be anything", drop(field_of(name), "type"), "breaking", "response.type", decoding)
     yield Edit(
         "a time in seconds",
         put(field_of("ts"), type="integer", examples=[1777597200]),
         "breaking",
-        "answer.type",
+        "response.type",
         decoding,
     )
     yield Edit(
         "no reference any more",
         put(lambda made: body(made)["properties"]["items"], items={"type": "string"}),
         "breaking",
-        "answer.type",
+        "response.type",
         decoding,
     )
-    yield Edit("items is an object", changed(_items_object), "breaking", "answer.type", decoding)
+    yield Edit("items is an object", changed(_items_object), "breaking", "response.type", decoding)
     yield Edit(
-        "items is called data", changed(_items_renamed), "breaking", "answer.required", decoding, "answer.required-1"
+        "items is called data",
+        changed(_items_renamed),
+        "breaking",
+        "response.required",
+        decoding,
+        "answer.required-1",
     )
     yield Edit(
-        "items may be missing", drop(body, "required"), "breaking", "answer.required", decoding, "answer.required-1"
+        "items may be missing", drop(body, "required"), "breaking", "response.required", decoding, "answer.required-1"
     )
-    yield Edit("a bare list", changed(_bare_list), "breaking", "answer.type", decoding, "answer.type-1")
-    yield Edit("a list or an object", put(body, type=["object", "array"]), "breaking", "answer.type", decoding)
+    yield Edit("a bare list", changed(_bare_list), "breaking", "response.type", decoding, "answer.type-1")
+    yield Edit("a list or an object", put(body, type=["object", "array"]), "breaking", "response.type", decoding)
     yield Edit("another status", swapped("'200':", "'202':"), "breaking", "status.removed", decoding, "answer.status-1")
     yield Edit(
         "a second success", responses({"204": {"description": "No samples"}}), "breaking", "status.added", decoding
@@ -552,7 +557,7 @@ def _breaking_requests() -> Iterator[Edit]:
             "prose.clause",
         ),
         "no note of change": ("Schema and response format may change.", "", "alpha.may-change-1", "prose.clause"),
-        "another subject": (
+        "another location": (
             "Returns the open interest timeseries",
             "Returns the funding timeseries",
             "series.open-interest-2",

@@ -259,7 +259,7 @@ def worded() -> Iterator[Edit]:
         yield Edit(f"words: {name}", page, "docs", kind, Effect.NONE)
 
 
-# --- What a tolerant reader and yesterday's requests survive ---
+# --- What a tolerant resolver and yesterday's requests survive ---
 
 
 def compatible() -> Iterator[Edit]:
@@ -303,19 +303,19 @@ def compatible() -> Iterator[Edit]:
         "the operation is deprecated": (put(operation, deprecated=True), "operation.deprecated"),
         "a field more": (
             changed(lambda made: row(made)["properties"].update(funding={"type": "string"})),
-            "answer.new-field",
+            "response.new-field",
         ),
         "a field beside the items": (
             changed(lambda made: body(made)["properties"].update(note={"type": "string"})),
-            "answer.new-field",
+            "response.new-field",
         ),
-        "a field that is always there": (changed(_one_more), "answer.new-field"),
-        "rows become closed": (put(row, additionalProperties=False), "answer.additionalProperties"),
-        "a format for the time": (put(field_of("ts"), format="date-time"), "answer.format"),
-        "a pattern for a decimal": (put(field_of("oi_base"), pattern="^[0-9]+(\\.[0-9]+)?$"), "answer.pattern"),
+        "a field that is always there": (changed(_one_more), "response.new-field"),
+        "rows become closed": (put(row, additionalProperties=False), "response.additionalProperties"),
+        "a format for the time": (put(field_of("ts"), format="date-time"), "response.format"),
+        "a pattern for a decimal": (put(field_of("oi_base"), pattern="^[0-9]+(\\.[0-9]+)?$"), "response.pattern"),
         "fewer rows at most": (
             changed(lambda made: body(made)["properties"]["items"].update(maxItems=1000)),
-            "answer.maxItems",
+            "response.maxItems",
         ),
         "an error is documented": (responses({"422": {"description": "Refused"}}), "status.added"),
         "a default answer": (responses({"default": {"description": "An error"}}), "status.added"),

@@ -311,7 +311,7 @@ def _wrap(version: str, side: str, schema: Any) -> Document:
         operation["responses"]["200"]["content"] = {"application/json": {"schema": schema}}
     else:
         operation["parameters"] = [{"name": "p", "in": "query", "schema": schema}]
-    shared = {"Cat": CAT, "Dog": DOG, "Node": NODE}
+    shared = {"Cat": CAT, "Dog": DOG, "Schema": NODE}
     return {
         "openapi": version,
         "info": {"title": "T", "version": "1"},
@@ -326,8 +326,8 @@ def _both(name: str, version: str, side: str, old: Any, new: Any) -> tuple[Docum
 
 CAT = {"type": "object", "required": ["meow"], "properties": {"meow": {"type": "string"}}}
 DOG = {"type": "object", "required": ["bark"], "properties": {"bark": {"type": "string"}}}
-NODE = {"type": "object", "properties": {"next": {"$ref": "#/components/schemas/Node"}, "n": {"type": "integer"}}}
-C, D, N = ({"$ref": f"#/components/schemas/{name}"} for name in ("Cat", "Dog", "Node"))
+NODE = {"type": "object", "properties": {"next": {"$ref": "#/components/schemas/Schema"}, "n": {"type": "integer"}}}
+C, D, N = ({"$ref": f"#/components/schemas/{name}"} for name in ("Cat", "Dog", "Schema"))
 
 
 def _object(required: list[str] | None = None, **properties: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from allium_market_data.drift import Judgement, Source, judge
-from allium_market_data.drift.diff.clauses import read
+from allium_market_data.drift.diff.clauses import read_clauses
 from allium_market_data.drift.model import Acceptance, Level, Names, StaleAcceptance
 from allium_market_data.drift.report.report import Behaviour, Report, Seen
 from drift.page import CLAUSES_TEXT, PAGE, Document, answer, document, interval, limit, operation, row, with_block
@@ -17,7 +17,7 @@ MADE = "2026-11-24T03:17:05Z"
 def judged(page: str, *, examples: bool = False) -> Judgement:
     """What is to be said of an edited page."""
     old, new = (Source.of_bytes([("get-open-interest.md", text.encode())]) for text in (PAGE, page))
-    return judge(old, new, read(CLAUSES_TEXT), examples=examples)
+    return judge(old, new, read_clauses(CLAUSES_TEXT), examples=examples)
 
 
 def report(judgement: Judgement, *, behaviour: Behaviour | None = None) -> Report:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from allium_market_data.codegen.canonical import canonical
 from allium_market_data.drift.diff.documents import differences
-from allium_market_data.drift.diff.finding import Found
+from allium_market_data.drift.diff.finding import Finding
 from drift.pairs import PAIRS, Pair
 
 FILE = Path(__file__).with_name("said.txt")
 
 
 @cache
-def found_in(pair: Pair) -> list[Found]:
+def found_in(pair: Pair) -> list[Finding]:
     """The changes of a pair."""
     return differences(pair.old, pair.new)
 
@@ -33,12 +33,12 @@ def lines() -> Iterator[str]:
             yield from _of(found)
 
 
-def _of(found: Found) -> Iterator[str]:
-    change, subject = found.change, found.subject
+def _of(found: Finding) -> Iterator[str]:
+    change, location = found.change, found.location
     unsure = " (cannot tell)" if change.cannot_tell else ""
-    yield f"{change.level}{unsure} {change.kind} at {change.place or '-'} from {found.old_spot or '-'} {change.fingerprint}"
-    sides = [operation.name if operation else "-" for operation in (subject.old, subject.new)]
-    about = [subject.part, subject.name, subject.media, *map(str, subject.path)]
+    yield f"{change.level}{unsure} {change.kind} at {change.place or '-'} from {found.old_pointer or '-'} {change.fingerprint}"
+    sides = [operation.name if operation else "-" for operation in (location.old, location.new)]
+    about = [location.part, location.name, location.media, *map(str, location.path)]
     yield f"    [{change.where}] [{', '.join(change.operations)}] [{' -> '.join(sides)}: {' '.join(filter(None, about))}]"
     yield f"    {change.sentence} {canonical(change.old)} -> {canonical(change.new)}"
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from allium_market_data.drift.accepted import accept, read
+from allium_market_data.drift.accepted import accept, read_accepted
 from allium_market_data.drift.model import (
     Acceptance,
     Change,
@@ -34,14 +34,14 @@ DAY = dt.date(2026, 5, 15)
 
 
 def change(print_: str = "aaa", level: Level = Level.BREAKING) -> Change:
-    return Change(print_, level, "/a", "GET /a", "answer.type", ["string"], None, "It changed.")
+    return Change(print_, level, "/a", "GET /a", "response.type", ["string"], None, "It changed.")
 
 
 JUDGEMENT = Judgement((change(), change("bbb", Level.COMPATIBLE)))
 
 
 def test_an_accepted_change_no_longer_counts() -> None:
-    found = accept(JUDGEMENT, read(ENTRY), DAY)
+    found = accept(JUDGEMENT, read_accepted(ENTRY), DAY)
     assert JUDGEMENT.verdict is Level.BREAKING
     assert found.verdict is Level.COMPATIBLE
     assert found.changes[0].accepted == Acceptance("aaa", "Seen, and fine", "2026-05-01", "2026-06-01")
@@ -49,21 +49,21 @@ def test_an_accepted_change_no_longer_counts() -> None:
 
 
 def test_an_entry_holds_through_its_last_day() -> None:
-    assert accept(JUDGEMENT, read(ENTRY), dt.date(2026, 6, 1)).verdict is Level.COMPATIBLE
-    past = accept(JUDGEMENT, read(ENTRY), dt.date(2026, 6, 2))
+    assert accept(JUDGEMENT, read_accepted(ENTRY), dt.date(2026, 6, 1)).verdict is Level.COMPATIBLE
+    past = accept(JUDGEMENT, read_accepted(ENTRY), dt.date(2026, 6, 2))
     assert past.verdict is Level.BREAKING
     assert [(one.entry.fingerprint, one.why) for one in past.stale] == [("aaa", "its end is past")]
     assert past.changes[0].accepted is None
 
 
 def test_an_entry_that_matches_nothing_is_reported() -> None:
-    found = accept(Judgement((change("ccc"),)), read(ENTRY), DAY)
+    found = accept(Judgement((change("ccc"),)), read_accepted(ENTRY), DAY)
     assert [one.why for one in found.stale] == ["it matches no change any more"]
     assert found.verdict is Level.BREAKING
 
 
 def test_no_file_accepts_nothing() -> None:
-    assert read("") == ()
+    assert read_accepted("") == ()
     assert accept(JUDGEMENT, (), DAY) == JUDGEMENT
 
 
@@ -84,18 +84,18 @@ def test_no_file_accepts_nothing() -> None:
 )
 def test_an_entry_needs_all_it_has(old: str, new: str, message: str) -> None:
     with pytest.raises(SpecError, match=r"drift-accepted\.toml") as caught:
-        read(ENTRY.replace(old, new))
+        read_accepted(ENTRY.replace(old, new))
     assert message in str(caught.value)
 
 
 def test_a_fingerprint_is_accepted_once() -> None:
     with pytest.raises(SpecError, match="accepts aaa twice"):
-        read(ENTRY + ENTRY)
+        read_accepted(ENTRY + ENTRY)
 
 
 def test_a_judgement_is_plain_data() -> None:
     shown = replace(change(), example=Example("request", "GET /a", "no"), effect=Effect.REQUEST, clauses=("a.b-1",))
-    found = accept(Judgement((shown,), ("note",)), read(ENTRY), DAY).with_names(Names(added=("a",)))
+    found = accept(Judgement((shown,), ("note",)), read_accepted(ENTRY), DAY).with_names(Names(added=("a",)))
     data = found.data()
     assert json.loads(json.dumps(data)) == data == json.loads(msgspec.json.encode(data))
     assert data["verdict"] == "none"

@@ -103,7 +103,7 @@ def could_not(result: Result, saying: str) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "saying"),
     [
-        ("404 Not Found", PAGE, "answered with status 404"),
+        ("404 Not Finding", PAGE, "answered with status 404"),
         ("500 Oops", PAGE, "answered with status 500"),
         ("301 Moved\r\nlocation: https://elsewhere.example/", PAGE, "moved to https://elsewhere.example/"),
         ("200 OK", "<html><body>Sign in</body></html>", "an HTML page"),

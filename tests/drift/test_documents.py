@@ -69,7 +69,7 @@ def test_statuses_and_their_ranges(before: Any, after: Any, expected: Any) -> No
 def test_a_range_is_held_against_what_it_covers(name: str) -> None:
     text, number = ({"content": {"application/json": {"schema": {"type": kind}}}} for kind in ("string", "number"))
     found = kinds(edited({RANGED: {"2XX": text}}), edited({RANGED: {name: number}}))
-    assert ("breaking", "answer.type") in found
+    assert ("breaking", "response.type") in found
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_what_is_no_document_is_an_error_that_names_its_side(side: int, broken: 
 
 def test_differences_know_their_place_in_the_old_document() -> None:
     found = differences(pet(), edited({f"{LIST}|parameters|2|schema|minimum": None}, version="3.0.3"))
-    assert [one.old_spot for one in found] == ["/paths/~1pets/get/parameters/2/schema/minimum"]
+    assert [one.old_pointer for one in found] == ["/paths/~1pets/get/parameters/2/schema/minimum"]
     assert [one.change.place for one in found] == ["/paths/~1pets/get/parameters/2/schema"]
 
 

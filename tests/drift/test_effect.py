@@ -12,7 +12,7 @@ import pytest
 
 from allium_market_data.codegen.page import Document
 from allium_market_data.drift import Change, Effect, Level, Source, judge
-from allium_market_data.drift.diff.clauses import read as read_clauses
+from allium_market_data.drift.diff.clauses import read_clauses
 from allium_market_data.drift.impact.client_requests import by_client
 from allium_market_data.drift.impact.client_responses import read, read_bytes, status_error
 from drift.page import CLAUSES_TEXT, PAGE, answer, changed, operation, parameter, row, swapped

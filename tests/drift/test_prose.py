@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from allium_market_data.drift import Judgement, Level, Source, judge
-from allium_market_data.drift.diff.clauses import Clause, read
+from allium_market_data.drift.diff.clauses import Clause, read_clauses
 from allium_market_data.drift.diff.sentences import fold, nearest, sentences, stands, weighty
 from allium_market_data.errors import SpecError
 
@@ -225,9 +225,9 @@ def test_the_nearest_sentence() -> None:
 )
 def test_clauses_that_cannot_be_read(text: str) -> None:
     with pytest.raises(SpecError, match=r"clauses\.toml"):
-        read(text)
+        read_clauses(text)
 
 
 def test_clauses_are_read() -> None:
-    assert read("[[clause]]\nid = 'a.b-1'\nstands = 'prose'\nquote = 'x'\ndecision = 'y'\n")[0].group == "a"
-    assert read("") == ()
+    assert read_clauses("[[clause]]\nid = 'a.b-1'\nstands = 'prose'\nquote = 'x'\ndecision = 'y'\n")[0].group == "a"
+    assert read_clauses("") == ()

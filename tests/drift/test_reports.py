@@ -36,7 +36,7 @@ HOSTILE = "</script><img src=x onerror=alert(1)> `` ```` [a](https://evil.exampl
 def hostile() -> Report:
     change = Change(
         "0123456789ab", Level.BREAKING, HOSTILE, HOSTILE, "k", HOSTILE, {HOSTILE: [HOSTILE]}, HOSTILE,
-        operations=(HOSTILE,), clauses=(HOSTILE,), example=Example("answer", f"{HOSTILE}\n{HOSTILE}", HOSTILE), nearest=HOSTILE,
+        operations=(HOSTILE,), clauses=(HOSTILE,), example=Example("response", f"{HOSTILE}\n{HOSTILE}", HOSTILE), nearest=HOSTILE,
     )  # fmt: skip
     other = replace(change, fingerprint="ba9876543210", example=None, example_note=HOSTILE)
     names = Names((HOSTILE,), (HOSTILE,), ((HOSTILE, HOSTILE, HOSTILE),))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from allium_market_data.drift import Level, Source, judge
-from allium_market_data.drift.diff.clauses import read as read_clauses
+from allium_market_data.drift.diff.clauses import read_clauses
 from allium_market_data.drift.diff.documents import compare
 from allium_market_data.errors import SpecError
 from drift.page import CLAUSES_TEXT, PAGE, ROOT

@@ -1,4 +1,4 @@
-"""A yes of the subset check is proven, a no has a witness, and nothing is ever less than itself."""
+"""A yes of the subset check is proven, a no has a find_counterexample, and nothing is ever less than itself."""
 
 import os
 from typing import Any
@@ -8,16 +8,16 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from allium_market_data.drift.schema.counterexample import witness
-from allium_market_data.drift.schema.instance import accepts
-from allium_market_data.drift.schema.nodes import Node, Reader
+from allium_market_data.drift.schema.counterexample import find_counterexample
 from allium_market_data.drift.schema.problem import STRICT, Mode
+from allium_market_data.drift.schema.schema import Resolver, Schema
 from allium_market_data.drift.schema.subset import CannotTell, No, Yes, problems, subset
+from allium_market_data.drift.schema.validation import accepts
 from drift.schemas import instances, schemas
 
 
-def node(schema: Any) -> Node:
-    return Reader({"openapi": "3.1.0", "components": {"schemas": SHARED}}).node(schema, "/here")
+def parsed(schema: Any) -> Schema:
+    return Resolver({"openapi": "3.1.0", "components": {"schemas": SHARED}}).schema(schema, "/here")
 
 
 COUNT = int(os.environ.get("DRIFT_EXAMPLES", "80"))
@@ -42,14 +42,14 @@ def _wrapped(schema: Any) -> dict[str, Any]:
 @settings(max_examples=COUNT)
 @given(schemas())
 def test_every_schema_is_a_subset_of_itself(schema: Any) -> None:
-    found = [problem for problem in problems(node(schema), node(schema)) if not problem.cannot]
+    found = [problem for problem in problems(parsed(schema), parsed(schema)) if not problem.cannot]
     assert found == []
 
 
 @settings(max_examples=COUNT)
 @given(schemas(plain=True))
 def test_every_schema_without_not_and_conditions_is_certainly_a_subset_of_itself(schema: Any) -> None:
-    assert subset(node(schema), node(schema), Mode(lenient=True)) == Yes()
+    assert subset(parsed(schema), parsed(schema), Mode(lenient=True)) == Yes()
 
 
 @settings(max_examples=COUNT)
@@ -57,7 +57,7 @@ def test_every_schema_without_not_and_conditions_is_certainly_a_subset_of_itself
 def test_a_yes_is_proven(data: st.DataObject) -> None:
     small = data.draw(schemas(), "small")
     large = data.draw(st.just(small).flatmap(lambda schema: schemas(near=schema)), "large")
-    if subset(node(small), node(large)) == Yes():
+    if subset(parsed(small), parsed(large)) == Yes():
         value = data.draw(instances(small), "value")
         if validates(small, value):
             assert validates(large, value)
@@ -68,7 +68,7 @@ def test_a_yes_is_proven(data: st.DataObject) -> None:
 def test_a_value_is_judged_as_jsonschema_judges_it(data: st.DataObject) -> None:
     schema = data.draw(schemas(), "schema")
     value = data.draw(instances(schema), "value")
-    found = accepts(node(schema), value)
+    found = accepts(parsed(schema), value)
     assert found is None or found == validates(schema, value)
 
 
@@ -81,11 +81,11 @@ def test_a_value_is_judged_as_jsonschema_judges_it(data: st.DataObject) -> None:
 )
 @given(schemas(), schemas())
 def test_a_no_has_a_witness(small: Any, large: Any) -> None:
-    answer = subset(node(small), node(large))
+    answer = subset(parsed(small), parsed(large))
     if isinstance(answer, No):
-        found = witness(node(small), node(large), ())
+        found = find_counterexample(parsed(small), parsed(large), ())
         if found is None:  # then nothing that the small schema allows can be found at all
-            assert witness(node(small), node(False), ()) is None
+            assert find_counterexample(parsed(small), parsed(False), ()) is None
             return
         assert validates(small, found[0])
         assert not validates(large, found[0])
@@ -94,8 +94,8 @@ def test_a_no_has_a_witness(small: Any, large: Any) -> None:
 @settings(max_examples=COUNT)
 @given(schemas(), schemas(), schemas())
 def test_it_is_transitive_where_it_is_sure(one: Any, two: Any, three: Any) -> None:
-    if subset(node(one), node(two)) == subset(node(two), node(three)) == Yes():
-        assert not isinstance(subset(node(one), node(three)), No)
+    if subset(parsed(one), parsed(two)) == subset(parsed(two), parsed(three)) == Yes():
+        assert not isinstance(subset(parsed(one), parsed(three)), No)
 
 
 @pytest.mark.parametrize("mode", [STRICT, Mode(lenient=True)])
@@ -106,18 +106,18 @@ def test_a_recursive_schema_is_compared(mode: Mode) -> None:
         "properties": {"next": tree, "n": {"type": "integer"}},
         "required": ["n"],
     }
-    assert subset(node(tree), node(unrolled), mode) == Yes()
-    assert subset(node(unrolled), node(tree), mode) == Yes()
+    assert subset(parsed(tree), parsed(unrolled), mode) == Yes()
+    assert subset(parsed(unrolled), parsed(tree), mode) == Yes()
     narrower = {
         "type": "object",
         "properties": {"next": tree, "n": {"type": "integer", "minimum": 0}},
         "required": ["n"],
     }
-    assert subset(node(narrower), node(tree), mode) == Yes()
-    assert isinstance(subset(node(tree), node(narrower), mode), No)
+    assert subset(parsed(narrower), parsed(tree), mode) == Yes()
+    assert isinstance(subset(parsed(tree), parsed(narrower), mode), No)
 
 
 def test_what_cannot_be_told_says_so() -> None:
-    answer = subset(node({"type": "string", "pattern": "^a+$"}), node({"type": "string", "pattern": "^[ab]+$"}))
+    answer = subset(parsed({"type": "string", "pattern": "^a+$"}), parsed({"type": "string", "pattern": "^[ab]+$"}))
     assert isinstance(answer, CannotTell)
     assert answer.place == "/pattern"

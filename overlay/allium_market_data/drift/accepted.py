@@ -14,7 +14,7 @@ from .model import Acceptance, Change, Judgement, StaleAcceptance
 _KEYS: Final = {"fingerprint", "reason", "date", "until"}
 
 
-def read(text: str, *, where: str = "spec/drift-accepted.toml") -> tuple[Acceptance, ...]:
+def read_accepted(text: str, *, where: str = "spec/drift-accepted.toml") -> tuple[Acceptance, ...]:
     """The entries (``[[accepted]]``) of the file; each needs a fingerprint, a reason, a date and an end date.
 
     Raises `SpecError` for a file that is no TOML, an entry that lacks something or has more, and a fingerprint twice.

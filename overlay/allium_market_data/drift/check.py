@@ -11,9 +11,8 @@ from ..codegen import lock
 from ..codegen.canonical import digest, same
 from ..codegen.fetch import fetch
 from . import spec_files
-from .accepted import accept
-from .accepted import read as read_accepted
-from .diff.clauses import read as read_clauses
+from .accepted import accept, read_accepted
+from .diff.clauses import read_clauses
 from .judge import judge
 from .model import Judgement, Names
 from .source import Source

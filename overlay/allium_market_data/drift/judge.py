@@ -9,12 +9,12 @@ from typing import Final
 from ..errors import SpecError
 from .diff.clauses import Clause, touched
 from .diff.documents import differences
-from .diff.finding import Found
+from .diff.finding import Finding
 from .diff.operations import operations
 from .diff.prose import Prose, compare_prose
 from .diff.wording import Texts, texts
 from .model import Change, Judgement, Level, ordered
-from .schema.nodes import Reader
+from .schema.schema import Resolver
 from .source import Source
 
 _EXAMPLES: Final = 12
@@ -40,34 +40,34 @@ def _judged(baseline: Source, upstream: Source, clauses: tuple[Clause, ...], *, 
     left = _EXAMPLES if examples else 0
     changes = []
     for one in sorted(_kept(found, prose), key=lambda one: (-one.change.level, one.change.where, one.change.kind)):
-        ids = touched(clauses, baseline.document, one.old_spot, one.change.kind)
+        ids = touched(clauses, baseline.document, one.old_pointer, one.change.kind)
         changes.append(_judge(replace(one.change, clauses=ids), one, examples=left > 0))
         left -= changes[-1].level is Level.BREAKING
     return Judgement(ordered([*changes, *map(_worded, prose.changes)]), prose.notes)
 
 
 def _texts(source: Source) -> Texts:
-    reader = Reader(source.document)
-    return texts(reader, operations(reader))
+    resolver = Resolver(source.document)
+    return texts(resolver, operations(resolver))
 
 
-def _kept(found: Sequence[Found], prose: Prose) -> list[Found]:
+def _kept(found: Sequence[Finding], prose: Prose) -> list[Finding]:
     """The findings without the wording that a lost clause already speaks of."""
     return [one for one in found if one.logical not in prose.settled]
 
 
-def _judge(change: Change, found: Found, *, examples: bool) -> Change:
+def _judge(change: Change, found: Finding, *, examples: bool) -> Change:
     """The change with its example and its effect. What does that is heavy, and imported only where something changed."""
     from .impact.effect import effect
     from .impact.example import demonstrated, refused_example
 
-    if change.kind in {"words.example", "words.examples"} and found.subject.old is not None:
-        change = refused_example(change, found.subject.old, found.logical)
+    if change.kind in {"words.example", "words.examples"} and found.location.old is not None:
+        change = refused_example(change, found.location.old, found.logical)
     elif change.level is Level.BREAKING and examples:
-        change = demonstrated(change, found.subject)
+        change = demonstrated(change, found.location)
     elif change.level is Level.BREAKING:
         change = replace(change, example_note="no example: it was not asked for, or enough others are shown")
-    return replace(change, effect=effect(change, found.subject))
+    return replace(change, effect=effect(change, found.location))
 
 
 def _worded(change: Change) -> Change:

@@ -12,9 +12,8 @@ from ..codegen.file_tree import read as read_tree
 from ..codegen.project import DOCUMENT, LOCK, PACKAGE, UPSTREAM, Plan
 from ..version import VERSION
 from . import spec_files
-from .accepted import accept
-from .accepted import read as read_accepted
-from .diff.clauses import read as read_clauses
+from .accepted import accept, read_accepted
+from .diff.clauses import read_clauses
 from .impact.names import names
 from .judge import judge
 from .report.report import Report

@@ -169,7 +169,7 @@ def test_the_filters_work_by_keyboard_and_stay_in_the_address(browser: Browser, 
         assert page.url == url
         page.get_by_label("docs").uncheck()
         page.evaluate("location.hash = ''")  # as by the button that goes back
-        page.wait_for_function("document.querySelectorAll('.change[hidden]').length === 0")
+        page.wait_for_function("document.querySelectorAll('.change[is_hidden]').length === 0")
 
 
 def test_links_to_changes_lead_there_through_any_filter(browser: Browser, save: Save, report: Report) -> None:

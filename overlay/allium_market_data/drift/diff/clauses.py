@@ -29,7 +29,7 @@ class Clause:
         return self.id.partition(".")[0]
 
 
-def read(text: str, *, where: str = "spec/clauses.toml") -> tuple[Clause, ...]:
+def read_clauses(text: str, *, where: str = "spec/clauses.toml") -> tuple[Clause, ...]:
     """The clauses of the file; `SpecError` where it is no TOML, or a clause lacks what it needs."""
     try:
         raw = tomllib.loads(text)

@@ -13,9 +13,9 @@ from ...codegen.canonical import join, same
 from ...codegen.document import check_references
 from ...codegen.page import Document, check
 from ..model import Change, Level, fingerprint, ordered
-from ..schema.nodes import Reader
-from .finding import Draft, Found, Subject, merged
-from .operations import Answer, Operation, operations
+from ..schema.schema import Resolver
+from .finding import Draft, Finding, Location, merged
+from .operations import Operation, Response, operations
 from .requests import questions
 from .schemas import Place, covering, finding, media_changes, schema_changes
 from .security import access
@@ -30,16 +30,16 @@ def compare(old: Document, new: Document) -> list[Change]:
     return [*ordered(found.change for found in differences(old, new))]
 
 
-def differences(old: Document, new: Document) -> list[Found]:
+def differences(old: Document, new: Document) -> list[Finding]:
     """The changes of `compare`, unordered, each with what it is about."""
     for name, document in (("the old document", old), ("the new document", new)):
         check_references(name, check(name, document))
-    readers = (Reader(old), Reader(new))
-    return merged(_all(readers, *(operations(reader) for reader in readers)))
+    resolvers = (Resolver(old), Resolver(new))
+    return merged(_all(resolvers, *(operations(resolver) for resolver in resolvers)))
 
 
 def _all(
-    readers: tuple[Reader, Reader],
+    resolvers: tuple[Resolver, Resolver],
     before: Mapping[tuple[str, str], Operation],
     after: Mapping[tuple[str, str], Operation],
 ) -> Iterator[Draft]:
@@ -52,11 +52,11 @@ def _all(
                 old.name,
                 f"{old.name} is gone.",
                 old.name,
-                old_spot=old.pointer,
-                subject=Subject(old, None, "operation"),
+                old_pointer=old.pointer,
+                location=Location(old, None, "operation"),
             )
             continue
-        yield from _operation(readers, old, after[key])
+        yield from _operation(resolvers, old, after[key])
     for key, new in after.items():
         if key not in before:
             sentence = f"{new.name} is new."
@@ -69,19 +69,19 @@ def _all(
                 None,
                 new.name,
                 new.pointer,
-                subject=Subject(None, new, "operation"),
+                location=Location(None, new, "operation"),
             )
-    yield from wording(readers, before, after)
-    yield from _webhooks(*(reader.document for reader in readers))
+    yield from wording(resolvers, before, after)
+    yield from _webhooks(*(resolver.document for resolver in resolvers))
 
 
-def _operation(readers: tuple[Reader, Reader], old: Operation, new: Operation) -> Iterator[Draft]:
-    yield from questions(readers, old, new)
-    yield from _statuses(readers, old, new)
+def _operation(resolvers: tuple[Resolver, Resolver], old: Operation, new: Operation) -> Iterator[Draft]:
+    yield from questions(resolvers, old, new)
+    yield from _statuses(resolvers, old, new)
     yield from access(old, new)
     yield from _deprecated(old, new)
     if not same(old.extra, new.extra):
-        subject = Subject(old, new, "callbacks")
+        location = Location(old, new, "callbacks")
         level = Level.BREAKING if old.extra else Level.COMPATIBLE
         marks = [fingerprint(side.extra) if side.extra else None for side in (old, new)]
         yield finding(
@@ -90,7 +90,7 @@ def _operation(readers: tuple[Reader, Reader], old: Operation, new: Operation) -
             old,
             "callbacks",
             "The callbacks are others now.",
-            subject,
+            location,
             *marks,
             cannot_tell=None not in marks,
         )
@@ -121,34 +121,34 @@ def _deprecated(old: Operation, new: Operation) -> Iterator[Draft]:
     before, after = (operation.raw.get("deprecated", False) is True for operation in (old, new))
     if before != after:
         sentence = f"{old.name} is {'deprecated now' if after else 'no longer deprecated'}."
-        subject = Subject(old, new, "operation")
-        yield finding(Level.COMPATIBLE, "operation.deprecated", old, "deprecated", sentence, subject, before, after)
+        location = Location(old, new, "operation")
+        yield finding(Level.COMPATIBLE, "operation.deprecated", old, "deprecated", sentence, location, before, after)
 
 
-def _statuses(readers: tuple[Reader, Reader], old: Operation, new: Operation) -> Iterator[Draft]:
-    for status, before in old.answers.items():
-        after = new.answers.get(status) or new.answers.get(f"{status[0]}XX")
-        subject = Subject(old, new, "status", status)
+def _statuses(resolvers: tuple[Resolver, Resolver], old: Operation, new: Operation) -> Iterator[Draft]:
+    for status, before in old.responses.items():
+        after = new.responses.get(status) or new.responses.get(f"{status[0]}XX")
+        location = Location(old, new, "status", status)
         if after is not None:
-            yield from _answer(readers, old, new, status, before, after)
-        elif "default" not in new.answers or _success(status):
-            narrowed = status.endswith("XX") and any(name[0] == status[0] for name in new.answers)
+            yield from _answer(resolvers, old, new, status, before, after)
+        elif "default" not in new.responses or _success(status):
+            narrowed = status.endswith("XX") and any(name[0] == status[0] for name in new.responses)
             level = Level.BREAKING if _success(status) and not narrowed else Level.COMPATIBLE
             sentence = f"The status {status} is no longer answered."
             spots = (before.pointer, join(new.pointer, "responses"))
-            yield finding(level, "status.removed", old, f"status {status}", sentence, subject, status, spots=spots)
-    for status, after in new.answers.items():
-        if status in old.answers:
+            yield finding(level, "status.removed", old, f"status {status}", sentence, location, status, spots=spots)
+    for status, after in new.responses.items():
+        if status in old.responses:
             continue
-        before_range = old.answers.get(f"{status[0]}XX")
+        before_range = old.responses.get(f"{status[0]}XX")
         if before_range is not None:
-            yield from _answer(readers, old, new, status, before_range, after)
+            yield from _answer(resolvers, old, new, status, before_range, after)
             continue
         level = Level.BREAKING if _success(status) else Level.COMPATIBLE
         sentence = f"The status {status} may be answered now."
         spots = (join(old.pointer, "responses"), after.pointer)
-        subject = Subject(old, new, "status", status)
-        yield finding(level, "status.added", old, f"status {status}", sentence, subject, None, status, spots=spots)
+        location = Location(old, new, "status", status)
+        yield finding(level, "status.added", old, f"status {status}", sentence, location, None, status, spots=spots)
 
 
 def _success(status: str) -> bool:
@@ -156,49 +156,57 @@ def _success(status: str) -> bool:
 
 
 def _answer(
-    readers: tuple[Reader, Reader], old: Operation, new: Operation, status: str, before: Answer, after: Answer
+    resolvers: tuple[Resolver, Resolver], old: Operation, new: Operation, status: str, before: Response, after: Response
 ) -> Iterator[Draft]:
-    subject = Subject(old, new, "answer", status)
+    location = Location(old, new, "response", status)
     what = f"answer {status}"
-    yield from media_changes(old, what, before.content, after.content, subject)
+    yield from media_changes(old, what, before.content, after.content, location)
     for media, node in after.content.media.items():
         other = covering(media, before.content)
         if other is not None:
-            inner = Subject(old, new, "answer", status, media)
-            logical = (*old.key, "answer", status, media)
-            place = Place(readers, "answer", f"The {what}", f"the {what}", f"{old.name}: {what}", logical, inner)
+            inner = Location(old, new, "response", status, media)
+            logical = (*old.key, "response", status, media)
+            place = Place(resolvers, "response", f"The {what}", f"the {what}", f"{old.name}: {what}", logical, inner)
             yield from schema_changes(place, other, node)
             yield from additions(other, node, place.logical, place.where, inner)
-    yield from _headers(readers, old, new, status, before, after)
+    yield from _headers(resolvers, old, new, status, before, after)
 
 
 def _headers(
-    readers: tuple[Reader, Reader], old: Operation, new: Operation, status: str, before: Answer, after: Answer
+    resolvers: tuple[Resolver, Resolver], old: Operation, new: Operation, status: str, before: Response, after: Response
 ) -> Iterator[Draft]:
     for name, was in before.headers.items():
         now = after.headers.get(name)
         what = f"header {was.name} of the answer {status}"
-        subject = Subject(old, new, "header", status)
+        location = Location(old, new, "header", status)
         if now is None:
             level = Level.BREAKING if was.required else Level.COMPATIBLE
             spots = (was.pointer, after.pointer)
-            yield finding(level, "header.removed", old, what, f"The {what} is gone.", subject, was.name, spots=spots)
+            yield finding(level, "header.removed", old, what, f"The {what} is gone.", location, was.name, spots=spots)
             continue
         if was.required != now.required:
             level = Level.BREAKING if was.required else Level.COMPATIBLE
             sentence = f"The {what} {'may be missing now' if was.required else 'is always there now'}."
             spots = (was.pointer, now.pointer)
             yield finding(
-                level, "header.required", old, what, sentence, subject, was.required, now.required, spots=spots
+                level, "header.required", old, what, sentence, location, was.required, now.required, spots=spots
             )
         logical = (*old.key, "header", status, name)
-        place = Place(readers, "answer", f"The {what}", f"the {what}", f"{old.name}: {what}", logical, subject)
-        yield from schema_changes(place, was.node, now.node)
+        place = Place(resolvers, "response", f"The {what}", f"the {what}", f"{old.name}: {what}", logical, location)
+        yield from schema_changes(place, was.schema, now.schema)
     for name, now in after.headers.items():
         if name not in before.headers:
             what = f"header {now.name} of the answer {status}"
-            subject = Subject(old, new, "header", status)
+            location = Location(old, new, "header", status)
             spots = (before.pointer, now.pointer)
             yield finding(
-                Level.COMPATIBLE, "header.added", old, what, f"The {what} is new.", subject, None, now.name, spots=spots
+                Level.COMPATIBLE,
+                "header.added",
+                old,
+                what,
+                f"The {what} is new.",
+                location,
+                None,
+                now.name,
+                spots=spots,
             )

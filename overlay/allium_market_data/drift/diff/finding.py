@@ -11,7 +11,7 @@ from .operations import Operation
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class Location:
     """What a change is about, for whoever looks for an example or an effect.
 
     ``part`` is ``parameter``, ``body``, ``answer``, ``header`` or ``access``, ``name`` the key of the parameter or the
@@ -28,7 +28,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A finding of one operation. ``spot`` and ``old_spot`` are JSON pointers into the new and the old document."""
+    """A finding of one operation. ``spot`` and ``old_pointer`` are JSON pointers into the new and the old document."""
 
     level: Level
     kind: str
@@ -38,38 +38,38 @@ class Draft:
     old: Any = None
     new: Any = None
     spot: str = ""
-    old_spot: str = ""
+    old_pointer: str = ""
     cannot_tell: bool = False
-    subject: Subject = field(default_factory=Subject)
+    location: Location = field(default_factory=Location)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Finding:
     """A change, its pointer into the old document, its logical place, and what it is about."""
 
     change: Change
-    old_spot: str
+    old_pointer: str
     logical: tuple[str | int, ...]
-    subject: Subject
+    location: Location
 
 
-def merged(drafts: Iterable[Draft]) -> list[Found]:
+def merged(drafts: Iterable[Draft]) -> list[Finding]:
     """The drafts as changes; what several operations share in one place of the document is one change."""
     same: dict[Any, list[Draft]] = {}
     for draft in drafts:
-        place = (draft.spot, draft.old_spot) if draft.spot or draft.old_spot else draft.logical
-        same.setdefault((place, draft.kind, draft.subject.path[-2:]), []).append(draft)
+        place = (draft.spot, draft.old_pointer) if draft.spot or draft.old_pointer else draft.logical
+        same.setdefault((place, draft.kind, draft.location.path[-2:]), []).append(draft)
     return [_change(sorted(group, key=lambda draft: (-draft.level, str(draft.logical)))) for group in same.values()]
 
 
-def _change(group: list[Draft]) -> Found:
+def _change(group: list[Draft]) -> Finding:
     first = group[0]
-    spoken_of = [draft.subject.old or draft.subject.new for draft in group]
+    spoken_of = [draft.location.old or draft.location.new for draft in group]
     names = {operation.name for operation in spoken_of if operation is not None}
     change = Change(
         fingerprint=fingerprint(str(first.level), first.kind, list(first.logical), first.old, first.new),
         level=first.level,
-        place=first.spot or first.old_spot,
+        place=first.spot or first.old_pointer,
         where=first.where,
         kind=first.kind,
         old=first.old,
@@ -78,4 +78,4 @@ def _change(group: list[Draft]) -> Found:
         cannot_tell=first.cannot_tell,
         operations=tuple(sorted(names)),
     )
-    return Found(change, first.old_spot, first.logical, first.subject)
+    return Finding(change, first.old_pointer, first.logical, first.location)

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from ...codegen.canonical import join
 from ...codegen.page import METHODS, Document
-from ..schema.facts import mapping, sequence
-from ..schema.nodes import Node, Reader
+from ..schema.constraints import mapping, sequence
+from ..schema.schema import Resolver, Schema
 
 _STYLES: Final = {"query": "form", "cookie": "form", "path": "simple", "header": "simple"}
 _SPOKEN_FOR: Final = {"accept", "content-type", "authorization"}
@@ -25,7 +25,7 @@ class Content:
     """A body: one schema a media type, each with its pointer."""
 
     pointer: str
-    media: Mapping[str, Node]
+    media: Mapping[str, Schema]
     raw: Mapping[str, Mapping[str, Any]]
 
 
@@ -39,14 +39,14 @@ class Parameter:
     required: bool
     style: str
     explode: bool
-    node: Node
+    schema: Schema
     raw: Mapping[str, Any]
     pointer: str
 
     @property
     def scalar(self) -> bool:
         """Whether its values are certainly no lists and no objects, so that ``explode`` has no effect."""
-        return self.node.facts.types.isdisjoint({"array", "object"})
+        return self.schema.constraints.types.isdisjoint({"array", "object"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A response: its headers by lower-case name, its body."""
 
     pointer: str
@@ -79,12 +79,12 @@ class Operation:
     raw: Mapping[str, Any]
     parameters: Mapping[str, Parameter]
     body: Body | None
-    answers: Mapping[str, Answer]
+    responses: Mapping[str, Response]
     security: tuple[Mapping[str, Any], ...] | None
     servers: tuple[Mapping[str, Any], ...]
     servers_pointer: str
     security_pointer: str
-    reader: Reader
+    resolver: Resolver
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -93,39 +93,41 @@ def folded(path: str) -> str:
     return re.sub(r"\{[^}]*\}", "{}", path)
 
 
-def operations(reader: Reader) -> dict[tuple[str, str], Operation]:
+def operations(resolver: Resolver) -> dict[tuple[str, str], Operation]:
     """The operations of a document by method and folded path. Raises `SpecError` for a document of another shape."""
-    return {operation.key: operation for operation in _all(reader, reader.document)}
+    return {operation.key: operation for operation in _all(resolver, resolver.document)}
 
 
-def _all(reader: Reader, document: Document) -> Iterator[Operation]:
+def _all(resolver: Resolver, document: Document) -> Iterator[Operation]:
     for path, stated in mapping(document.get("paths", {}), "/paths").items():
         if path.startswith("/"):
-            value, pointer = reader.follow(stated, join("/paths", path))
+            value, pointer = resolver.follow(stated, join("/paths", path))
             item = mapping(value, pointer)
             for method in METHODS:
                 if method in item:
                     place = join(pointer, method)
-                    yield _operation(reader, path, method, item, pointer, mapping(item[method], place))
+                    yield _operation(resolver, path, method, item, pointer, mapping(item[method], place))
 
 
 def _operation(
-    reader: Reader, path: str, method: str, item: Mapping[str, Any], pointer: str, raw: Mapping[str, Any]
+    resolver: Resolver, path: str, method: str, item: Mapping[str, Any], pointer: str, raw: Mapping[str, Any]
 ) -> Operation:
     place = join(pointer, method)
     answers = mapping(raw.get("responses", {}), join(place, "responses"))
-    security, security_pointer = _first((raw, place), (reader.document, ""), key="security")
-    servers, servers_pointer = _first((raw, place), (item, pointer), (reader.document, ""), key="servers")
+    security, security_pointer = _first((raw, place), (resolver.document, ""), key="security")
+    servers, servers_pointer = _first((raw, place), (item, pointer), (resolver.document, ""), key="servers")
     return Operation(
         key=(method.upper(), folded(path)),
         name=f"{method.upper()} {path}",
         path=path,
         pointer=place,
         raw=raw,
-        parameters=_parameters(reader, path, item, pointer, raw, place),
-        body=_body(reader, raw, place),
-        answers={
-            status.upper() if status != "default" else status: _answer(reader, value, join(place, "responses", status))
+        parameters=_parameters(resolver, path, item, pointer, raw, place),
+        body=_body(resolver, raw, place),
+        responses={
+            status.upper() if status != "default" else status: _answer(
+                resolver, value, join(place, "responses", status)
+            )
             for status, value in answers.items()
             if not status.startswith("x-")
         },
@@ -133,7 +135,7 @@ def _operation(
         servers=tuple(_mappings(servers or [{"url": "/"}], servers_pointer)),
         servers_pointer=servers_pointer,
         security_pointer=security_pointer,
-        reader=reader,
+        resolver=resolver,
         extra={"callbacks": raw["callbacks"]} if "callbacks" in raw else {},
     )
 
@@ -149,46 +151,46 @@ def _mappings(value: Any, pointer: str) -> Iterator[dict[str, Any]]:
 
 
 def _parameters(
-    reader: Reader, path: str, item: Mapping[str, Any], pointer: str, raw: Mapping[str, Any], place: str
+    resolver: Resolver, path: str, item: Mapping[str, Any], pointer: str, raw: Mapping[str, Any], place: str
 ) -> dict[str, Parameter]:
     """Those of the path and of the operation; the latter win."""
     positions = {name: at for at, name in enumerate(re.findall(r"\{([^}]*)\}", path), 1)}
     found = {}
     for holder, where in ((item, pointer), (raw, place)):
         for at, stated in enumerate(sequence(holder.get("parameters", []), join(where, "parameters"))):
-            value, spot = reader.follow(stated, join(where, "parameters", at))
-            made = _parameter(reader, mapping(value, spot), spot, positions)
+            value, spot = resolver.follow(stated, join(where, "parameters", at))
+            made = _parameter(resolver, mapping(value, spot), spot, positions)
             if made.place != "header" or made.name.lower() not in _SPOKEN_FOR:
                 found[made.key] = made
     return found
 
 
-def _parameter(reader: Reader, raw: dict[str, Any], pointer: str, positions: Mapping[str, int]) -> Parameter:
+def _parameter(resolver: Resolver, raw: dict[str, Any], pointer: str, positions: Mapping[str, int]) -> Parameter:
     name, place = str(raw.get("name", "")), str(raw.get("in", ""))
     same = str(positions.get(name, name)) if place == "path" else name.lower() if place == "header" else name
     style = str(raw.get("style", _STYLES.get(place, "form")))
     explode = raw.get("explode", style == "form") is True
     required = raw.get("required", False) is True
     return Parameter(
-        f"{place}:{same}", name, place, required, style, explode, _schema(reader, raw, pointer), raw, pointer
+        f"{place}:{same}", name, place, required, style, explode, _schema(resolver, raw, pointer), raw, pointer
     )
 
 
-def _schema(reader: Reader, raw: Mapping[str, Any], pointer: str) -> Node:
+def _schema(resolver: Resolver, raw: Mapping[str, Any], pointer: str) -> Schema:
     """The schema of a parameter or header; one with ``content`` says it there."""
     if "content" in raw:
-        content = _content(reader, raw, pointer)
-        return next(iter(content.media.values()), reader.node(True, pointer))
-    return reader.node(raw.get("schema", True), join(pointer, "schema"))
+        content = _content(resolver, raw, pointer)
+        return next(iter(content.media.values()), resolver.schema(True, pointer))
+    return resolver.schema(raw.get("schema", True), join(pointer, "schema"))
 
 
-def _content(reader: Reader, raw: Mapping[str, Any], pointer: str) -> Content:
+def _content(resolver: Resolver, raw: Mapping[str, Any], pointer: str) -> Content:
     place = join(pointer, "content")
     stated = {
         _media(name): (name, mapping(value, place)) for name, value in mapping(raw.get("content", {}), place).items()
     }
     media = {
-        key: reader.node(value.get("schema", True), join(place, name, "schema"))
+        key: resolver.schema(value.get("schema", True), join(place, name, "schema"))
         for key, (name, value) in stated.items()
     }
     return Content(place, media, {key: value for key, (_, value) in stated.items()})
@@ -200,21 +202,21 @@ def _media(name: str) -> str:
     return ";".join([kind, *sorted(part for part in parameters if part and not part.startswith("charset="))])
 
 
-def _body(reader: Reader, raw: Mapping[str, Any], place: str) -> Body | None:
+def _body(resolver: Resolver, raw: Mapping[str, Any], place: str) -> Body | None:
     if "requestBody" not in raw:
         return None
-    value, pointer = reader.follow(raw["requestBody"], join(place, "requestBody"))
+    value, pointer = resolver.follow(raw["requestBody"], join(place, "requestBody"))
     body = mapping(value, pointer)
-    return Body(body.get("required") is True, _content(reader, body, pointer), body)
+    return Body(body.get("required") is True, _content(resolver, body, pointer), body)
 
 
-def _answer(reader: Reader, stated: Any, place: str) -> Answer:
-    value, pointer = reader.follow(stated, place)
+def _answer(resolver: Resolver, stated: Any, place: str) -> Response:
+    value, pointer = resolver.follow(stated, place)
     raw = mapping(value, pointer)
     headers = {}
     for name, header in mapping(raw.get("headers", {}), join(pointer, "headers")).items():
-        found, spot = reader.follow(header, join(pointer, "headers", name))
+        found, spot = resolver.follow(header, join(pointer, "headers", name))
         if name.lower() != "content-type":
-            made = _parameter(reader, {**mapping(found, spot), "name": name, "in": "header"}, spot, {})
+            made = _parameter(resolver, {**mapping(found, spot), "name": name, "in": "header"}, spot, {})
             headers[name.lower()] = made
-    return Answer(pointer, headers, _content(reader, raw, pointer), raw)
+    return Response(pointer, headers, _content(resolver, raw, pointer), raw)

@@ -1,4 +1,4 @@
-"""A schema of both documents in its place, compared both ways, and how a finding becomes a draft."""
+"""A schema of both documents in its place, compared both security_alternatives, and how a finding becomes a draft."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 from ...codegen.canonical import join, resolve
 from ..model import Level
-from ..report.text import path_text, schema_sentence
-from ..schema.nodes import Node, Reader
 from ..schema.problem import Mode, Problem
+from ..schema.schema import Resolver, Schema
 from ..schema.subset import problems
 from ..schema.subset_members import GONE
-from .finding import Draft, Subject
+from .finding import Draft, Location
 from .operations import Content, Operation
+from .text import path_text, schema_sentence
 
 _MODES = {
     "request": Mode(side="request", lenient=True),
-    "answer": Mode(side="answer", tolerant=True, lenient=True),
+    "response": Mode(side="response", tolerant=True, lenient=True),
 }
 
 
@@ -26,13 +26,13 @@ _MODES = {
 class Place:
     """A schema of both documents: on which side of the exchange, what it is called at the start of a sentence and inside."""
 
-    readers: tuple[Reader, Reader]
+    resolvers: tuple[Resolver, Resolver]
     side: str
     thing: str
     owner: str
     where: str
     logical: tuple[str | int, ...]
-    subject: Subject
+    location: Location
 
 
 def finding(
@@ -41,7 +41,7 @@ def finding(
     old: Operation,
     what: str,
     sentence: str,
-    subject: Subject,
+    location: Location,
     before: Any = None,
     after: Any = None,
     *,
@@ -49,39 +49,39 @@ def finding(
     spots: tuple[str, str] | None = None,
 ) -> Draft:
     """A finding that is about no schema."""
-    pointers = (subject.old.pointer if subject.old else "", subject.new.pointer if subject.new else "")
-    old_spot, spot = spots or pointers
+    pointers = (location.old.pointer if location.old else "", location.new.pointer if location.new else "")
+    old_pointer, spot = spots or pointers
     where = f"{old.name}: {what}"
     return Draft(
-        level, kind, (kind, *old.key, what), where, sentence, before, after, spot, old_spot, cannot_tell, subject
+        level, kind, (kind, *old.key, what), where, sentence, before, after, spot, old_pointer, cannot_tell, location
     )
 
 
-def media_changes(old: Operation, what: str, before: Content, after: Content, subject: Subject) -> Iterator[Draft]:
+def media_changes(old: Operation, what: str, before: Content, after: Content, location: Location) -> Iterator[Draft]:
     """The media types of a body: one that is gone leaves those who use it without."""
     spots = (before.pointer, after.pointer)
     for media in before.media:
         if covering(media, after) is None:
             sentence = f"The {what} is no longer {media}."
             yield finding(
-                Level.BREAKING, "media.removed", old, f"{what}, {media}", sentence, subject, media, spots=spots
+                Level.BREAKING, "media.removed", old, f"{what}, {media}", sentence, location, media, spots=spots
             )
     for media in after.media:
         if covering(media, before) is None:
             sentence = f"The {what} may also be {media} now."
             yield finding(
-                Level.COMPATIBLE, "media.added", old, f"{what}, {media}", sentence, subject, None, media, spots=spots
+                Level.COMPATIBLE, "media.added", old, f"{what}, {media}", sentence, location, None, media, spots=spots
             )
 
 
-def covering(media: str, content: Content) -> Node | None:
+def covering(media: str, content: Content) -> Schema | None:
     """The schema for a media type: its own, or that of the range which holds it."""
     family = media.partition("/")[0]
     found = (content.media.get(name) for name in (media, f"{family}/*", "*/*"))
     return next((node for node in found if node is not None), None)
 
 
-def schema_changes(place: Place, old: Node, new: Node) -> Iterator[Draft]:
+def schema_changes(place: Place, old: Schema, new: Schema) -> Iterator[Draft]:
     """What stands against the subset that a side asks for (breaking), and against the reverse (compatible)."""
     mode = _MODES[place.side]
     small, large = (old, new) if place.side == "request" else (new, old)
@@ -103,12 +103,12 @@ def _draft(place: Place, problem: Problem, level: Level, *, old_is_small: bool) 
     inner = path_text(problem.path)
     thing = f"{_part(inner)} of {place.owner}" if inner else place.thing
     name = problem.keyword
-    gone = problem.why == GONE and place.side == "answer" and level is Level.BREAKING
+    gone = problem.why == GONE and place.side == "response" and level is Level.BREAKING
     sentence = schema_sentence(place.side, thing, name, old, new, gone=gone)
-    subject = place.subject
+    location = place.location
     return Draft(
         level,
-        f"{subject.part}.{name}",
+        f"{location.part}.{name}",
         (*place.logical, *problem.path, name),
         f"{place.where}{', ' if inner else ''}{inner}",
         sentence
@@ -119,18 +119,20 @@ def _draft(place: Place, problem: Problem, level: Level, *, old_is_small: bool) 
         ),
         old,
         new,
-        spot(place.readers[1], new_pointer, name),
-        spot(place.readers[0], old_pointer, name),
+        spot(place.resolvers[1], new_pointer, name),
+        spot(place.resolvers[0], old_pointer, name),
         problem.cannot and level is Level.BREAKING,
-        Subject(subject.old, subject.new, subject.part, subject.name, subject.media, (*subject.path, *problem.path)),
+        Location(
+            location.old, location.new, location.part, location.name, location.media, (*location.path, *problem.path)
+        ),
     )
 
 
-def spot(reader: Reader, pointer: str, keyword: str) -> str:
+def spot(resolver: Resolver, pointer: str, keyword: str) -> str:
     """The pointer of a keyword where it is stated, or else of its schema; "" for a schema that is not there."""
     inner = join(pointer, keyword)
     try:
-        resolve(reader.document, inner)
+        resolve(resolver.document, inner)
     except (LookupError, ValueError):
         return pointer
     return inner if pointer else ""

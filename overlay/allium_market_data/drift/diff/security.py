@@ -7,9 +7,9 @@ from typing import Any
 
 from ...codegen.canonical import canonical, join
 from ..model import Level
-from ..schema.facts import mapping
-from ..schema.nodes import Reader
-from .finding import Draft, Subject
+from ..schema.constraints import mapping
+from ..schema.schema import Resolver
+from .finding import Draft, Location
 from .operations import Operation
 
 Way = frozenset[tuple[str, frozenset[str]]]
@@ -22,32 +22,32 @@ def access(old: Operation, new: Operation) -> Iterator[Draft]:
     yield from _servers(old, new)
 
 
-def ways(operation: Operation) -> dict[Way, str]:
+def security_alternatives(operation: Operation) -> dict[Way, str]:
     """Every way to be let in, with its wording; the empty one needs nothing."""
-    reader = operation.reader
+    resolver = operation.resolver
     stated = operation.security or ({},)
     made = {}
     for requirement in stated:
         parts = frozenset(
-            (_scheme(reader, name), frozenset(map(str, scopes or []))) for name, scopes in requirement.items()
+            (_scheme(resolver, name), frozenset(map(str, scopes or []))) for name, scopes in requirement.items()
         )
         made[parts] = (
-            " and ".join(sorted(_described(reader, name, scopes) for name, scopes in requirement.items())) or "no key"
+            " and ".join(sorted(_described(resolver, name, scopes) for name, scopes in requirement.items())) or "no key"
         )
     return made
 
 
-def scheme(reader: Reader, name: str) -> Mapping[str, Any]:
+def scheme(resolver: Resolver, name: str) -> Mapping[str, Any]:
     """A security scheme by its name in the document; empty where there is none."""
-    components = mapping(reader.document.get("components", {}), "/components")
+    components = mapping(resolver.document.get("components", {}), "/components")
     schemes = mapping(components.get("securitySchemes", {}), "/components/securitySchemes")
-    value, pointer = reader.follow(schemes.get(name, {}), join("/components/securitySchemes", name))
+    value, pointer = resolver.follow(schemes.get(name, {}), join("/components/securitySchemes", name))
     return mapping(value, pointer)
 
 
-def _scheme(reader: Reader, name: str) -> str:
+def _scheme(resolver: Resolver, name: str) -> str:
     """A scheme by what it is, not by what it is called."""
-    raw = dict(scheme(reader, name)) or {"undefined": name}
+    raw = dict(scheme(resolver, name)) or {"undefined": name}
     for key in ("description", "bearerFormat"):
         raw.pop(key, None)
     if raw.get("in") == "header" and isinstance(raw.get("name"), str):
@@ -64,8 +64,8 @@ def _scheme(reader: Reader, name: str) -> str:
     return canonical(raw)
 
 
-def _described(reader: Reader, name: str, scopes: Any) -> str:
-    raw = scheme(reader, name)
+def _described(resolver: Resolver, name: str, scopes: Any) -> str:
+    raw = scheme(resolver, name)
     match raw.get("type"):
         case "apiKey":
             text = f"an API key in the {raw.get('in')} {raw.get('name')}"
@@ -78,14 +78,16 @@ def _described(reader: Reader, name: str, scopes: Any) -> str:
     return text + (f" with the scopes {', '.join(sorted(map(str, scopes)))}" if scopes else "")
 
 
-def _let_in(by: Way, ways: Mapping[Way, str]) -> bool:
+def _let_in(by: Way, security_alternatives: Mapping[Way, str]) -> bool:
     """Whether who brings ``by`` satisfies some way."""
     carried = dict(by)
-    return any(all(name in carried and scopes <= carried[name] for name, scopes in way) for way in ways)
+    return any(
+        all(name in carried and scopes <= carried[name] for name, scopes in way) for way in security_alternatives
+    )
 
 
 def _security(old: Operation, new: Operation) -> Iterator[Draft]:
-    before, after = ways(old), ways(new)
+    before, after = security_alternatives(old), security_alternatives(new)
     lost = [text for way, text in before.items() if not _let_in(way, after)]
     won = [text for way, text in after.items() if not _let_in(way, before)]
     if not lost and not won and before.keys() == after.keys():
@@ -107,7 +109,7 @@ def _security(old: Operation, new: Operation) -> Iterator[Draft]:
         new_text,
         _access_spot(new),
         _access_spot(old),
-        subject=Subject(old, new, "access"),
+        location=Location(old, new, "access"),
     )
 
 
@@ -118,7 +120,7 @@ def _spelled(way: Way) -> str:
 def _access_spot(operation: Operation) -> str:
     """The pointer of the one scheme that an operation needs, or of its requirements."""
     names = [name for requirement in operation.security or () for name in requirement]
-    if len(names) == 1 and scheme(operation.reader, names[0]):
+    if len(names) == 1 and scheme(operation.resolver, names[0]):
         return join("/components/securitySchemes", names[0])
     return operation.security_pointer
 
@@ -145,7 +147,7 @@ def _servers(old: Operation, new: Operation) -> Iterator[Draft]:
         sorted(after),
         new.servers_pointer,
         old.servers_pointer,
-        subject=Subject(old, new, "access", "servers"),
+        location=Location(old, new, "access", "servers"),
     )
 
 

@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from ...codegen.canonical import canonical, join, same
 from ..model import Level
-from ..report.text import path_text, said
-from ..schema.instance import hidden
-from ..schema.nodes import Node, Reader
-from .finding import Draft, Subject
-from .operations import Answer, Content, Operation, Parameter
+from ..schema.schema import Resolver, Schema
+from ..schema.validation import is_hidden
+from .finding import Draft, Location
+from .operations import Content, Operation, Parameter, Response
 from .security import scheme
+from .text import path_text, said
 
 _KEYS: Final = (
     "title",
@@ -32,7 +32,7 @@ _KEYS: Final = (
     "links",
 )
 _NOTABLE: Final = frozenset({"deprecated", "discriminator", "xml", "contentEncoding", "contentMediaType"})
-"""Annotations that allow and refuse nothing, and that a reader may act upon all the same."""
+"""Annotations that allow and refuse nothing, and that a resolver may act upon all the same."""
 _SCHEMA_KEYS: Final = ("title", "description", "example", "examples", "externalDocs", *sorted(_NOTABLE))
 _MOST: Final = 1500
 _INFO: Final = ("title", "version", "summary", "description", "termsOfService", "contact", "license")
@@ -51,21 +51,21 @@ class Text:
 Texts = dict[tuple[str | int, ...], Text]
 
 
-def texts(reader: Reader, operations: Mapping[tuple[str, str], Operation]) -> Texts:
+def texts(resolver: Resolver, operations: Mapping[tuple[str, str], Operation]) -> Texts:
     """Every annotation that an operation or the document as a whole has, by logical place."""
-    found = [*_document_texts(reader)]
+    found = [*_document_texts(resolver)]
     for operation in operations.values():
         found += _operation_texts(operation)
     return {text.place: text for text in found}
 
 
 def wording(
-    readers: tuple[Reader, Reader],
+    resolvers: tuple[Resolver, Resolver],
     before: Mapping[tuple[str, str], Operation],
     after: Mapping[tuple[str, str], Operation],
 ) -> Iterator[Draft]:
     """Texts that are others now, in places that both documents have."""
-    old, new = texts(readers[0], before), texts(readers[1], after)
+    old, new = texts(resolvers[0], before), texts(resolvers[1], after)
     owners = {text.place[:-1] for text in old.values()} & {text.place[:-1] for text in new.values()}
     for place in {**old, **new}:
         was, now = old.get(place), new.get(place)
@@ -84,7 +84,7 @@ def wording(
             now.value if now else None,
             now.pointer if now else "",
             was.pointer if was else "",
-            subject=Subject(before.get(tuple(place[:2])), after.get(tuple(place[:2])), "words"),  # type: ignore[arg-type]
+            location=Location(before.get(tuple(place[:2])), after.get(tuple(place[:2])), "words"),  # type: ignore[arg-type]
         )
 
 
@@ -107,8 +107,8 @@ def _of(raw: Any, keys: tuple[str, ...], place: tuple[str | int, ...], pointer: 
                 yield Text((*place, key), raw[key], join(pointer, key), where)
 
 
-def _document_texts(reader: Reader) -> Iterator[Text]:
-    document = reader.document
+def _document_texts(resolver: Resolver) -> Iterator[Text]:
+    document = resolver.document
     yield from _of(document.get("info", {}), _INFO, ("info",), "/info", "the document")
     yield from _of(document, ("externalDocs", "tags"), ("document",), "", "the document")
     servers = document.get("servers", [])
@@ -128,13 +128,13 @@ def _operation_texts(operation: Operation) -> Iterator[Text]:
         pointer = operation.body.content.pointer.rpartition("/")[0]
         yield from _of(operation.body.raw, _KEYS, (*key, "body"), pointer, "the request body")
         yield from _content_texts(operation.body.content, (*key, "body"), "the request body")
-    for status, answer in operation.answers.items():
-        yield from _answer_texts(answer, (*key, "answer", status), f"the answer {status}")
+    for status, answer in operation.responses.items():
+        yield from _answer_texts(answer, (*key, "response", status), f"the answer {status}")
     for requirement in operation.security or ():
         for name in requirement:
             pointer = join("/components/securitySchemes", name)
             yield from _of(
-                scheme(operation.reader, name),
+                scheme(operation.resolver, name),
                 ("description", "bearerFormat"),
                 ("scheme", name),
                 pointer,
@@ -144,10 +144,10 @@ def _operation_texts(operation: Operation) -> Iterator[Text]:
 
 def _parameter_texts(parameter: Parameter, place: tuple[str | int, ...], where: str) -> Iterator[Text]:
     yield from _of(parameter.raw, _KEYS, place, parameter.pointer, where)
-    yield from _schema_texts(parameter.node, (*place, "schema"), where)
+    yield from _schema_texts(parameter.schema, (*place, "schema"), where)
 
 
-def _answer_texts(answer: Answer, place: tuple[str | int, ...], where: str) -> Iterator[Text]:
+def _answer_texts(answer: Response, place: tuple[str | int, ...], where: str) -> Iterator[Text]:
     yield from _of(answer.raw, _KEYS, place, answer.pointer, where)
     for header in answer.headers.values():
         yield from _parameter_texts(header, (*place, "header", header.key), f"the header {header.name} of {where}")
@@ -162,55 +162,55 @@ def _content_texts(content: Content, place: tuple[str | int, ...], where: str) -
         yield from _schema_texts(node, (*place, media, "schema"), where)
 
 
-def _schema_texts(node: Node, place: tuple[str | int, ...], where: str) -> Iterator[Text]:
+def _schema_texts(node: Schema, place: tuple[str | int, ...], where: str) -> Iterator[Text]:
     for path, inner in members(node):
         text = path_text(path)
         named = f"{where}, {text}" if text else where
         found: dict[str, Text] = {}
-        for spot in inner.spots:
-            keys = (*_SCHEMA_KEYS, *(("default",) if "answer" in place else ()))
+        for spot in inner.subschemas:
+            keys = (*_SCHEMA_KEYS, *(("default",) if "response" in place else ()))
             for made in _of(spot.value, keys, (*place, *path), spot.pointer, named):
                 found.setdefault(str(made.place[-1]), made)
         yield from found.values()
 
 
-def members(node: Node) -> Iterator[tuple[tuple[str | int, ...], Node]]:
+def members(node: Schema) -> Iterator[tuple[tuple[str | int, ...], Schema]]:
     """A schema and all that it describes beneath it, with the way there; a recursion is gone into once.
 
-    Schemas that share many others have more ways than anyone would read: the first many are enough.
+    Schemas that share many others have more security_alternatives than anyone would read: the first many are enough.
     """
-    todo: deque[tuple[tuple[str | int, ...], Node, frozenset[Any]]] = deque([((), node, frozenset())])
+    todo: deque[tuple[tuple[str | int, ...], Schema, frozenset[Any]]] = deque([((), node, frozenset())])
     for _ in range(_MOST):
         if not todo:
             return
         path, inner, above = todo.popleft()
-        if inner.key in above or (not inner.spots and path):
+        if inner.key in above or (not inner.subschemas and path):
             continue
         yield path, inner
         above |= {inner.key}
-        below: list[tuple[tuple[str | int, ...], Node]] = [
+        below: list[tuple[tuple[str | int, ...], Schema]] = [
             ((*path, "properties", name), inner.member(name)) for name in inner.names
         ]
         below += [((*path, "prefixItems", at), inner.item(at)) for at in range(inner.prefix)]
         below += [((*path, "items"), inner.item(inner.prefix)), ((*path, "additionalProperties"), inner.others())]
-        for group in inner.facts.groups:
-            alone = [inner.reader.node(spot.value, spot.pointer) for spot in group.branches]
+        for group in inner.constraints.groups:
+            alone = [inner.resolver.schema(spot.value, spot.pointer) for spot in group.branches]
             below += [((*path, group.kind, _name(branch, at)), branch) for at, branch in enumerate(alone)]
         todo += [(way, child, above) for way, child in below]
 
 
-def _name(branch: Node, at: int) -> str:
+def _name(branch: Schema, at: int) -> str:
     """What a branch is known by when branches change places: its reference, its title, or else what it says."""
-    pointer = branch.spots[-1].pointer if branch.spots else ""
+    pointer = branch.subschemas[-1].pointer if branch.subschemas else ""
     if pointer.startswith("/components/schemas/"):
         return pointer.split("/")[3]
-    stated = [branch.reader.plainly(spot.value, spot.pointer) for spot in branch.spots]
+    stated = [branch.resolver.plainly(spot.value, spot.pointer) for spot in branch.subschemas]
     return str(branch.note("title") or canonical(stated)[:200] or at)
 
 
-def paired(old: Node, new: Node) -> Iterator[tuple[tuple[str | int, ...], Node, Node]]:
+def paired(old: Schema, new: Schema) -> Iterator[tuple[tuple[str | int, ...], Schema, Schema]]:
     """Two schemas and all that both describe beneath them, with the way there; a recursion is gone into once."""
-    todo: list[tuple[tuple[str | int, ...], Node, Node]] = [((), old, new)]
+    todo: list[tuple[tuple[str | int, ...], Schema, Schema]] = [((), old, new)]
     seen = set()
     while todo:
         path, one, other = todo.pop()
@@ -229,40 +229,44 @@ def paired(old: Node, new: Node) -> Iterator[tuple[tuple[str | int, ...], Node, 
                 todo.append(((*path, *name), before, _branches(other)[name]))
 
 
-def _branches(node: Node) -> dict[tuple[str, str], Node]:
+def _branches(node: Schema) -> dict[tuple[str, str], Schema]:
     alone = [
-        (group.kind, at, node.alone(spot)) for group in node.facts.groups for at, spot in enumerate(group.branches)
+        (group.kind, at, node.alone(spot))
+        for group in node.constraints.groups
+        for at, spot in enumerate(group.branches)
     ]
     return {(kind, _name(branch, at)): branch for kind, at, branch in alone}
 
 
-def additions(old: Node, new: Node, logical: tuple[str | int, ...], where: str, subject: Subject) -> Iterator[Draft]:
-    """Members of an answer that only one side sends, where nothing forces a reader to know or to miss them."""
+def additions(
+    old: Schema, new: Schema, logical: tuple[str | int, ...], where: str, location: Location
+) -> Iterator[Draft]:
+    """Members of an answer that only one side sends, where nothing forces a resolver to know or to miss them."""
     for path, before, after in paired(old, new):
         was, now = (_sent(node) for node in (before, after))
         for name in [*now.keys() - was.keys(), *was.keys() - now.keys()]:
             text = path_text((*path, "properties", name))
-            if name in was and name in before.facts.required:
+            if name in was and name in before.constraints.required:
                 continue  # that is a break, and found as one
             added = name in now
             kind = "new-field" if added else "optional-field-gone"
             told = "is new" if added else "could be missing before, and is gone"
             yield Draft(
                 Level.COMPATIBLE,
-                f"answer.{kind}",
+                f"response.{kind}",
                 (*logical, *path, "properties", name),
                 f"{where}, {text}",
-                f"The field {text} of the {subject.part} {subject.name} {told}.",
+                f"The field {text} of the {location.part} {location.name} {told}.",
                 None if added else text,
                 text if added else None,
                 now[name].pointer if added else after.pointer,
                 "" if added else was[name].pointer,
-                subject=Subject(
-                    subject.old, subject.new, "answer", subject.name, subject.media, (*path, "properties", name)
+                location=Location(
+                    location.old, location.new, "response", location.name, location.media, (*path, "properties", name)
                 ),
             )
 
 
-def _sent(node: Node) -> dict[str, Node]:
+def _sent(node: Schema) -> dict[str, Schema]:
     members = {name: node.member(name) for name in node.names}
-    return {name: member for name, member in members.items() if not hidden(member, "answer")}
+    return {name: member for name, member in members.items() if not is_hidden(member, "response")}

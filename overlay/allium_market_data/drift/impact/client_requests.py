@@ -12,9 +12,9 @@ from typing import Any, Final
 from urllib.parse import quote, unquote, urlencode
 
 from ..diff.operations import Operation, Parameter
-from ..diff.security import ways
-from ..schema.instance import accepts
-from ..schema.sample_value import plain
+from ..diff.security import security_alternatives
+from ..schema.sample_value import sample_value
+from ..schema.validation import accepts
 
 MARKET: Final = "hl:perp:BTC-USDC"
 KEY_HEADER: Final = "X-API-KEY"
@@ -40,7 +40,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a document has against a request: the part and the name of what is wrong, as in `Subject`, and why."""
+    """What a document has against a request: the part and the name of what is wrong, as in `Location`, and why."""
 
     part: str
     name: str
@@ -80,7 +80,7 @@ def _values(operation: Operation, sent: Sent) -> list[str] | None:
 
 def made(operation: Operation) -> Sent:
     """A plain request that an operation allows: what it requires, and nothing else."""
-    values = {key: plain(parameter.node, "request") for key, parameter in operation.parameters.items()}
+    values = {key: sample_value(parameter.schema, "request") for key, parameter in operation.parameters.items()}
     wanted = [parameter for parameter in operation.parameters.values() if parameter.required]
     query = {parameter.name: values[parameter.key] for parameter in wanted if parameter.place == "query"}
     headers = {parameter.name: values[parameter.key] for parameter in wanted if parameter.place == "header"}
@@ -88,7 +88,7 @@ def made(operation: Operation) -> Sent:
     path = _filled(operation, [values.get(f"path:{at}", "1") for at in range(1, count + 1)])
     body = None
     if operation.body is not None:
-        body = next((plain(node, "request") for node in operation.body.content.media.values()), None)
+        body = next((sample_value(schema, "request") for schema in operation.body.content.media.values()), None)
     return Sent(operation.key[0], path, query, headers, body)
 
 
@@ -141,12 +141,12 @@ def _allowed(parameter: Parameter, value: Any) -> bool:
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
             readings.append(json.loads(value))
-    return any(accepts(parameter.node, reading, "request") is not False for reading in readings)
+    return any(accepts(parameter.schema, reading, "request") is not False for reading in readings)
 
 
 def _access(operation: Operation, sent: Sent) -> Iterator[Refusal]:
     """What stands against a request that brings this client's key, to this client's address."""
-    let_in = ways(operation)
+    let_in = security_alternatives(operation)
     mine = f"an API key in the header {KEY_HEADER}".lower()
     if not any(not way or (len(way) == 1 and text.lower() == mine) for way, text in let_in.items()):
         yield Refusal("access", "", f"it needs {' or '.join(sorted(let_in.values()))}")

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .instance import accepts
-from .nodes import Node
+from .schema import Schema
+from .validation import accepts
 
 if TYPE_CHECKING:
     from hypothesis import strategies as st
@@ -19,8 +19,8 @@ _TRIES: Final = 150
 _FEWER: Final = 60
 
 
-def witness(
-    small: Node, large: Node, path: tuple[str | int, ...], side: str = "", also: Callable[[Any], bool] | None = None
+def find_counterexample(
+    small: Schema, large: Schema, path: tuple[str | int, ...], side: str = "", also: Callable[[Any], bool] | None = None
 ) -> tuple[Any] | None:
     """A value, in a tuple, that one schema allows and another refuses; None where none was found in so many tries.
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from .facts import Facts
-from .instance import accepts
-from .nodes import Node
+from .constraints import Constraints
+from .schema import Schema
+from .validation import accepts
 
 _DEPTH: Final = 4
 
 
-def empty(node: Node, depth: int = _DEPTH) -> bool:
+def empty(node: Schema, depth: int = _DEPTH) -> bool:
     """Whether a schema certainly allows no value."""
-    facts = node.facts
+    facts = node.constraints
     if not facts.types or facts.enum == {} or any(not group.branches for group in facts.groups):
         return True
     if any(spot.value is True or spot.value == {} for spot in facts.nots):
@@ -24,34 +24,34 @@ def empty(node: Node, depth: int = _DEPTH) -> bool:
     return all(_NONE.get(kind, _never)(node, facts, depth) for kind in facts.types)
 
 
-def _never(node: Node, facts: Facts, depth: int) -> bool:
+def _never(node: Schema, facts: Constraints, depth: int) -> bool:
     return False
 
 
-def _no_number(node: Node, facts: Facts, depth: int) -> bool:
+def _no_number(node: Schema, facts: Constraints, depth: int) -> bool:
     if facts.lower is None or facts.upper is None:
         return False
     strict = facts.lower[1] or facts.upper[1]
     return facts.lower[0] > facts.upper[0] or (strict and facts.lower[0] == facts.upper[0])
 
 
-def _no_text(node: Node, facts: Facts, depth: int) -> bool:
+def _no_text(node: Schema, facts: Constraints, depth: int) -> bool:
     return facts.max_length is not None and facts.min_length > facts.max_length
 
 
-def _no_array(node: Node, facts: Facts, depth: int) -> bool:
+def _no_array(node: Schema, facts: Constraints, depth: int) -> bool:
     if facts.max_items is not None and facts.min_items > facts.max_items:
         return True
     return depth > 0 and any(empty(node.item(at), depth - 1) for at in range(min(facts.min_items, node.prefix + 1)))
 
 
-def _no_object(node: Node, facts: Facts, depth: int) -> bool:
+def _no_object(node: Schema, facts: Constraints, depth: int) -> bool:
     if facts.max_properties is not None and max(facts.min_properties, len(facts.required)) > facts.max_properties:
         return True
     return depth > 0 and any(empty(node.member(name), depth - 1) for name in facts.required)
 
 
-_NONE: Final[dict[str, Callable[[Node, Facts, int], bool]]] = {
+_NONE: Final[dict[str, Callable[[Schema, Constraints, int], bool]]] = {
     "integer": _no_number,
     "fraction": _no_number,
     "string": _no_text,
@@ -60,9 +60,9 @@ _NONE: Final[dict[str, Callable[[Node, Facts, int], bool]]] = {
 }
 
 
-def disjoint(one: Node, other: Node, depth: int = _DEPTH) -> bool:
+def disjoint(one: Schema, other: Schema, depth: int = _DEPTH) -> bool:
     """Whether two schemas certainly have no value in common."""
-    a, b = one.facts, other.facts
+    a, b = one.constraints, other.constraints
     both = a.types & b.types
     if not both or empty(one) or empty(other):
         return True
@@ -76,7 +76,7 @@ def disjoint(one: Node, other: Node, depth: int = _DEPTH) -> bool:
     return False
 
 
-def _apart(a: Facts, b: Facts) -> bool:
+def _apart(a: Constraints, b: Constraints) -> bool:
     if a.upper is None or b.lower is None:
         return False
     return a.upper[0] < b.lower[0] or (a.upper[0] == b.lower[0] and (a.upper[1] or b.lower[1]))

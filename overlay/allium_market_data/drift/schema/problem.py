@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from .nodes import Node
+from .schema import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +14,9 @@ class Mode:
     """How strictly two schemas are compared.
 
     ``side`` is ``request`` or ``answer``, so that readOnly and writeOnly members count where they are, and what is not
-    named is not sent; "" for neither. ``tolerant``: the reader of an answer ignores members that it does not know.
+    named is not sent; "" for neither. ``tolerant``: the resolver of an answer ignores members that it does not know.
     ``lenient``: the branches of a ``oneOf`` are taken to exclude each other, as their authors mean it. ``closing``: that
-    other members are refused counts, even where a tolerant reader would not mind.
+    other members are refused counts, even where a tolerant resolver would not mind.
     """
 
     side: str = ""
@@ -52,7 +52,7 @@ class Check:
     def __init__(self, mode: Mode) -> None:
         self.mode = mode
 
-    def run(self, small: Node, large: Node) -> list[Problem]:
+    def run(self, small: Schema, large: Schema) -> list[Problem]:
         """What stands against ``small`` being part of ``large``."""
         raise NotImplementedError
 
@@ -62,6 +62,8 @@ def beneath(path: tuple[str | int, ...], found: Iterable[Problem]) -> list[Probl
     return [replace(problem, path=path + problem.path) for problem in found]
 
 
-def stated(keyword: str, small: Node, large: Node, one: Any, other: Any, why: str, *, cannot: bool = False) -> Problem:
+def stated(
+    keyword: str, small: Schema, large: Schema, one: Any, other: Any, why: str, *, cannot: bool = False
+) -> Problem:
     """A problem at two nodes: what their sides say of a keyword, and why that stands against the subset."""
     return Problem((), keyword, one, other, small.pointer, large.pointer, why, cannot)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from .instance import accepts, hidden
-from .nodes import Node
+from .schema import Schema
+from .validation import accepts, is_hidden
 
 _DEPTH: Final = 8
 LONGEST: Final = 5000
@@ -24,7 +24,7 @@ FORMATS: Final = {
 """A text of each format that is known."""
 
 
-def plain(node: Node, side: str = "", depth: int = _DEPTH) -> Any:
+def sample_value(node: Schema, side: str = "", depth: int = _DEPTH) -> Any:
     """A value that the node allows, if one is easily found; the first guess otherwise."""
     guesses = [*_guesses(node, side, depth)]
     return next(
@@ -32,8 +32,8 @@ def plain(node: Node, side: str = "", depth: int = _DEPTH) -> Any:
     )
 
 
-def _guesses(node: Node, side: str, depth: int) -> Iterator[Any]:
-    facts = node.facts
+def _guesses(node: Schema, side: str, depth: int) -> Iterator[Any]:
+    facts = node.constraints
     examples = node.note("examples")
     yield from (value for value in [node.note("example"), node.note("default")] if value is not None)
     yield from examples if isinstance(examples, list) else []
@@ -42,24 +42,33 @@ def _guesses(node: Node, side: str, depth: int) -> Iterator[Any]:
         return
     if facts.groups and depth:
         yield from (
-            plain(node.choose(facts.groups[0], at), side, depth - 1) for at in range(len(facts.groups[0].branches))
+            sample_value(node.choose(facts.groups[0], at), side, depth - 1)
+            for at in range(len(facts.groups[0].branches))
         )
     for kind in ("object", "array", "string", "integer", "fraction", "boolean", "null"):
         if kind in facts.types:
             yield from _of_type(node, kind, side, depth)
 
 
-def _of_type(node: Node, kind: str, side: str, depth: int) -> Iterator[Any]:
-    facts = node.facts
+def _of_type(node: Schema, kind: str, side: str, depth: int) -> Iterator[Any]:
+    facts = node.constraints
     match kind:
         case "object":
             wanted = [*node.names, *sorted(facts.required - {*node.names})]
-            kept = [name for name in wanted if not hidden(node.member(name), side)]
-            yield {name: plain(node.member(name), side, depth - 1) for name in kept if depth or name in facts.required}
-            yield {name: plain(node.member(name), side, depth - 1) for name in kept if name in facts.required and depth}
+            kept = [name for name in wanted if not is_hidden(node.member(name), side)]
+            yield {
+                name: sample_value(node.member(name), side, depth - 1)
+                for name in kept
+                if depth or name in facts.required
+            }
+            yield {
+                name: sample_value(node.member(name), side, depth - 1)
+                for name in kept
+                if name in facts.required and depth
+            }
         case "array":
             count = max(facts.min_items, 0 if depth <= 0 or facts.max_items == 0 else 1)
-            yield [plain(node.item(at), side, depth - 1) for at in range(min(count, 20))]
+            yield [sample_value(node.item(at), side, depth - 1) for at in range(min(count, 20))]
         case "string":
             yield from (FORMATS[name] for name in sorted(facts.formats) if name in FORMATS)
             yield from ("text", "a" * min(facts.min_length, LONGEST), "1", "")

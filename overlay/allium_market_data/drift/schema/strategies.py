@@ -12,10 +12,10 @@ from hypothesis.errors import HypothesisException
 
 from ...codegen.canonical import canonical
 from ..diff.wording import members
-from .facts import compiled
-from .instance import accepts, hidden
-from .nodes import Node
-from .sample_value import FORMATS, LONGEST, plain
+from .constraints import compiled
+from .sample_value import FORMATS, LONGEST, sample_value
+from .schema import Schema
+from .validation import accepts, is_hidden
 
 _DEPTH: Final = 4
 _ITEMS: Final = 50
@@ -32,12 +32,12 @@ class Aim:
     scalars: tuple[Any, ...] = ()
 
 
-def aim(large: Node, side: str) -> Aim:
+def aim(large: Schema, side: str) -> Aim:
     """What to try against a schema: its own names, and values at and beside its limits."""
     names: dict[str, None] = {}
     scalars: dict[str, Any] = {}
     for _, node in members(large):
-        facts = node.facts
+        facts = node.constraints
         names |= dict.fromkeys([*node.names, *sorted(facts.required)])
         edges = [bound[0] for bound in (facts.lower, facts.upper) if bound]
         found: list[float] = [int(edge) + step for edge in edges for step in (0, 1, -1)]
@@ -49,28 +49,28 @@ def aim(large: Node, side: str) -> Aim:
     return Aim(side, tuple(names), tuple(scalars.values()))
 
 
-def focused(node: Node, path: tuple[str | int, ...], aim: Aim) -> st.SearchStrategy[Any]:
+def focused(node: Schema, path: tuple[str | int, ...], aim: Aim) -> st.SearchStrategy[Any]:
     """Values that are plain but for what stands at ``path``, the tokens from the schema to the part of interest."""
-    if len(path) >= 2 and path[0] == "properties" and "object" in node.facts.types:
+    if len(path) >= 2 and path[0] == "properties" and "object" in node.constraints.types:
         name = str(path[1])
         rest = {key: value for key, value in _members(node, aim).items() if key != name}
         return focused(node.member(name), path[2:], aim).map(lambda value: {**rest, name: value})
-    if path and path[0] == "items" and "array" in node.facts.types:
-        count = min(max(1, node.facts.min_items - node.prefix), _ITEMS)
-        first = [plain(node.item(at), aim.side) for at in range(node.prefix)]
+    if path and path[0] == "items" and "array" in node.constraints.types:
+        count = min(max(1, node.constraints.min_items - node.prefix), _ITEMS)
+        first = [sample_value(node.item(at), aim.side) for at in range(node.prefix)]
         return focused(node.item(node.prefix), path[1:], aim).map(lambda value: [*first, *[value] * count])
     return values(node, aim)
 
 
-def _members(node: Node, aim: Aim) -> dict[str, Any]:
-    made = plain(node, aim.side)
+def _members(node: Schema, aim: Aim) -> dict[str, Any]:
+    made = sample_value(node, aim.side)
     return made if isinstance(made, dict) else {}
 
 
-def values(node: Node, aim: Aim, depth: int = _DEPTH) -> st.SearchStrategy[Any]:
+def values(node: Schema, aim: Aim, depth: int = _DEPTH) -> st.SearchStrategy[Any]:
     """Values that a node allows, or that are not told to be refused by it."""
-    made = [st.just(plain(node, aim.side))]
-    facts = node.facts
+    made = [st.just(sample_value(node, aim.side))]
+    facts = node.constraints
     if facts.enum is not None:
         made.append(st.sampled_from([*facts.enum.values()] or [None]))
     elif depth:
@@ -83,16 +83,16 @@ def values(node: Node, aim: Aim, depth: int = _DEPTH) -> st.SearchStrategy[Any]:
     return st.one_of(made).filter(lambda value: accepts(node, value, aim.side) is not False)
 
 
-def _null(node: Node, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
+def _null(node: Schema, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
     return st.none()
 
 
-def _boolean(node: Node, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
+def _boolean(node: Schema, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
     return st.booleans()
 
 
-def _integer(node: Node, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
-    facts = node.facts
+def _integer(node: Schema, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
+    facts = node.constraints
     low = None if facts.lower is None else int(-(-facts.lower[0] // 1))
     high = None if facts.upper is None else int(facts.upper[0] // 1)
     if low is not None and high is not None and low > high:
@@ -103,8 +103,8 @@ def _integer(node: Node, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
     return made | st.integers(-50, 50).map(lambda count: int(count * steps[0])) if steps else made
 
 
-def _fraction(node: Node, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
-    facts = node.facts
+def _fraction(node: Schema, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
+    facts = node.constraints
     edges = [
         float(bound[0]) + step for bound in (facts.lower, facts.upper) if bound for step in (0.0, 0.5, -0.5, 0.001)
     ]
@@ -113,8 +113,8 @@ def _fraction(node: Node, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
     return plain_ones | st.integers(-4000, 4000).map(lambda count: count / 8)
 
 
-def _string(node: Node, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
-    facts = node.facts
+def _string(node: Schema, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
+    facts = node.constraints
     most = facts.max_length if facts.max_length is not None else facts.min_length + 12
     if most < facts.min_length or facts.min_length > LONGEST:
         return st.nothing()
@@ -138,8 +138,8 @@ def _from_pattern(pattern: str) -> st.SearchStrategy[str]:
     return made
 
 
-def _array(node: Node, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
-    facts = node.facts
+def _array(node: Schema, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
+    facts = node.constraints
     first = [values(node.item(at), aim, depth - 1) for at in range(node.prefix)]
     rest = values(node.item(node.prefix), aim, depth - 1)
     most = min(facts.min_items + 3, facts.max_items) if facts.max_items is not None else facts.min_items + 3
@@ -156,21 +156,21 @@ def _array(node: Node, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
     return st.one_of(made).map(lambda items: items[: max(most, 0)])
 
 
-def _object(node: Node, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
+def _object(node: Schema, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
     required: dict[str, st.SearchStrategy[Any]] = {}
     optional: dict[str, st.SearchStrategy[Any]] = {}
-    for name in [*node.names, *sorted(node.facts.required - {*node.names})]:
+    for name in [*node.names, *sorted(node.constraints.required - {*node.names})]:
         member = node.member(name)
-        if hidden(member, aim.side):
+        if is_hidden(member, aim.side):
             continue
-        chosen = st.just(plain(member, aim.side)) | values(member, aim, depth - 1)
-        (required if name in node.facts.required else optional)[name] = chosen
+        chosen = st.just(sample_value(member, aim.side)) | values(member, aim, depth - 1)
+        (required if name in node.constraints.required else optional)[name] = chosen
     extra = values(node.others(), aim, min(depth - 1, 1))
     extras = st.dictionaries(st.sampled_from([*aim.names, "other", "more", "x-1"]), extra, max_size=3)
     named = st.fixed_dictionaries(required, optional=optional)
     patterned = [
         st.dictionaries(_from_pattern(pattern), values(node.matching(pattern), aim, depth - 1), max_size=2)
-        for shape in node.facts.shapes
+        for shape in node.constraints.shapes
         for pattern in shape.patterns
     ]
     made = named | st.tuples(named, extras).map(lambda parts: {**parts[1], **parts[0]})
@@ -179,7 +179,7 @@ def _object(node: Node, aim: Aim, depth: int) -> st.SearchStrategy[Any]:
     return made
 
 
-_OF_TYPE: Final[dict[str, Callable[[Node, Aim, int], st.SearchStrategy[Any]]]] = {
+_OF_TYPE: Final[dict[str, Callable[[Schema, Aim, int], st.SearchStrategy[Any]]]] = {
     "null": _null,
     "boolean": _boolean,
     "integer": _integer,

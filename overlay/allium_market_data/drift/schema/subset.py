@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from ...codegen.canonical import canonical, join
+from .constraints import Group
 from .emptiness import disjoint, empty
-from .facts import Group
-from .instance import accepts
-from .nodes import Node
 from .problem import STRICT, Check, Mode, Problem, stated
+from .schema import Schema
 from .subset_members import array_problems, object_problems, unknown_members
 from .subset_scalars import finite, number_problems, text_problems, type_list, types_text
+from .validation import accepts
 
 _STEPS: Final = 5_000
 _NOTHING: Final = 1 << 30
@@ -47,7 +47,7 @@ class CannotTell:
 Answer: TypeAlias = Yes | No | CannotTell
 
 
-def subset(small: Node, large: Node, mode: Mode = STRICT) -> Answer:
+def subset(small: Schema, large: Schema, mode: Mode = STRICT) -> Answer:
     """Whether every value that ``small`` allows is allowed by ``large``."""
     found = problems(small, large, mode)
     sure = [problem for problem in found if not problem.cannot]
@@ -57,7 +57,7 @@ def subset(small: Node, large: Node, mode: Mode = STRICT) -> Answer:
     return (No if sure else CannotTell)(join("", *first.path, first.keyword), first.why)
 
 
-def problems(small: Node, large: Node, mode: Mode = STRICT) -> list[Problem]:
+def problems(small: Schema, large: Schema, mode: Mode = STRICT) -> list[Problem]:
     """Everything that stands against it, each place once."""
     return _once(_Check(mode).run(small, large))
 
@@ -88,7 +88,7 @@ class _Check(Check):
         self._outermost = _NOTHING
         self._steps = 0
 
-    def run(self, small: Node, large: Node) -> list[Problem]:
+    def run(self, small: Schema, large: Schema) -> list[Problem]:
         pair = (small.key, large.key)
         if pair in self._done or pair in self._open:
             self._outermost = min(self._outermost, self._open.get(pair, self._resting.get(pair, _NOTHING)))
@@ -115,30 +115,34 @@ class _Check(Check):
         else:
             self._resting[pair] = self._outermost
 
-    def _judge(self, small: Node, large: Node) -> list[Problem]:
+    def _judge(self, small: Schema, large: Schema) -> list[Problem]:
         if empty(small):
             return []
-        facts = small.facts
+        facts = small.constraints
         if facts.enum is not None or facts.types <= {"null", "boolean"}:
             return _values(small, large, finite(facts) or [])
         whole = not (small.skip or large.skip or large.key in self._parts)
         found = unknown_members(small, large) if self.mode.side == "request" and whole else []
         return found + self._chosen(small, _without_equal_groups(small, large))
 
-    def _chosen(self, small: Node, large: Node) -> list[Problem]:
+    def _chosen(self, small: Schema, large: Schema) -> list[Problem]:
         """The comparison with the choices made: every one of the small side, some one of the large side."""
-        if small.facts.groups:
-            group = small.facts.groups[0]
+        if small.constraints.groups:
+            group = small.constraints.groups[0]
             return [
                 problem for at in range(len(group.branches)) for problem in self.run(small.choose(group, at), large)
             ]
-        if large.facts.groups:
-            plain = Node(large.reader, large.spots, large.skip | {group.key for group in large.facts.groups})
+        if large.constraints.groups:
+            plain = Schema(
+                large.resolver, large.subschemas, large.skip | {group.key for group in large.constraints.groups}
+            )
             found = self.run(small, plain)
-            return found + [problem for group in large.facts.groups for problem in self._into(small, large, group)]
+            return found + [
+                problem for group in large.constraints.groups for problem in self._into(small, large, group)
+            ]
         return self._plain(small, large)
 
-    def _into(self, small: Node, large: Node, group: Group) -> list[Problem]:
+    def _into(self, small: Schema, large: Schema, group: Group) -> list[Problem]:
         """Whether the small node fits into one branch of a choice, or each of its types into one of its own."""
         branches = [large.alone(spot) for spot in group.branches]
         self._parts |= {branch.key for branch in branches}
@@ -149,7 +153,7 @@ class _Check(Check):
         if fitting:
             why = "it cannot be told whether exactly one branch fits"
             return [stated(group.kind, small, large, None, None, why, cannot=True)]
-        types = small.facts.types
+        types = small.constraints.types
         parts = [{"integer", "fraction"} & types, *({name} for name in sorted(types - {"integer", "fraction"}))]
         if sum(map(bool, parts)) > 1:
             return [
@@ -158,17 +162,17 @@ class _Check(Check):
                 if part
                 for problem in self._into(small.limited(frozenset(part)), large, group)
             ]
-        close = [at for at, branch in enumerate(branches) if branch.facts.types & types and not empty(branch)]
+        close = [at for at, branch in enumerate(branches) if branch.constraints.types & types and not empty(branch)]
         if len(close) == 1:
             return tried[close[0]]
         unsure = any(all(problem.cannot for problem in found) for found in tried)
-        mine = [small.reader.plainly(spot.value, spot.pointer) for spot in small.spots]
-        wanted = [large.reader.plainly(spot.value, spot.pointer) for spot in group.branches]
+        mine = [small.resolver.plainly(spot.value, spot.pointer) for spot in small.subschemas]
+        wanted = [large.resolver.plainly(spot.value, spot.pointer) for spot in group.branches]
         why = "it fits none of the branches"
         return [stated(group.kind, small, large, mine, wanted, why, cannot=unsure)]
 
-    def _plain(self, small: Node, large: Node) -> list[Problem]:
-        a, b = small.facts, large.facts
+    def _plain(self, small: Schema, large: Schema) -> list[Problem]:
+        a, b = small.constraints, large.constraints
         found = []
         missing = a.types - b.types
         if missing:
@@ -191,17 +195,17 @@ class _Check(Check):
         found += self._nots(small, large) + _opaque(small, large)
         return [replace(problem, cannot=True) for problem in found] if self._narrowed(small) else found
 
-    def _narrowed(self, small: Node) -> bool:
+    def _narrowed(self, small: Schema) -> bool:
         """Whether something that is not reasoned about may exclude the very values that stand against the subset."""
         exclusive = not self.mode.lenient and any(kind == "oneOf" for *_, kind in small.skip)
-        return bool(small.facts.nots or small.facts.opaque) or exclusive
+        return bool(small.constraints.nots or small.constraints.opaque) or exclusive
 
-    def _nots(self, small: Node, large: Node) -> list[Problem]:
+    def _nots(self, small: Schema, large: Schema) -> list[Problem]:
         found = []
-        mine = {canonical(small.reader.plainly(spot.value, spot.pointer)) for spot in small.facts.nots}
-        for spot in large.facts.nots:
-            refused = large.reader.node(spot.value, spot.pointer)
-            said = large.reader.plainly(spot.value, spot.pointer)
+        mine = {canonical(small.resolver.plainly(spot.value, spot.pointer)) for spot in small.constraints.nots}
+        for spot in large.constraints.nots:
+            refused = large.resolver.schema(spot.value, spot.pointer)
+            said = large.resolver.plainly(spot.value, spot.pointer)
             if canonical(said) in mine or disjoint(small, refused):
                 continue
             sure = not self.run(small, refused)
@@ -209,28 +213,28 @@ class _Check(Check):
         return found
 
 
-def _without_equal_groups(small: Node, large: Node) -> Node:
+def _without_equal_groups(small: Schema, large: Schema) -> Schema:
     """The large node without the choices that the small one states word for word."""
-    mine = {_said(small, group) for group in small.facts.groups}
-    settled = {group.key for group in large.facts.groups if _said(large, group) in mine}
-    return Node(large.reader, large.spots, large.skip | settled) if settled else large
+    mine = {_said(small, group) for group in small.constraints.groups}
+    settled = {group.key for group in large.constraints.groups if _said(large, group) in mine}
+    return Schema(large.resolver, large.subschemas, large.skip | settled) if settled else large
 
 
-def _said(node: Node, group: Group) -> tuple[str, tuple[str, ...]]:
-    known = node.reader.said
+def _said(node: Schema, group: Group) -> tuple[str, tuple[str, ...]]:
+    known = node.resolver.said
     if group.key not in known:
-        branches = (canonical(node.reader.plainly(spot.value, spot.pointer)) for spot in group.branches)
+        branches = (canonical(node.resolver.plainly(spot.value, spot.pointer)) for spot in group.branches)
         known[group.key] = group.kind, tuple(sorted(branches))
     return known[group.key]
 
 
-def _only(small: Node, branches: list[Node], fitting: list[int]) -> bool:
+def _only(small: Schema, branches: list[Schema], fitting: list[int]) -> bool:
     return any(all(disjoint(small, branch) for at, branch in enumerate(branches) if at != chosen) for chosen in fitting)
 
 
-def _values(small: Node, large: Node, values: list[Any]) -> list[Problem]:
+def _values(small: Schema, large: Schema, values: list[Any]) -> list[Problem]:
     """A node of a few values: each is looked at."""
-    a, b = small.facts, large.facts
+    a, b = small.constraints, large.constraints
     known = b.formats <= a.formats and b.opaque.items() <= a.opaque.items() and not b.groups and not b.nots
     judged = [(value, accepts(large, value)) for value in values if accepts(small, value) is not False]
     refused = [value for value, found in judged if found is False]
@@ -263,13 +267,13 @@ def _values(small: Node, large: Node, values: list[Any]) -> list[Problem]:
     ]
 
 
-def _shown(small: Node, large: Node) -> frozenset[str]:
+def _shown(small: Schema, large: Schema) -> frozenset[str]:
     """The types of the small side; one branch of several adds its own to what the others allow."""
-    return small.facts.types | large.facts.types if small.skip else small.facts.types
+    return small.constraints.types | large.constraints.types if small.skip else small.constraints.types
 
 
-def _opaque(small: Node, large: Node) -> list[Problem]:
-    a, b = small.facts.opaque, large.facts.opaque
+def _opaque(small: Schema, large: Schema) -> list[Problem]:
+    a, b = small.constraints.opaque, large.constraints.opaque
     return [
         stated(key, small, large, a.get(key), value, f"{key} cannot be compared", cannot=True)
         for key, value in sorted(b.items())

@@ -7,10 +7,10 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final
 
-from .facts import ALL_TYPES, Facts
-from .instance import accepts
-from .nodes import Node
+from .constraints import ALL_TYPES, Constraints
 from .problem import Problem, stated
+from .schema import Schema
+from .validation import accepts
 
 _FINITE: Final = 1000
 _NARROWER: Final = {("float", "double")}
@@ -41,9 +41,9 @@ def _limit(bound: tuple[Fraction, bool] | None) -> Any:
     return {"exclusive": _plain_number(bound[0])} if bound[1] else _plain_number(bound[0])
 
 
-def number_problems(small: Node, large: Node) -> list[Problem]:
+def number_problems(small: Schema, large: Schema) -> list[Problem]:
     """What stands against the numbers of one node being numbers of another."""
-    a, b = small.facts, large.facts
+    a, b = small.constraints, large.constraints
     found = []
     if b.lower is not None and (a.lower is None or a.lower < b.lower):
         found.append(
@@ -67,8 +67,8 @@ def number_problems(small: Node, large: Node) -> list[Problem]:
     return found + formats
 
 
-def _format(small: Node, large: Node, only: set[str]) -> list[Problem]:
-    a, b = small.facts.formats, large.facts.formats
+def _format(small: Schema, large: Schema, only: set[str]) -> list[Problem]:
+    a, b = small.constraints.formats, large.constraints.formats
     missing = {name for name in b - a if not any((mine, name) in _NARROWER for mine in a)} & (only or b)
     if not missing:
         return []
@@ -76,9 +76,9 @@ def _format(small: Node, large: Node, only: set[str]) -> list[Problem]:
     return [stated("format", small, large, min(a, default=None), name, f"it must have the format {name}")]
 
 
-def text_problems(small: Node, large: Node) -> list[Problem]:
+def text_problems(small: Schema, large: Schema) -> list[Problem]:
     """What stands against the texts of one node being texts of another."""
-    a, b = small.facts, large.facts
+    a, b = small.constraints, large.constraints
     found = []
     if a.min_length < b.min_length:
         found.append(
@@ -94,7 +94,7 @@ def text_problems(small: Node, large: Node) -> list[Problem]:
     return found + _format(small, large, set())
 
 
-def finite(facts: Facts) -> list[Any] | None:
+def finite(facts: Constraints) -> list[Any] | None:
     """All values of a node that has few of them, or None."""
     if facts.enum is not None:
         return [*facts.enum.values()]

@@ -11,8 +11,8 @@ from fractions import Fraction
 from typing import Any, Final
 
 from ...codegen.canonical import canonical
-from .facts import Facts, Group, compiled, type_of
-from .nodes import Node
+from .constraints import Constraints, Group, compiled, type_of
+from .schema import Schema
 
 _DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
@@ -21,9 +21,9 @@ _FREE: Final = frozenset({"password", "byte", "binary", "float", "double", "deci
 """Formats that refuse no value of their type."""
 
 
-def accepts(node: Node, value: Any, side: str = "") -> bool | None:
+def accepts(node: Schema, value: Any, side: str = "") -> bool | None:
     """Whether a node allows a value. ``side`` is ``request`` or ``answer`` where readOnly or writeOnly count."""
-    facts = node.facts
+    facts = node.constraints
     if facts.enum is not None and canonical(value) not in facts.enum:
         return False
     kind = type_of(value)
@@ -45,9 +45,9 @@ def accepts(node: Node, value: Any, side: str = "") -> bool | None:
     return _all([*parts, None if facts.opaque else True])
 
 
-def hidden(node: Node, side: str) -> bool:
+def is_hidden(node: Schema, side: str) -> bool:
     """Whether a member is left out of requests (readOnly) or of answers (writeOnly)."""
-    return {"request": "readOnly", "answer": "writeOnly"}.get(side, "") != "" and node.marked(
+    return {"request": "readOnly", "response": "writeOnly"}.get(side, "") != "" and node.marked(
         "readOnly" if side == "request" else "writeOnly"
     )
 
@@ -61,7 +61,7 @@ def _opposite(found: bool | None) -> bool | None:
     return None if found is None else not found
 
 
-def _group(node: Node, group: Group, value: Any, side: str) -> bool | None:
+def _group(node: Schema, group: Group, value: Any, side: str) -> bool | None:
     found = [accepts(node.alone(branch), value, side) for branch in group.branches]
     sure, unsure = found.count(True), found.count(None)
     if group.kind == "anyOf":
@@ -71,7 +71,7 @@ def _group(node: Node, group: Group, value: Any, side: str) -> bool | None:
     return True if sure == 1 and not unsure else None
 
 
-def _text(facts: Facts, value: str) -> bool | None:
+def _text(facts: Constraints, value: str) -> bool | None:
     if len(value) < facts.min_length or (facts.max_length is not None and len(value) > facts.max_length):
         return False
     found: list[bool | None] = []
@@ -86,23 +86,23 @@ def fits(name: str, value: str) -> bool | None:
     patterns = {"date-time": _DATE_TIME, "email": _EMAIL, "uri": _URI}
     if name in patterns and not patterns[name].fullmatch(value):
         return False
-    readers: dict[str, Callable[[str], object]] = {
+    resolvers: dict[str, Callable[[str], object]] = {
         "date-time": dt.datetime.fromisoformat,
         "date": dt.date.fromisoformat,
         "uuid": uuid.UUID,
         "ipv4": ipaddress.IPv4Address,
         "ipv6": ipaddress.IPv6Address,
     }
-    if name not in readers:
+    if name not in resolvers:
         return True if name in patterns or name in _FREE else None
     try:
-        readers[name](value)
+        resolvers[name](value)
     except ValueError:
         return False
     return True
 
 
-def _number(facts: Facts, value: float) -> bool:
+def _number(facts: Constraints, value: float) -> bool:
     exact = Fraction(str(value))
     if facts.lower is not None and (exact < facts.lower[0] or (facts.lower[1] and exact == facts.lower[0])):
         return False
@@ -111,7 +111,7 @@ def _number(facts: Facts, value: float) -> bool:
     return all((exact / multiple).denominator == 1 for multiple in facts.multiples if multiple)
 
 
-def _array(node: Node, facts: Facts, value: list[Any], side: str) -> bool | None:
+def _array(node: Schema, facts: Constraints, value: list[Any], side: str) -> bool | None:
     if len(value) < facts.min_items or (facts.max_items is not None and len(value) > facts.max_items):
         return False
     if facts.unique and len({canonical(item) for item in value}) != len(value):
@@ -119,9 +119,9 @@ def _array(node: Node, facts: Facts, value: list[Any], side: str) -> bool | None
     return _all(accepts(node.item(at), item, side) for at, item in enumerate(value))
 
 
-def _object(node: Node, facts: Facts, value: dict[str, Any], side: str) -> bool | None:
+def _object(node: Schema, facts: Constraints, value: dict[str, Any], side: str) -> bool | None:
     if len(value) < facts.min_properties or (facts.max_properties is not None and len(value) > facts.max_properties):
         return False
-    if any(name not in value and not hidden(node.member(name), side) for name in facts.required):
+    if any(name not in value and not is_hidden(node.member(name), side) for name in facts.required):
         return False
     return _all(accepts(node.member(name), item, side) for name, item in value.items())

@@ -34,13 +34,13 @@ Bound: TypeAlias = tuple[Fraction, bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class Subschema:
     """One schema as it stands in the document. ``covers`` are the spots that its ``unevaluatedProperties`` looks at."""
 
     value: Mapping[str, Any] | bool
     pointer: str
     variant: str = ""
-    covers: tuple[Spot, ...] = ()
+    covers: tuple[Subschema, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -52,9 +52,9 @@ class Spot:
 class Shape:
     """What one spot says about the members of an object; ``others`` None: members that it does not name are free."""
 
-    properties: Mapping[str, Spot]
-    patterns: Mapping[str, Spot]
-    others: Spot | None
+    properties: Mapping[str, Subschema]
+    patterns: Mapping[str, Subschema]
+    others: Subschema | None
     known: frozenset[str] = frozenset()
 
 
@@ -64,11 +64,11 @@ class Group:
 
     kind: str
     key: tuple[str, str, str]
-    branches: tuple[Spot, ...]
+    branches: tuple[Subschema, ...]
 
 
 @dataclass(slots=True)
-class Facts:
+class Constraints:
     """What a node allows. None stands for: not limited."""
 
     types: frozenset[str] = ALL_TYPES
@@ -87,15 +87,17 @@ class Facts:
     max_properties: int | None = None
     required: frozenset[str] = frozenset()
     shapes: list[Shape] = field(default_factory=list)
-    arrays: list[tuple[tuple[Spot, ...], Spot | None]] = field(default_factory=list)
+    arrays: list[tuple[tuple[Subschema, ...], Subschema | None]] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
-    nots: list[Spot] = field(default_factory=list)
+    nots: list[Subschema] = field(default_factory=list)
     opaque: dict[str, str] = field(default_factory=dict)
 
 
-def gather(spots: Iterable[Spot], skip: frozenset[tuple[str, str, str]], expand: Callable[[Any, str], Any]) -> Facts:
+def gather(
+    spots: Iterable[Subschema], skip: frozenset[tuple[str, str, str]], expand: Callable[[Any, str], Any]
+) -> Constraints:
     """The facts of schemas that all hold. ``skip`` names choices that are settled; ``expand`` puts references in place."""
-    facts = Facts()
+    facts = Constraints()
     for spot in spots:
         if isinstance(spot.value, bool):
             facts.types = facts.types if spot.value else frozenset()
@@ -149,8 +151,8 @@ def number(value: Any, pointer: str) -> Fraction:
 
 
 def _add(
-    facts: Facts,
-    spot: Spot,
+    facts: Constraints,
+    spot: Subschema,
     value: Mapping[str, Any],
     skip: frozenset[tuple[str, str, str]],
     expand: Callable[[Any, str], Any],
@@ -184,7 +186,7 @@ _SIZES: Final = (
 )
 
 
-def _add_types(facts: Facts, value: Mapping[str, Any], pointer: str) -> None:
+def _add_types(facts: Constraints, value: Mapping[str, Any], pointer: str) -> None:
     if "type" in value:
         stated = value["type"] if isinstance(value["type"], list) else [value["type"]]
         unknown = [name for name in stated if not isinstance(name, str) or name not in _TYPES]
@@ -198,7 +200,7 @@ def _add_types(facts: Facts, value: Mapping[str, Any], pointer: str) -> None:
             facts.enum = values if facts.enum is None else {k: v for k, v in facts.enum.items() if k in values}
 
 
-def _add_numbers(facts: Facts, value: Mapping[str, Any], pointer: str) -> None:
+def _add_numbers(facts: Constraints, value: Mapping[str, Any], pointer: str) -> None:
     for key, strict in (("minimum", False), ("exclusiveMinimum", True)):
         if key in value:
             bound = (number(value[key], pointer), strict)
@@ -213,7 +215,7 @@ def _add_numbers(facts: Facts, value: Mapping[str, Any], pointer: str) -> None:
         facts.multiples |= {number(value["multipleOf"], pointer)}
 
 
-def _add_members(facts: Facts, spot: Spot, value: Mapping[str, Any]) -> None:
+def _add_members(facts: Constraints, spot: Subschema, value: Mapping[str, Any]) -> None:
     pointer = spot.pointer
     if value.keys() & {"properties", "patternProperties", "additionalProperties"}:
         others = value.get("additionalProperties", True)
@@ -221,7 +223,7 @@ def _add_members(facts: Facts, spot: Spot, value: Mapping[str, Any]) -> None:
             Shape(
                 _spots(value, "properties", pointer),
                 _spots(value, "patternProperties", pointer),
-                None if others is True else Spot(others, join(pointer, "additionalProperties")),
+                None if others is True else Subschema(others, join(pointer, "additionalProperties")),
             )
         )
     if "unevaluatedProperties" in value:
@@ -231,11 +233,13 @@ def _add_members(facts: Facts, spot: Spot, value: Mapping[str, Any]) -> None:
     if isinstance(rest, list):
         first, rest = rest, value.get("additionalItems")
     if "prefixItems" in value or "items" in value:
-        prefix = tuple(Spot(item, join(pointer, "prefixItems", at)) for at, item in enumerate(sequence(first, pointer)))
-        facts.arrays.append((prefix, None if rest is None or rest is True else Spot(rest, join(pointer, "items"))))
+        prefix = tuple(
+            Subschema(item, join(pointer, "prefixItems", at)) for at, item in enumerate(sequence(first, pointer))
+        )
+        facts.arrays.append((prefix, None if rest is None or rest is True else Subschema(rest, join(pointer, "items"))))
 
 
-def _add_unevaluated(facts: Facts, spot: Spot, others: Any) -> None:
+def _add_unevaluated(facts: Constraints, spot: Subschema, others: Any) -> None:
     """The members that no other schema of the same object speaks of; where choices do, that is beyond this project."""
     seen = [covered.value for covered in spot.covers if isinstance(covered.value, dict)]
     if any("additionalProperties" in value for value in seen) or others is True:
@@ -244,26 +248,32 @@ def _add_unevaluated(facts: Facts, spot: Spot, others: Any) -> None:
         facts.opaque["unevaluatedProperties"] = canonical(others)
         return
     names = frozenset(name for value in seen for name in mapping(value.get("properties", {}), spot.pointer))
-    patterns = {pattern: Spot(True, spot.pointer) for value in seen for pattern in value.get("patternProperties", {})}
-    facts.shapes.append(Shape({}, patterns, Spot(others, join(spot.pointer, "unevaluatedProperties")), names))
+    patterns = {
+        pattern: Subschema(True, spot.pointer) for value in seen for pattern in value.get("patternProperties", {})
+    }
+    facts.shapes.append(Shape({}, patterns, Subschema(others, join(spot.pointer, "unevaluatedProperties")), names))
 
 
-def _spots(value: Mapping[str, Any], key: str, pointer: str) -> dict[str, Spot]:
-    return {name: Spot(item, join(pointer, key, name)) for name, item in mapping(value.get(key, {}), pointer).items()}
+def _spots(value: Mapping[str, Any], key: str, pointer: str) -> dict[str, Subschema]:
+    return {
+        name: Subschema(item, join(pointer, key, name)) for name, item in mapping(value.get(key, {}), pointer).items()
+    }
 
 
-def _add_choices(facts: Facts, spot: Spot, value: Mapping[str, Any], skip: frozenset[tuple[str, str, str]]) -> None:
+def _add_choices(
+    facts: Constraints, spot: Subschema, value: Mapping[str, Any], skip: frozenset[tuple[str, str, str]]
+) -> None:
     for kind in ("anyOf", "oneOf"):
         key = (*spot.key, kind)
         if kind in value and key not in skip:
             members = sequence(value[kind], spot.pointer)
-            branches = tuple(Spot(item, join(spot.pointer, kind, at)) for at, item in enumerate(members))
+            branches = tuple(Subschema(item, join(spot.pointer, kind, at)) for at, item in enumerate(members))
             facts.groups.append(Group(kind, key, branches))
     if "not" in value:
-        facts.nots.append(Spot(value["not"], join(spot.pointer, "not")))
+        facts.nots.append(Subschema(value["not"], join(spot.pointer, "not")))
 
 
-def _settle(facts: Facts) -> None:
+def _settle(facts: Constraints) -> None:
     """Draw what follows: the types of an enum's values, whole bounds for whole numbers, types that are left with nothing."""
     if any(step.denominator == 1 for step in facts.multiples):
         facts.types -= {"fraction"}
@@ -281,13 +291,13 @@ def _settle(facts: Facts) -> None:
             facts.types -= {"fraction"}
 
 
-def _ranges(facts: Facts) -> Iterable[tuple[str, int, int | None]]:
+def _ranges(facts: Constraints) -> Iterable[tuple[str, int, int | None]]:
     yield "string", facts.min_length, facts.max_length
     yield "array", facts.min_items, facts.max_items
     yield "object", max(facts.min_properties, len(facts.required)), facts.max_properties
 
 
-def _settle_whole(facts: Facts) -> None:
+def _settle_whole(facts: Constraints) -> None:
     """Formats of whole numbers are ranges, and their bounds are whole."""
     for name in facts.formats & _WHOLE.keys():
         low, high = (Fraction(-_WHOLE[name]), False), (Fraction(_WHOLE[name] - 1), False)

@@ -1,8 +1,8 @@
 """A JSON Schema of an OpenAPI document as one node a value: references followed, ``allOf`` merged, both dialects made one.
 
-A `Node` is everything that is said about one value, wherever it is said: the schema itself, what it refers to, and the
-members of its ``allOf``. Its `Facts` are what all of these say together. ``anyOf`` and ``oneOf`` stay choices, and what
-this project cannot reason about stays as it is written, in ``Facts.opaque``.
+A `Schema` is everything that is said about one value, wherever it is said: the schema itself, what it refers to, and the
+members of its ``allOf``. Its `Constraints` are what all of these say together. ``anyOf`` and ``oneOf`` stay choices, and what
+this project cannot reason about stays as it is written, in ``Constraints.opaque``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from ...codegen.canonical import join, resolve
 from ...codegen.page import Document
 from ...errors import SpecError
-from .facts import ANNOTATIONS, Facts, Group, Spot, gather, mapping, matches, sequence
+from .constraints import ANNOTATIONS, Constraints, Group, Subschema, gather, mapping, matches, sequence
 
 _LARGEST: Final = 500
 
@@ -24,7 +24,7 @@ class _TooLargeError(Exception):
     pass
 
 
-class Reader:
+class Resolver:
     """Follows the references of one document."""
 
     def __init__(self, document: Document) -> None:
@@ -42,9 +42,9 @@ class Reader:
             value, pointer = self._target(value["$ref"], pointer)
         return value, pointer
 
-    def node(self, value: Any, pointer: str) -> Node:
+    def schema(self, value: Any, pointer: str) -> Schema:
         """The node of a schema."""
-        return Node(self, tuple(self.spread(Spot(value, pointer))))
+        return Schema(self, tuple(self.spread(Subschema(value, pointer))))
 
     def _target(self, reference: str, pointer: str) -> tuple[Any, str]:
         target = unquote(reference.removeprefix("#"))
@@ -55,7 +55,7 @@ class Reader:
         except (LookupError, ValueError):
             raise SpecError(pointer, f"refers to {reference}, which is not there") from None
 
-    def spread(self, spot: Spot, seen: frozenset[tuple[str, str]] = frozenset()) -> Iterator[Spot]:
+    def spread(self, spot: Subschema, seen: frozenset[tuple[str, str]] = frozenset()) -> Iterator[Subschema]:
         """A schema, what it refers to, and the members of its ``allOf``."""
         if spot.key in seen:
             raise SpecError(spot.pointer, "a schema that refers back to itself, with nothing in between")
@@ -67,14 +67,14 @@ class Reader:
             value = _from_30(value)
         seen |= {spot.key}
         rest = {key: item for key, item in value.items() if key not in {"$ref", "allOf"}}
-        inner: list[Spot] = []
+        inner: list[Subschema] = []
         if isinstance(value.get("$ref"), str):
             target, place = self._target(value["$ref"], spot.pointer)
-            inner += self.spread(Spot(target, place), seen)
+            inner += self.spread(Subschema(target, place), seen)
         for at, member in enumerate(sequence(value.get("allOf", []), spot.pointer)):
-            inner += self.spread(Spot(member, join(spot.pointer, "allOf", at)), seen)
-        own = Spot(rest, spot.pointer, spot.variant)
-        yield Spot(rest, spot.pointer, spot.variant, (own, *inner)) if "unevaluatedProperties" in rest else own
+            inner += self.spread(Subschema(member, join(spot.pointer, "allOf", at)), seen)
+        own = Subschema(rest, spot.pointer, spot.variant)
+        yield Subschema(rest, spot.pointer, spot.variant, (own, *inner)) if "unevaluatedProperties" in rest else own
         yield from inner
 
     def plainly(self, value: Any, pointer: str) -> Any:
@@ -116,98 +116,102 @@ class Reader:
             yield from self._referred(item, pointer)
 
 
-class Node:
+class Schema:
     """Everything that is said about one value; no spots: anything goes. ``skip`` names choices that are settled."""
 
     def __init__(
-        self, reader: Reader, spots: tuple[Spot, ...], skip: frozenset[tuple[str, str, str]] = frozenset()
+        self, resolver: Resolver, spots: tuple[Subschema, ...], skip: frozenset[tuple[str, str, str]] = frozenset()
     ) -> None:
-        self.reader = reader
-        self.spots = spots
+        self.resolver = resolver
+        self.subschemas = spots
         self.skip = skip
-        self._inner: dict[Any, Node] = {}
+        self._inner: dict[Any, Schema] = {}
 
     @property
     def key(self) -> tuple[Any, ...]:
         """Equal for nodes of one document that say the same because they are the same."""
-        return frozenset(spot.key for spot in self.spots), self.skip
+        return frozenset(spot.key for spot in self.subschemas), self.skip
 
     @property
     def pointer(self) -> str:
         """Where the first of its schemas that says anything stands; "" where none does."""
-        saying = [spot for spot in self.spots if spot.value != {}] or self.spots
+        saying = [spot for spot in self.subschemas if spot.value != {}] or self.subschemas
         return saying[0].pointer if saying else ""
 
     @cached_property
-    def facts(self) -> Facts:
+    def constraints(self) -> Constraints:
         """What all of its schemas say together."""
-        return gather(self.spots, self.skip, self.reader.plainly)
+        return gather(self.subschemas, self.skip, self.resolver.plainly)
 
     def note(self, key: str, default: Any = None) -> Any:
         """An annotation: that of the first schema that has it."""
         return next(
-            (spot.value[key] for spot in self.spots if isinstance(spot.value, dict) and key in spot.value), default
+            (spot.value[key] for spot in self.subschemas if isinstance(spot.value, dict) and key in spot.value), default
         )
 
     def marked(self, key: str) -> bool:
         """Whether any of its schemas sets a flag such as ``readOnly``."""
-        return any(isinstance(spot.value, dict) and spot.value.get(key) is True for spot in self.spots)
+        return any(isinstance(spot.value, dict) and spot.value.get(key) is True for spot in self.subschemas)
 
     @property
     def names(self) -> list[str]:
         """The members that its schemas name."""
-        return list(dict.fromkeys(name for shape in self.facts.shapes for name in shape.properties))
+        return list(dict.fromkeys(name for shape in self.constraints.shapes for name in shape.properties))
 
-    def member(self, name: str) -> Node:
+    def member(self, name: str) -> Schema:
         """What is said about a member of an object."""
         return self._of(("member", name), lambda: self._member(name))
 
-    def _member(self, name: str) -> Iterator[Spot]:
-        for shape in self.facts.shapes:
+    def _member(self, name: str) -> Iterator[Subschema]:
+        for shape in self.constraints.shapes:
             mine = [shape.properties[name]] if name in shape.properties else []
             mine += [spot for pattern, spot in shape.patterns.items() if matches(pattern, name)]
             if not mine and shape.others is not None and name not in shape.known:
                 mine.append(shape.others)
             yield from mine
 
-    def others(self) -> Node:
+    def others(self) -> Schema:
         """What is said about a member that no schema names, by name or by pattern."""
-        return self._of("others", lambda: (shape.others for shape in self.facts.shapes if shape.others is not None))
+        return self._of(
+            "others", lambda: (shape.others for shape in self.constraints.shapes if shape.others is not None)
+        )
 
-    def matching(self, pattern: str) -> Node:
+    def matching(self, pattern: str) -> Schema:
         """What is said about a member whose name matches a pattern and is not named."""
-        spots = [shape.patterns.get(pattern, shape.others) for shape in self.facts.shapes]
+        spots = [shape.patterns.get(pattern, shape.others) for shape in self.constraints.shapes]
         return self._of(("matching", pattern), lambda: (spot for spot in spots if spot is not None))
 
-    def item(self, at: int) -> Node:
+    def item(self, at: int) -> Schema:
         """What is said about the item of an array at an index."""
-        stated = [first[at] if at < len(first) else rest for first, rest in self.facts.arrays]
+        stated = [first[at] if at < len(first) else rest for first, rest in self.constraints.arrays]
         return self._of(("item", min(at, self.prefix)), lambda: (spot for spot in stated if spot is not None))
 
-    def alone(self, spot: Spot) -> Node:
+    def alone(self, spot: Subschema) -> Schema:
         """The node of one schema out of a choice or a ``not`` of this one."""
         return self._of(spot.key, lambda: (spot,))
 
     @property
     def prefix(self) -> int:
         """How many items have schemas of their own."""
-        return max((len(first) for first, _ in self.facts.arrays), default=0)
+        return max((len(first) for first, _ in self.constraints.arrays), default=0)
 
-    def choose(self, group: Group, branch: int) -> Node:
+    def choose(self, group: Group, branch: int) -> Schema:
         """The node with one choice made."""
-        made = tuple(self.reader.spread(group.branches[branch]))
-        return Node(self.reader, self.spots + made, self.skip | {group.key})
+        made = tuple(self.resolver.spread(group.branches[branch]))
+        return Schema(self.resolver, self.subschemas + made, self.skip | {group.key})
 
-    def limited(self, types: frozenset[str]) -> Node:
+    def limited(self, types: frozenset[str]) -> Schema:
         """The node for values of these types alone."""
         wanted = [name for name in sorted(types) if name != "fraction"] + (["number"] if "fraction" in types else [])
-        spot = Spot({"type": wanted}, self.pointer, "types " + " ".join(wanted))
-        return Node(self.reader, (*self.spots, spot), self.skip)
+        spot = Subschema({"type": wanted}, self.pointer, "types " + " ".join(wanted))
+        return Schema(self.resolver, (*self.subschemas, spot), self.skip)
 
-    def _of(self, key: Any, spots: Callable[[], Iterable[Spot]]) -> Node:
+    def _of(self, key: Any, spots: Callable[[], Iterable[Subschema]]) -> Schema:
         """An inner node, made once: its facts are worked out when they are first asked for."""
         if key not in self._inner:
-            self._inner[key] = Node(self.reader, tuple(one for spot in spots() for one in self.reader.spread(spot)))
+            self._inner[key] = Schema(
+                self.resolver, tuple(one for spot in spots() for one in self.resolver.spread(spot))
+            )
         return self._inner[key]
 
 
