@@ -1,4 +1,4 @@
-"""Answers that are made to cost: each is read in this process, which says how long that took and how much it held.
+"""Responses that are expensive to read. Each is read in this process, which measures processor time and memory.
 
 ``python -m security.hostile`` prints a line of JSON for each.
 """
@@ -24,7 +24,7 @@ from allium_market_data.model.windows import Window
 from support.serving import MARKET, SECRET, http, served
 
 SIZE: Final = 4 * 2**20
-"""Bytes of a body: a quarter of what an answer may have, as time and memory grow with it and not faster."""
+"""Bytes of a body: a quarter of the largest allowed response; time and memory grow linearly."""
 
 START: Final = datetime(2026, 5, 1, tzinfo=UTC)
 QUESTION: Final = Question(OPEN_INTEREST, MARKET, "1h", Window(START, START, START + timedelta(days=7)), START)
@@ -32,7 +32,7 @@ ROW: Final = b'{"market_id":"hl:perp:BTC-USDC","ts":"2026-05-01T00:00:00Z","oi_b
 
 
 def _filled(head: bytes, piece: bytes, tail: bytes) -> bytes:
-    """``piece`` as often as there is room for it."""
+    """``piece`` repeated up to ``SIZE`` bytes."""
     return head + piece * ((SIZE - len(head) - len(tail)) // len(piece)) + tail
 
 
@@ -75,28 +75,28 @@ REFUSALS: Final[dict[str, Callable[[], bytes]]] = {
 }
 
 
-def _held() -> int:
-    """The most bytes that this process held since `_forget`."""
+def _peak() -> int:
+    """The peak memory of this process since `_reset_peak`, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
-def _forget() -> int:
-    """Begin to measure anew; the bytes that are held now."""
+def _reset_peak() -> int:
+    """Reset the peak and return it, in bytes."""
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")
-    return _held()
+    return _peak()
 
 
 def measure(name: str, act: Callable[[], object], base: int) -> None:
-    """Do it, and print how it ended, how long it took, and how much more was held than ``base``."""
+    """Call ``act`` and print the outcome, the processor time, and the memory above ``base``."""
     began = time.process_time()
     try:
-        said = f"{act()!r:.80}"
+        outcome = f"{act()!r:.80}"
     except AlliumError as error:
-        said = f"{type(error).__name__}: {error}"
-    seconds, grown = time.process_time() - began, _held() - base
-    print(json.dumps({"name": name, "said": said, "seconds": seconds, "grown": grown}), flush=True)
+        outcome = f"{type(error).__name__}: {error}"
+    seconds, grown = time.process_time() - began, _peak() - base
+    print(json.dumps({"name": name, "outcome": outcome, "seconds": seconds, "grown": grown}), flush=True)
 
 
 def _refused(body: bytes) -> object:
@@ -113,17 +113,17 @@ def main() -> None:
     """All of them."""
     decode(b'{"items":[%b]}' % ROW, QUESTION)
     for name, make in BODIES.items():
-        body, base = make(), _forget()
+        body, base = make(), _reset_peak()
         measure(name, lambda: len(decode(body, QUESTION).rows), base)  # noqa: B023 - called at once
     for name, make in REFUSALS.items():
-        body, base = make(), _forget()
+        body, base = make(), _reset_peak()
         measure(name, lambda: str(_refused(body)), base)  # noqa: B023
     packed = _unpacked(512 * 2**20)
     answer = http(packed, headers=["content-encoding: gzip"])
     once = RetryPolicy(attempts=1)
     with served(lambda connection, _: connection.sendall(answer)) as url, MarketData("key", url, retry=once) as client:
         ask = lambda: client.open_interest(MARKET, interval="1h", start="2026-05-01", end="2026-05-02")  # noqa: E731
-        measure("a packed answer of half a gigabyte", ask, _forget())
+        measure("a packed answer of half a gigabyte", ask, _reset_peak())
 
 
 if __name__ == "__main__":

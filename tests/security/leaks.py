@@ -1,4 +1,4 @@
-"""Everything that a program may show, searched for a key: text, files, logs, and what can be reached from a failure."""
+"""A search for the key in everything that a program can show: text, files, logs, and objects reachable from an exception."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from rich.traceback import Traceback
 from support.serving import SECRET
 
 HIDDEN: Final = [SECRET]
-"""In a list of the module, so that no frame of a test holds the key."""
+"""A list, so that no frame of a test has the key in a variable."""
 
-TELLING: Final = ("k3y/that", "nobody", "may+see")
-"""Pieces of the key. None of them stands anywhere by chance."""
+PIECES: Final = ("k3y/that", "nobody", "may+see")
+"""Pieces of the key that occur nowhere else."""
 
 
 def forms(key: str) -> dict[str, str]:
-    """The key as JSON, URLs, HTML, programs and headers write it."""
+    """The key as it is escaped in JSON, URLs, HTML, source code and headers."""
     text = json.dumps(key)[1:-1]
     return {
         "plain": key,
@@ -67,26 +67,26 @@ def forms(key: str) -> dict[str, str]:
     }
 
 
-def leaks(said: str | bytes) -> list[str]:
-    """The ways in which the key stands in this, none if it does not."""
-    text = said.decode("latin-1") if isinstance(said, bytes) else said
+def leaks(output: str | bytes) -> list[str]:
+    """The forms of the key that occur in ``output``."""
+    text = output.decode("latin-1") if isinstance(output, bytes) else output
     low = text.lower()
     found = [name for name, form in forms(HIDDEN[0]).items() if form.lower() in low]
-    return found + [piece for piece in TELLING if piece in text]
+    return found + [piece for piece in PIECES if piece in text]
 
 
-def shown(failure: BaseException) -> Iterator[tuple[str, str | bytes]]:
-    """Everything that shows an exception: itself, a traceback with local variables, a pickle, a copy."""
+def renderings(failure: BaseException) -> Iterator[tuple[str, str | bytes]]:
+    """Everything that renders an exception: itself, a traceback with local variables, a pickle, a copy."""
     chain = traceback.TracebackException.from_exception(failure, capture_locals=True)
     yield "traceback", "".join(chain.format())
-    yield from described("exception", failure)
+    yield from descriptions("exception", failure)
     yield "message", f"{failure}{failure.args}{getattr(failure, '__notes__', '')}"
     with suppress(TypeError, AttributeError, pickle.PicklingError):
         yield "pickle of the exception", pickle.dumps(failure)
 
 
 def pretty(failure: BaseException) -> str:
-    """What rich makes of an exception, with local variables. It takes a second."""
+    """The traceback that rich prints for an exception, with local variables. It takes a second."""
     with tempfile.TemporaryFile("w+") as file:
         console = Console(record=True, width=300, file=file)
         kind, frames = type(failure), failure.__traceback__
@@ -94,8 +94,8 @@ def pretty(failure: BaseException) -> str:
         return console.export_text()
 
 
-def described(name: str, thing: Any) -> Iterator[tuple[str, str | bytes]]:
-    """Everything that describes an object, two levels deep."""
+def descriptions(name: str, thing: Any) -> Iterator[tuple[str, str | bytes]]:
+    """Every description of an object: repr, attributes, copies and pickles, two levels deep."""
     yield f"repr of {name}", f"{thing!r}{thing}{pprint.pformat(thing)}"
     inside = dict(getattr(thing, "__dict__", {}))
     for kind in type(thing).__mro__:
@@ -120,9 +120,9 @@ _CLOSED: Final = (
 
 
 def reachable(failure: BaseException) -> Iterator[tuple[str, str | bytes]]:
-    """Each text that is reachable from an exception: by its causes, its tracebacks, their frames and their variables.
+    """Every text that is reachable from an exception through causes, tracebacks, frames and variables.
 
-    Into functions it does not go: a closure is where the key is. Nor into frames of tests, or what all code shares.
+    Functions are left out, because the key is kept in a closure. So are frames of tests, and what all code shares.
     """
     seen, waiting = {id(failure)}, [failure]
     while waiting:
@@ -135,19 +135,19 @@ def reachable(failure: BaseException) -> Iterator[tuple[str, str | bytes]]:
             elif isinstance(thing, types.FrameType) and not _is_ours(thing.f_code.co_filename):
                 waiting.append(thing)  # type: ignore[arg-type]
                 for name, value in thing.f_locals.items():
-                    with suppress(Exception):  # some describe themselves badly while they are made
+                    with suppress(Exception):  # an object under construction may fail to describe itself
                         yield f"{name} in {thing.f_code.co_qualname}", repr(value)
             elif not isinstance(thing, types.FrameType) and not (isinstance(thing, dict) and "__builtins__" in thing):
                 waiting.append(thing)
 
 
 def _is_ours(file: str) -> bool:
-    """Whether code belongs to the tests, which know the key and the server that says it."""
+    """Whether code belongs to the tests, which know the key."""
     return file.startswith(str(Path(__file__).parents[1])) or "pytest" in file or "pluggy" in file
 
 
 def from_outside(failure: BaseException) -> BaseException:
-    """The exception from where it enters the package: what led there, tests and their runners, knows the key."""
+    """The exception with the frames of the package only: the frames of the tests know the key."""
     frames = failure.__traceback__
     while frames is not None and "allium_market_data" not in frames.tb_frame.f_code.co_filename:
         frames = frames.tb_next
@@ -155,28 +155,28 @@ def from_outside(failure: BaseException) -> BaseException:
 
 
 class Log(logging.Handler):
-    """Every record of every logger at every level, with all that it carries."""
+    """Collects every record of every logger at every level, with all its attributes."""
 
     def __init__(self) -> None:
         super().__init__(1)
-        self.said: list[str] = []
+        self.texts: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep it."""
-        self.said.append(f"{record.getMessage()} {vars(record)}")
+        """Collect the record."""
+        self.texts.append(f"{record.getMessage()} {vars(record)}")
         if record.exc_info and record.exc_info[1] is not None:
-            self.said += [str(text) for _, text in shown(record.exc_info[1])]
+            self.texts += [str(text) for _, text in renderings(record.exc_info[1])]
 
 
 @contextmanager
 def everything_logged() -> Iterator[Log]:
-    """All loggers at level 1, asyncio in its debug mode, warnings and stray failures kept; the level is put back after."""
+    """Collect all log records, warnings and unraisable exceptions. Levels and hooks are restored afterwards."""
     log = Log()
     root = logging.getLogger()
     levels = {logger: logger.level for logger in map(logging.getLogger, ("", *root.manager.loggerDict))}
     hooks = sys.unraisablehook, threading.excepthook
-    sys.unraisablehook = lambda stray: log.said.append(f"{stray.err_msg} {stray.exc_value!r} {stray.object!r}")
-    threading.excepthook = lambda stray: log.said.append(f"{stray.exc_value!r} {stray.thread!r}")
+    sys.unraisablehook = lambda stray: log.texts.append(f"{stray.err_msg} {stray.exc_value!r} {stray.object!r}")
+    threading.excepthook = lambda stray: log.texts.append(f"{stray.exc_value!r} {stray.thread!r}")
     for logger in levels:
         logger.setLevel(1)
     root.addHandler(log)
@@ -184,7 +184,7 @@ def everything_logged() -> Iterator[Log]:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             yield log
-        log.said += [f"{one.message} {one.source!r}" for one in warned]
+        log.texts += [f"{one.message} {one.source!r}" for one in warned]
     finally:
         root.removeHandler(log)
         for logger, level in levels.items():
@@ -193,7 +193,7 @@ def everything_logged() -> Iterator[Log]:
 
 
 def stacks() -> str:
-    """What faulthandler shows of all threads, and asyncio of all tasks."""
+    """The stacks of all threads, from faulthandler, and of all tasks, from asyncio."""
     with tempfile.TemporaryFile("w+") as file:
         faulthandler.dump_traceback(file, all_threads=True)
         with suppress(RuntimeError):
@@ -204,7 +204,7 @@ def stacks() -> str:
 
 
 def unpacked(data: bytes) -> Iterator[bytes]:
-    """The bytes of a file, and what is packed in it."""
+    """The bytes of a file, and the decompressed content."""
     yield data
     for unpack in (gzip.decompress, lzma.decompress):
         with suppress(OSError, EOFError, zlib.error, lzma.LZMAError):
@@ -215,7 +215,7 @@ def unpacked(data: bytes) -> Iterator[bytes]:
 
 
 def files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file beneath a folder, its name too, unpacked where it is packed."""
+    """Every file below a folder: its name and its content, decompressed where it is compressed."""
     for path in sorted(folder.rglob("*")):
         yield "name of a file", str(path).encode()
         if path.is_file():
@@ -224,5 +224,5 @@ def files(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def search(pieces: Iterator[tuple[str, str | bytes]]) -> list[str]:
-    """Where the key was found, and how it was written; the places only, so that a failing test does not show it either."""
+    """Where the key was found, and in which form. Places only, so that a failing test does not show the key."""
     return sorted({f"{place}: {', '.join(found)}" for place, text in pieces if (found := leaks(text))})

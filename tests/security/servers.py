@@ -1,4 +1,4 @@
-"""Servers that know the key, as every server does, and say it wherever there is room."""
+"""Servers that repeat the key wherever a response has room for it."""
 
 from __future__ import annotations
 
@@ -33,34 +33,34 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def key_of(head: bytes) -> str:
-    """The key that came with a request."""
+    """The key in the header of a request."""
     lines = head.decode("latin-1").split("\r\n")
     return next((line.split(": ", 1)[1] for line in lines if line.lower().startswith("x-api-key: ")), "none")
 
 
 def rows(head: bytes, most: int = 5_000) -> bytes:
-    """A good answer to a request, of so many rows at most."""
+    """The body of a correct response with at most ``most`` rows."""
     target = urlsplit(head.split(b" ")[1].decode())
-    asked = {name: values[0] for name, values in parse_qs(target.query).items()}
-    start, end = (datetime.fromisoformat(asked[f"{name}_timestamp"]) for name in ("start", "end"))
+    parameters = {name: values[0] for name, values in parse_qs(target.query).items()}
+    start, end = (datetime.fromisoformat(parameters[f"{name}_timestamp"]) for name in ("start", "end"))
     first = EPOCH - (EPOCH - start) // HOUR * HOUR
     return page(first, min(most, -((first - end) // HOUR)), market_id=unquote(target.path.split("/")[4]))
 
 
 def _sent(body: bytes, key: str, status: str, *headers: str) -> bytes:
-    """An answer that says the key in its reason phrase and in several headers."""
-    said = [
+    """A response that repeats the key in its reason phrase and in several headers."""
+    repeated = [
         f"x-echo: {key}",
         f"x-echo-quoted: {quote(key)}",
         f"set-cookie: key={quote(key)}",
         f"refresh: 0; url=/{key}",
     ]
-    lines = [f"HTTP/1.1 {status} no {key}", f"content-length: {len(body)}", "connection: close", *said, *headers]
+    lines = [f"HTTP/1.1 {status} no {key}", f"content-length: {len(body)}", "connection: close", *repeated, *headers]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
 def echo(status: str, *headers: str) -> Answer:
-    """Refuses, and says the key in every form."""
+    """Refuse with JSON that repeats the key in every form."""
 
     def answer(connection: socket.socket, head: bytes) -> None:
         key = key_of(head)
@@ -71,7 +71,7 @@ def echo(status: str, *headers: str) -> Answer:
 
 
 def page_echo(status: str) -> Answer:
-    """Refuses with a page of HTML that says the key in every form."""
+    """Refuse with an HTML page that repeats the key in every form."""
 
     def answer(connection: socket.socket, head: bytes) -> None:
         key = key_of(head)
@@ -82,7 +82,7 @@ def page_echo(status: str) -> Answer:
 
 
 def changed(old: bytes, new: Callable[[str], bytes]) -> Answer:
-    """A good answer with something replaced by what holds the key."""
+    """A correct response with ``old`` replaced by something that contains the key."""
 
     def answer(connection: socket.socket, head: bytes) -> None:
         key = key_of(head)
@@ -162,4 +162,4 @@ SERVERS: Final[dict[str, tuple[Answer, type[FetchError] | None]]] = {
     "a page": (_raw("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n<html>"), ContractError),
     "one row": (_one_row, IncompleteError),
 }
-"""What a server does, and how a fetch from it ends: with rows, or an error of this kind."""
+"""What a server does, and the error that a fetch from it raises (None: it succeeds)."""

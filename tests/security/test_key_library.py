@@ -1,4 +1,4 @@
-"""The key goes into its header and nowhere else: every way to ask, every answer, and all that can be seen of it."""
+"""The key is in its requester and nowhere else, for every way to fetch and every kind of response."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from support.serving import MARKET, served
 
 from .leaks import (
     HIDDEN,
-    described,
+    descriptions,
     everything_logged,
     forms,
     from_outside,
     leaks,
     pretty,
     reachable,
+    renderings,
     search,
-    shown,
     stacks,
 )
 from .servers import SERVERS, key_of
@@ -34,35 +34,36 @@ QUICK = RetryPolicy(attempts=2, first_pause=0, longest_pause=0, jitter=0)
 TWO = [MARKET, "hl:perp:ETH-USDC"]
 
 
-def options(url: str, deadline: bool) -> dict[str, Any]:
-    return {"base_url": url, "retry": QUICK, "timeout": 30 if deadline else 0.3, "max_concurrency": 2}
+def options(url: str, *, is_stalled: bool) -> dict[str, Any]:
+    timeout = 0.3 if is_stalled else 30  # the stalled server never responds, so this test does not depend on speed
+    return {"base_url": url, "retry": QUICK, "timeout": timeout, "max_concurrency": 2}
 
 
-def plainly(url: str, **span: Any) -> Iterator[Any]:
-    with MarketData(HIDDEN[0], **options(url, "deadline" in span)) as client:
+def one_market(url: str, *, is_stalled: bool, **span: Any) -> Iterator[Any]:
+    with MarketData(HIDDEN[0], **options(url, is_stalled=is_stalled)) as client:
         yield client
         yield client.open_interest(MARKET, **span)
         yield client
 
 
-def of_two(url: str, **span: Any) -> Iterator[Any]:
-    with MarketData(HIDDEN[0], **options(url, "deadline" in span)) as client:
+def two_markets(url: str, *, is_stalled: bool, **span: Any) -> Iterator[Any]:
+    with MarketData(HIDDEN[0], **options(url, is_stalled=is_stalled)) as client:
         yield client.open_interest(TWO, **span)
 
 
-def streamed(url: str, **span: Any) -> Iterator[Any]:
-    with MarketData(HIDDEN[0], **options(url, "deadline" in span)) as client:
+def stream_of_rows(url: str, *, is_stalled: bool, **span: Any) -> Iterator[Any]:
+    with MarketData(HIDDEN[0], **options(url, is_stalled=is_stalled)) as client:
         yield from client.iter_open_interest(MARKET, **span)
 
 
-def paged(url: str, **span: Any) -> Iterator[Any]:
-    with MarketData(HIDDEN[0], **options(url, "deadline" in span)) as client:
+def stream_of_pages(url: str, *, is_stalled: bool, **span: Any) -> Iterator[Any]:
+    with MarketData(HIDDEN[0], **options(url, is_stalled=is_stalled)) as client:
         yield from client.iter_open_interest(MARKET, by="page", **span)
 
 
-def asynchronously(url: str, **span: Any) -> Iterator[Any]:
+def async_client(url: str, *, is_stalled: bool, **span: Any) -> Iterator[Any]:
     async def run() -> list[Any]:
-        async with AsyncMarketData(HIDDEN[0], **options(url, "deadline" in span)) as client:
+        async with AsyncMarketData(HIDDEN[0], **options(url, is_stalled=is_stalled)) as client:
             whole = await client.open_interest(MARKET, **span)
             rows = [row async for row in client.iter_open_interest(MARKET, **span)]
             pages = [part async for part in client.iter_open_interest(MARKET, by="page", **span)]
@@ -71,15 +72,15 @@ def asynchronously(url: str, **span: Any) -> Iterator[Any]:
     yield from asyncio.run(run(), debug=True)
 
 
-def asynchronously_streamed(url: str, **span: Any) -> Iterator[Any]:
+def async_stream_of_pages(url: str, *, is_stalled: bool, **span: Any) -> Iterator[Any]:
     async def run() -> list[Any]:
-        async with AsyncMarketData(HIDDEN[0], **options(url, "deadline" in span)) as client:
+        async with AsyncMarketData(HIDDEN[0], **options(url, is_stalled=is_stalled)) as client:
             return [part async for part in client.iter_open_interest(MARKET, by="page", **span)]
 
     yield from asyncio.run(run(), debug=True)
 
 
-CALLERS = [plainly, of_two, streamed, paged, asynchronously, asynchronously_streamed]
+CALLERS = [one_market, two_markets, stream_of_rows, stream_of_pages, async_client, async_stream_of_pages]
 WIDELY = (
     "good",
     "unknown names",
@@ -87,7 +88,7 @@ WIDELY = (
     "503",
     "stalled",
     "past the deadline",
-    "a broken header",
+    "a broken requester",
     "a long time",
     "one row",
 )
@@ -95,19 +96,19 @@ DRIVEN = [
     (name, caller)
     for name in SERVERS
     for caller in CALLERS
-    if name in WIDELY or caller in (plainly, asynchronously_streamed)
+    if name in WIDELY or caller in (one_market, async_stream_of_pages)
 ]
-"""Every server is asked in two ways, and those that differ in what they do to a caller in all of them."""
+"""Every server with two ways to fetch, and those of ``WIDELY`` with all of them."""
 
 
-def test_every_error_of_a_fetch_is_among_those_that_are_driven() -> None:
+def test_every_fetch_error_is_provoked() -> None:
     kinds = {kind for _, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, FetchError)}
-    undriven = kinds - {kind for _, kind in SERVERS.values()}
-    assert undriven == {FetchError, ResponseError, TransportError, errors.CertificateError}  # the last in test_trust.py
+    missing = kinds - {kind for _, kind in SERVERS.values()}
+    assert missing == {FetchError, ResponseError, TransportError, errors.CertificateError}  # the last in test_trust.py
 
 
 @pytest.mark.parametrize(("name", "caller"), DRIVEN, ids=lambda one: getattr(one, "__name__", one))
-def test_the_key_is_in_its_header_and_nowhere_else(
+def test_key_is_in_its_header_only(
     name: str,
     caller: Callable[..., Iterator[Any]],
     capfd: pytest.CaptureFixture[str],
@@ -115,40 +116,40 @@ def test_the_key_is_in_its_header_and_nowhere_else(
 ) -> None:
     monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
     answer, kind = SERVERS[name]
-    heads: list[bytes] = []
+    requests: list[bytes] = []
 
-    def answered(connection: Any, head: bytes) -> None:
-        if head:  # a request that is cancelled may not have been sent
-            heads.append(head)
-            answer(connection, head)
+    def respond(connection: Any, request: bytes) -> None:
+        if request:  # a request that is cancelled may not have been sent
+            requests.append(request)
+            answer(connection, request)
 
     found: list[Any] = []
     failure: BaseException | None = None
-    with everything_logged() as log, served(answered) as url:
+    with everything_logged() as log, served(respond) as url:
         span = SPAN | ({"deadline": 0.3} if kind is errors.DeadlineExceededError else {})
         try:
-            found += caller(url, **span)
+            found += caller(url, is_stalled=kind is errors.RequestTimeoutError, **span)
         except FetchError as error:
             failure = error
     assert type(failure) is (kind or type(None))
-    assert [head for head in heads if not _only_in_its_header(head)] == []
-    assert search(seen(found, failure, [*log.said, *capfd.readouterr(), stacks()])) == []
-    assert heads
-    assert log.said
+    assert [request for request in requests if not _only_in_its_header(request)] == []
+    assert search(everything(found, failure, [*log.texts, *capfd.readouterr(), stacks()])) == []
+    assert requests
+    assert log.texts
 
 
-def _only_in_its_header(head: bytes) -> bool:
-    assert key_of(head) == HIDDEN[0]
-    return head.count(HIDDEN[0].encode()) == 1 and not leaks(head.replace(HIDDEN[0].encode(), b""))
+def _only_in_its_header(request: bytes) -> bool:
+    assert key_of(request) == HIDDEN[0]
+    return request.count(HIDDEN[0].encode()) == 1 and not leaks(request.replace(HIDDEN[0].encode(), b""))
 
 
-def seen(found: list[Any], failure: BaseException | None, said: list[str]) -> Iterator[tuple[str, str | bytes]]:
+def everything(found: list[Any], failure: BaseException | None, output: list[str]) -> Iterator[tuple[str, str | bytes]]:
     for thing in found:
-        yield from described(type(thing).__name__, thing)
+        yield from descriptions(type(thing).__name__, thing)
     if failure is not None:
-        yield from shown(from_outside(failure))
+        yield from renderings(from_outside(failure))
         yield from reachable(failure)
-    for text in said:
+    for text in output:
         yield "log, output or stacks", text
 
 
@@ -164,16 +165,16 @@ def seen(found: list[Any], failure: BaseException | None, said: list[str]) -> It
         {"retry": 5},
     ],
 )
-def test_a_wrong_argument_shows_no_key(client: Any, wrong: dict[str, Any]) -> None:
+def test_wrong_client_argument_does_not_show_the_key(client: Any, wrong: dict[str, Any]) -> None:
     with everything_logged() as log, pytest.raises(errors.UsageError) as caught:
-        _ask(client, wrong)
-    assert search(seen([], caught.value, log.said)) == []
+        _fetch(client, wrong)
+    assert search(everything([], caught.value, log.texts)) == []
 
 
-def _ask(client: Any, options: dict[str, Any]) -> None:
-    asked = client(HIDDEN[0], **options).open_interest(MARKET, **SPAN)
-    if inspect.isawaitable(asked):
-        asyncio.run(asked)  # type: ignore[arg-type]
+def _fetch(client: Any, options: dict[str, Any]) -> None:
+    fetched = client(HIDDEN[0], **options).open_interest(MARKET, **SPAN)
+    if inspect.isawaitable(fetched):
+        asyncio.run(fetched)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -187,15 +188,15 @@ def _ask(client: Any, options: dict[str, Any]) -> None:
         {"market_id": ".."},
     ],
 )
-def test_a_wrong_question_shows_no_key(span: dict[str, Any]) -> None:
+def test_wrong_fetch_argument_does_not_show_the_key(span: dict[str, Any]) -> None:
     with MarketData(HIDDEN[0], "http://127.0.0.1:9") as client, pytest.raises(errors.UsageError) as caught:
         client.open_interest(**({"market_id": MARKET} | SPAN | span))
-    assert search(seen([client], caught.value, [])) == []
+    assert search(everything([client], caught.value, [])) == []
 
 
-def test_what_rich_makes_of_a_failure_shows_no_key_either() -> None:
+def test_rich_traceback_does_not_show_the_key() -> None:
     with served(SERVERS["400"][0]) as url, pytest.raises(FetchError) as caught:
-        list(plainly(url, **SPAN))
+        list(one_market(url, is_stalled=False, **SPAN))
     text = pretty(from_outside(caught.value))
     assert "RefusedError" in text
     assert leaks(text) == []
@@ -204,12 +205,12 @@ def test_what_rich_makes_of_a_failure_shows_no_key_either() -> None:
 # --- The search itself must find what is there ---
 
 
-def test_the_search_finds_the_key_in_every_form_and_place() -> None:
+def test_search_finds_the_key_in_every_form_and_place() -> None:
     assert all(leaks(f"<{form}>") for form in forms(HIDDEN[0]).values())
     assert leaks("nothing to see, or may be") == []
     with everything_logged() as log:
         logging.getLogger("some.library").log(1, "sent %s", HIDDEN[0], extra={"more": 5})
-    assert search(seen([], None, log.said))
+    assert search(everything([], None, log.texts))
     namespace: dict[str, Any] = {}
     source = "def fail(told):\n    local = [{'deep': (told,)}]\n    raise ValueError('nothing to see')\n"
     exec(compile(source, "a_library.py", "exec"), namespace)  # noqa: S102 - frames that are no test's

@@ -1,4 +1,4 @@
-"""The key is sent to the configured origin, in no other way than that, and to nobody else."""
+"""The key is sent to the configured origin only, and in its header only."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def url(text: str, *, insecure: bool = False) -> str:
     return settings(ApiKey("key"), text, 30.0, 8, None, None, insecure).base_url
 
 
-# --- Which addresses may be asked ---
+# --- Base URLs ---
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def url(text: str, *, insecure: bool = False) -> str:
         "http://127.255.255.254",
     ],
 )
-def test_plain_http_to_this_machine_is_taken(base_url: str) -> None:
+def test_plain_http_to_loopback_is_accepted(base_url: str) -> None:
     assert url(base_url) == base_url
 
 
@@ -83,7 +83,7 @@ def test_plain_http_to_this_machine_is_taken(base_url: str) -> None:
         "http://localhost,evil.example",
     ],
 )
-def test_plain_http_to_anything_that_only_looks_like_this_machine_is_refused(base_url: str) -> None:
+def test_plain_http_to_a_lookalike_of_loopback_is_refused(base_url: str) -> None:
     with pytest.raises(UsageError, match=r"would get the API key in the clear|base_url"):
         url(base_url)
 
@@ -109,7 +109,7 @@ def test_plain_http_to_anything_that_only_looks_like_this_machine_is_refused(bas
         "javascript://localhost/%0aalert(1)",
     ],
 )
-def test_an_address_with_more_in_it_than_an_origin_and_a_path_is_refused(base_url: str) -> None:
+def test_base_url_is_an_origin_and_a_path_only(base_url: str) -> None:
     for insecure in (False, True):
         with pytest.raises(UsageError, match="base_url"):
             url(base_url, insecure=insecure)
@@ -136,8 +136,8 @@ ODD = st.lists(st.sampled_from(PIECES) | st.text(max_size=2), min_size=1, max_si
 
 
 @given(ODD)
-def test_whatever_is_taken_for_this_machine_is_this_machine_to_those_who_connect(rest: str) -> None:
-    """The check, httpx and yarl read an address each in its own way: no disagreement may let the key out."""
+def test_what_counts_as_loopback_resolves_to_loopback(rest: str) -> None:
+    """The check, httpx and yarl parse a URL each in its own way. Where they disagree, the key must not be sent."""
     try:
         base = url(f"http://{rest}")
     except UsageError:
@@ -146,53 +146,53 @@ def test_whatever_is_taken_for_this_machine_is_this_machine_to_those_who_connect
         assert host == "localhost" or ip_address(str(host)).is_loopback
 
 
-# --- Where the key goes ---
+# --- Destinations of the key ---
 
 
 class Recorder:
-    """A server that answers every request with the same bytes, and keeps the heads."""
+    """A server that records requests. It sends ``response``, or correct rows."""
 
-    def __init__(self, answer: bytes | None = None) -> None:
-        self.answer = answer
-        self.heads: list[bytes] = []
+    def __init__(self, response: bytes | None = None) -> None:
+        self.response = response
+        self.requests: list[bytes] = []
 
-    def __call__(self, connection: socket.socket, head: bytes) -> None:
-        self.heads.append(head)
-        connection.sendall(http(rows(head)) if self.answer is None else self.answer)
+    def __call__(self, connection: socket.socket, request: bytes) -> None:
+        self.requests.append(request)
+        connection.sendall(http(rows(request)) if self.response is None else self.response)
 
 
-def ask(base_url: str, market: str = MARKET, **options: Any) -> int:
-    with MarketData(SECRET, base_url, retry=ONCE, timeout=5, **options) as client:
+def fetch_rows(base_url: str, market: str = MARKET, **options: Any) -> int:
+    with MarketData(SECRET, base_url, retry=ONCE, **options) as client:
         return len(client.open_interest(market, **SPAN))
 
 
 @pytest.fixture
 def elsewhere() -> Iterator[tuple[str, Recorder]]:
-    """Another origin on this machine, which must stay unasked."""
+    """Another origin on this machine, which must get no request."""
     recorder = Recorder()
     with served(recorder) as address:
         yield address, recorder
-    assert recorder.heads == []
+    assert recorder.requests == []
 
 
 @pytest.mark.parametrize(
     "status", ["301 Moved", "302 Found", "303 See", "307 Temporary", "308 Permanent", "300 Choose"]
 )
-def test_a_redirect_is_an_error_and_not_followed(elsewhere: tuple[str, Recorder], status: str) -> None:
+def test_redirect_is_an_error(elsewhere: tuple[str, Recorder], status: str) -> None:
     answer = http(b"", status, [f"location: {elsewhere[0]}/"])
     with served(Recorder(answer)) as here, pytest.raises(UnexpectedStatusError, match="redirects are not followed"):
-        ask(here)
+        fetch_rows(here)
 
 
 @pytest.mark.parametrize("to", ["/other", "//127.0.0.1:1/", "?x=1", "https://127.0.0.1:1/"])
-def test_a_redirect_within_the_origin_is_not_followed_either(to: str) -> None:
+def test_redirect_within_the_origin_is_an_error(to: str) -> None:
     recorder = Recorder(http(b"", "302 Found", [f"location: {to}"]))
     with served(recorder) as here, pytest.raises(UnexpectedStatusError):
-        ask(here)
-    assert len(recorder.heads) == 1
+        fetch_rows(here)
+    assert len(recorder.requests) == 1
 
 
-def test_no_header_of_an_answer_leads_elsewhere(elsewhere: tuple[str, Recorder]) -> None:
+def test_response_headers_cause_no_further_request(elsewhere: tuple[str, Recorder]) -> None:
     there = elsewhere[0]
     port = there.rpartition(":")[2]
     headers = [
@@ -205,29 +205,29 @@ def test_no_header_of_an_answer_leads_elsewhere(elsewhere: tuple[str, Recorder])
     ]
 
     class Leading(Recorder):
-        def __call__(self, connection: socket.socket, head: bytes) -> None:
-            self.heads.append(head)
-            connection.sendall(http(rows(head), headers=headers))
+        def __call__(self, connection: socket.socket, request: bytes) -> None:
+            self.requests.append(request)
+            connection.sendall(http(rows(request), headers=headers))
 
     leading = Leading()
     with served(leading) as here, MarketData(SECRET, here, retry=ONCE) as client:
         for _ in range(3):
             assert len(client.open_interest(MARKET, **SPAN)) == 4
-    assert len(leading.heads) == 3
+    assert len(leading.requests) == 3
 
 
-def test_a_cookie_of_an_answer_is_not_sent_back() -> None:
+def test_cookies_are_not_sent_back() -> None:
     recorder = Recorder()
 
-    def answer(connection: socket.socket, head: bytes) -> None:
-        recorder.heads.append(head)
-        connection.sendall(http(rows(head), headers=["set-cookie: id=1; path=/", "set-cookie: other=2"]))
+    def respond(connection: socket.socket, request: bytes) -> None:
+        recorder.requests.append(request)
+        connection.sendall(http(rows(request), headers=["set-cookie: id=1; path=/", "set-cookie: other=2"]))
 
-    with served(answer) as here, MarketData(SECRET, here) as client:
+    with served(respond) as here, MarketData(SECRET, here) as client:
         for _ in range(2):
             client.open_interest(MARKET, **SPAN)
-    assert len(recorder.heads) == 2
-    assert all(b"cookie" not in head.lower() for head in recorder.heads)
+    assert len(recorder.requests) == 2
+    assert all(b"cookie" not in request.lower() for request in recorder.requests)
 
 
 @pytest.mark.parametrize(
@@ -247,33 +247,35 @@ def test_a_cookie_of_an_answer_is_not_sent_back() -> None:
         "a..",
     ],
 )
-def test_a_market_is_one_piece_of_the_path_whatever_is_in_it(market: str) -> None:
+def test_market_is_one_path_segment(market: str) -> None:
     recorder = Recorder()
     with served(recorder) as here:
-        assert ask(here, market) == 4
-    line = recorder.heads[0].split(b"\r\n")[0].decode()
+        assert fetch_rows(here, market) == 4
+    line = recorder.requests[0].split(b"\r\n")[0].decode()
     path = line.split(" ")[1].partition("?")[0]
     assert path == f"/api/v1/markets/{quote(market, safe='')}/perps/open_interest"
-    assert f"host: {here.removeprefix('http://')}" in recorder.heads[0].decode().lower()
+    assert f"host: {here.removeprefix('http://')}" in recorder.requests[0].decode().lower()
 
 
-def test_every_request_of_a_fetch_and_its_retries_goes_to_the_origin_with_the_key_in_its_header() -> None:
+def test_retries_go_to_the_same_origin_with_the_key_header() -> None:
     recorder = Recorder()
     failures = iter([http(b"", "503 No")] * 2)
 
-    def answer(connection: socket.socket, head: bytes) -> None:
-        recorder.heads.append(head)
-        connection.sendall(next(failures, None) or http(rows(head)))
+    def respond(connection: socket.socket, request: bytes) -> None:
+        recorder.requests.append(request)
+        connection.sendall(next(failures, None) or http(rows(request)))
 
     quick = RetryPolicy(first_pause=0, longest_pause=0, jitter=0)
-    with served(answer) as here, MarketData(SECRET, here, retry=quick) as client:
+    with served(respond) as here, MarketData(SECRET, here, retry=quick) as client:
         client.open_interest(MARKET, interval="1h", start="2026-05-01", end="2026-05-20")
-    assert len(recorder.heads) >= 5
-    assert all(head.count(SECRET.encode()) == 1 for head in recorder.heads)
-    assert all(f"x-api-key: {SECRET}".encode() in head.replace(b"X-API-KEY", b"x-api-key") for head in recorder.heads)
+    assert len(recorder.requests) >= 5
+    assert all(request.count(SECRET.encode()) == 1 for request in recorder.requests)
+    assert all(
+        f"x-api-key: {SECRET}".encode() in request.replace(b"X-API-KEY", b"x-api-key") for request in recorder.requests
+    )
 
 
-# --- Proxies, and other people's passwords ---
+# --- Proxies and netrc ---
 
 
 def proxied(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
@@ -283,41 +285,41 @@ def proxied(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_a_proxy_of_the_environment_is_not_asked_about_this_machine(
+def test_proxy_is_not_used_for_loopback(
     elsewhere: tuple[str, Recorder], monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     proxied(monkeypatch, elsewhere[0])
     with served(Recorder()) as here:
-        assert ask(here.replace("127.0.0.1", host)) == 4
+        assert fetch_rows(here.replace("127.0.0.1", host)) == 4
 
 
-def test_a_proxy_of_the_environment_gets_a_tunnel_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_gets_a_tunnel_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = Recorder(http(b"", "502 No"))
     with served(proxy) as address:
         proxied(monkeypatch, address)
         with pytest.raises(FetchError):
-            ask("https://api.example")
-    assert [head.split(b"\r\n")[0] for head in proxy.heads] == [b"CONNECT api.example:443 HTTP/1.1"]
-    assert all(b"nobody" not in head for head in proxy.heads)
+            fetch_rows("https://api.example")
+    assert [request.split(b"\r\n")[0] for request in proxy.requests] == [b"CONNECT api.example:443 HTTP/1.1"]
+    assert all(b"nobody" not in request for request in proxy.requests)
 
 
-def test_without_an_environment_that_says_so_there_is_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = Recorder()
     with served(proxy) as address:
         proxied(monkeypatch, address)
         monkeypatch.setenv("NO_PROXY", "localtest.invalid")
         monkeypatch.setattr(socket, "getaddrinfo", _nowhere)
         with pytest.raises(ConnectionFailedError):
-            ask("https://localtest.invalid")
-    assert proxy.heads == []
+            fetch_rows("https://localtest.invalid")
+    assert proxy.requests == []
 
 
 def _nowhere(*_: Any, **__: Any) -> Any:
     raise socket.gaierror("no such host")
 
 
-def test_passwords_that_lie_in_a_netrc_are_not_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Whoever opens a connection to elsewhere trusts the environment for proxies, and for nothing else."""
+def test_netrc_passwords_are_not_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The environment is trusted for proxies only."""
     netrc = tmp_path / "netrc"
     netrc.write_text("default login somebody password of-another-place\n")
     netrc.chmod(0o600)
@@ -330,13 +332,13 @@ def test_passwords_that_lie_in_a_netrc_are_not_sent(monkeypatch: pytest.MonkeyPa
             "getaddrinfo",
             lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", int(port)))],
         )
-        assert ask(f"http://elsewhere.example:{port}", allow_insecure=True) == 4
-    assert all(b"authorization" not in head.lower() for head in recorder.heads)
+        assert fetch_rows(f"http://elsewhere.example:{port}", allow_insecure=True) == 4
+    assert all(b"authorization" not in request.lower() for request in recorder.requests)
 
 
-def test_whoever_reads_a_published_page_sends_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetching_a_published_page_sends_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLIUM_API_KEY", SECRET)
     recorder = Recorder(http(b"a page"))
     with served(recorder) as here:
         assert fetch(f"{here}/page.md") == b"a page"
-    assert b"nobody" not in recorder.heads[0]
+    assert b"nobody" not in recorder.requests[0]

@@ -1,4 +1,4 @@
-"""A server without a good certificate gets nothing, whatever the environment says, and is not asked again."""
+"""A server without a trusted certificate gets no request, whatever the environment says, and is not retried."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from typer.testing import CliRunner
 
 from allium_market_data import AsyncMarketData, MarketData, RetryPolicy
 from allium_market_data.cli import main as cli
-from allium_market_data.client import tls as trust
+from allium_market_data.client import tls
 from allium_market_data.errors import CertificateError, ConnectionFailedError, UsageError
 from support.serving import MARKET, SECRET, http
 
-from .leaks import search, shown
+from .leaks import renderings, search
 from .servers import rows
 
 SPAN: dict[str, Any] = {"interval": "1h", "start": "2026-05-01", "end": "2026-05-01T04:00Z"}
@@ -51,7 +51,7 @@ BAD: dict[str, tuple[trustme.LeafCert | trustme.CA, str]] = {
 
 
 class Secure:
-    """A TLS server on this machine: how often it was connected to, and what it was sent."""
+    """A TLS server on this machine that counts connections and records requests."""
 
     def __init__(self, certificate: trustme.LeafCert | trustme.CA) -> None:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -66,7 +66,7 @@ class Secure:
 
     @contextmanager
     def served(self) -> Iterator[str]:
-        """Serve until the end of the block; gives the base URL."""
+        """Serve until the end of the block; yields the base URL."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
             thread = threading.Thread(target=self._accept, args=(listener,), daemon=True)
             thread.start()
@@ -88,14 +88,14 @@ class Secure:
                 connection.sendall(http(rows(head)))
 
 
-def ask(base_url: str) -> int:
+def fetch_rows(base_url: str) -> int:
     with MarketData(SECRET, base_url, retry=RETRYING) as client:
         return len(client.open_interest(MARKET, **SPAN))
 
 
 @pytest.fixture
 def trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The authority of these tests, named in SSL_CERT_FILE."""
+    """The certificate authority of these tests, named in SSL_CERT_FILE."""
     file = tmp_path / "authority.pem"
     AUTHORITY.cert_pem.write_to_path(str(file))
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
@@ -103,26 +103,26 @@ def trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return file
 
 
-def test_a_good_certificate_of_a_named_authority_is_trusted(trusted: Path) -> None:
+def test_certificate_of_a_named_authority_is_trusted(trusted: Path) -> None:
     server = Secure(GOOD)
     with server.served() as url:
-        assert ask(url) == 4
-        assert ask(url.replace("127.0.0.1", "localhost")) == 4
+        assert fetch_rows(url) == 4
+        assert fetch_rows(url.replace("127.0.0.1", "localhost")) == 4
     assert all(SECRET.encode() in head for head in server.heads)
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_certificate_is_one_clear_error_at_once_and_nothing_is_sent(name: str, trusted: Path) -> None:
-    certificate, saying = BAD[name]
+def test_bad_certificate_is_an_error_before_anything_is_sent(name: str, trusted: Path) -> None:
+    certificate, message = BAD[name]
     server = Secure(certificate)
-    with server.served() as url, pytest.raises(CertificateError, match=saying) as caught:
-        ask(url)
+    with server.served() as url, pytest.raises(CertificateError, match=message) as caught:
+        fetch_rows(url)
     assert isinstance(caught.value, ConnectionFailedError)
     assert str(caught.value).startswith(f"the certificate of {url} is not trusted: ")
     assert (caught.value.market_id, caught.value.status) == (MARKET, None)
     assert (server.connections, server.heads) == (1, [])
     frames = caught.value.__traceback__.tb_next.tb_next  # type: ignore[union-attr]
-    assert search(shown(caught.value.with_traceback(frames))) == []
+    assert search(renderings(caught.value.with_traceback(frames))) == []
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_bad_certificate_is_one_clear_error_at_once_and_nothing_is_sent(name: 
         {"NODE_TLS_REJECT_UNAUTHORIZED": "0", "GIT_SSL_NO_VERIFY": "1", "SSL_NO_VERIFY": "1", "HTTPX_VERIFY": "0"},
     ],
 )
-def test_no_variable_of_the_environment_switches_the_verification_off(
+def test_environment_cannot_disable_verification(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     bundle = tmp_path / "authority.pem"
@@ -148,30 +148,30 @@ def test_no_variable_of_the_environment_switches_the_verification_off(
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value.replace("BUNDLE", str(bundle)))
-    server = Secure(GOOD)  # good, but of an authority that was not named
+    server = Secure(GOOD)  # valid, but issued by an authority that is not named
     with server.served() as url, pytest.raises(CertificateError, match="unable to get local issuer certificate"):
-        ask(url)
+        fetch_rows(url)
     assert (server.connections, server.heads) == (1, [])
 
 
-def test_nor_does_what_programs_do_to_python_s_own_client(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_hooks_cannot_disable_verification(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ssl, "_create_default_https_context", ssl._create_unverified_context)
     server = Secure(GOOD)
     with server.served() as url, pytest.raises(CertificateError):
-        ask(url)
+        fetch_rows(url)
     assert server.heads == []
 
 
-def test_there_is_no_argument_for_it() -> None:
+def test_no_argument_disables_verification() -> None:
     for client in (MarketData, AsyncMarketData):
         names = set(inspect.signature(client).parameters)
         assert names == {"api_key", "base_url", "timeout", "max_concurrency", "max_rate", "retry", "allow_insecure"}
-    made = trust.context()
-    assert (made.verify_mode, made.check_hostname) == (ssl.CERT_REQUIRED, True)
-    assert made.minimum_version >= ssl.TLSVersion.TLSv1_2
+    context = tls.context()
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
-def test_allow_insecure_is_about_plain_http_and_about_nothing_else() -> None:
+def test_allow_insecure_concerns_plain_http_only() -> None:
     server = Secure(GOOD)
     with (
         server.served() as url,
@@ -182,33 +182,36 @@ def test_allow_insecure_is_about_plain_http_and_about_nothing_else() -> None:
     assert server.heads == []
 
 
-def test_authorities_may_lie_in_a_folder(trusted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_authorities_can_be_a_folder(trusted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "")
     monkeypatch.setenv("SSL_CERT_DIR", str(trusted.parent))
     server = Secure(GOOD)
-    with server.served() as url, pytest.raises(CertificateError):  # no file there has the name that OpenSSL looks for
-        ask(url)
+    with (
+        server.served() as url,
+        pytest.raises(CertificateError),
+    ):  # OpenSSL looks for hashed file names, and this folder has none
+        fetch_rows(url)
 
 
 @pytest.mark.parametrize(
     ("name", "content"), [("SSL_CERT_FILE", None), ("SSL_CERT_FILE", "no certificate"), ("SSL_CERT_DIR", None)]
 )
-def test_authorities_that_cannot_be_read_are_told_before_anything_is_asked(
+def test_unreadable_authorities_are_an_error_before_the_first_request(
     name: str, content: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for one in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-        monkeypatch.delenv(one, raising=False)
-    place = tmp_path / "authorities"
+    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    path = tmp_path / "authorities"
     if content is not None:
-        place.write_text(content)
-    monkeypatch.setenv(name, str(place))
+        path.write_text(content)
+    monkeypatch.setenv(name, str(path))
     server = Secure(GOOD)
-    with server.served() as url, pytest.raises(UsageError, match=f"{name} .*{place}"):
-        ask(url)
+    with server.served() as url, pytest.raises(UsageError, match=f"{name} .*{path}"):
+        fetch_rows(url)
     assert server.connections == 0
 
 
-def test_the_command_says_it_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_reports_a_bad_certificate_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     server = Secure(GOOD)
     words = ["open-interest", MARKET, "--interval", "1h", "--start", "2026-05-01", "--end", "2026-05-02"]
     with server.served() as url:
