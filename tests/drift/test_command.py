@@ -23,7 +23,7 @@ from allium_market_data.errors import AlliumError, SpecError
 from drift.page import PAGE
 from support.serving import SECRET, http, served
 
-FILES = {"drift.json", "drift.md", "drift.html", "junit.xml", "drift.sarif"}
+FILES = {"drift.json", "drift.md", "drift.html"}
 WIDER = PAGE.replace("              - 4h\n", "              - 4h\n              - 12h\n")
 NARROWER = PAGE.replace("maximum: 5000", "maximum: 4000")
 LONGER = PAGE.replace("**7 days**", "**31 days**")
@@ -250,11 +250,11 @@ def test_a_report_folder_that_is_a_file(page: Any, tmp_path: Path) -> None:
 
 
 def test_a_report_file_that_cannot_be_replaced_leaves_the_others(page: Any, tmp_path: Path) -> None:
-    (tmp_path / "reports/junit.xml").mkdir(parents=True)
+    (tmp_path / "reports/drift.html").mkdir(parents=True)
     result = run("--upstream", page(PAGE), "--report-dir", str(tmp_path / "reports"))
     assert result.exit_code == 1
-    assert "junit.xml: it is a folder" in result.stderr
-    assert [path.name for path in (tmp_path / "reports").iterdir()] == ["junit.xml"]
+    assert "drift.html: it is a folder" in result.stderr
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == ["drift.html"]
 
 
 def test_the_key_is_never_shown(page: Any, tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ def test_an_interrupted_run_leaves_a_report_that_says_so(tmp_path: Path) -> None
         [*main, "--upstream", str(pipe), "--report-dir", str(folder)], stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 30
-    while not (folder / "junit.xml").exists() and time.monotonic() < deadline:
+    while not (folder / "drift.html").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)

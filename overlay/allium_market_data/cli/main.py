@@ -78,7 +78,9 @@ def open_interest(
     start: Start,
     end: End,
     base_url: Annotated[str | None, typer.Option(help="Base URL of the server.", envvar="ALLIUM_BASE_URL")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; it appears only when it is complete.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; it appears only when it is complete.")
+    ] = None,
     format: Annotated[str | None, typer.Option("--format", "-f", help="csv, jsonl, parquet, arrow or table.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that one request may take.")] = 30.0,
     deadline: Annotated[float | None, typer.Option(help="Seconds that the whole command may take.")] = None,
@@ -97,7 +99,9 @@ def open_interest(
     with console.connect(base_url, timeout, concurrency, rate) as client:
         plan = client.plan(interval=interval, start=start, end=end)  # type: ignore[arg-type]
         streams = [  # made before the first request, so that a wrong market is reported first
-            client.iter_open_interest(market_id, interval=plan.interval, start=start, end=end, by="page", deadline=deadline)
+            client.iter_open_interest(
+                market_id, interval=plan.interval, start=start, end=end, by="page", deadline=deadline
+            )
             for market_id in markets
         ]
         with console.progress(len(plan) * len(markets)) as advance:
@@ -177,9 +181,7 @@ _store.register(app, _failures)
 def drift(
     upstream: Annotated[list[str] | None, typer.Option(help="Page or document, file or URL; repeatable.")] = None,
     baseline: Annotated[list[str] | None, typer.Option(help="What to compare with; repeatable.")] = None,
-    report_dir: Annotated[
-        Path | None, typer.Option(help="Folder for drift.json, .md, .html, .sarif, junit.xml.")
-    ] = None,
+    report_dir: Annotated[Path | None, typer.Option(help="Folder for drift.json, drift.md and drift.html.")] = None,
     accepted: Annotated[Path | None, typer.Option(help="Changes that a person has looked at.")] = None,
     history: Annotated[Path | None, typer.Option(help="File to append a line to for each run.")] = None,
     base_url: Annotated[str | None, typer.Option(help="Server to look at.", envvar="ALLIUM_BASE_URL")] = None,

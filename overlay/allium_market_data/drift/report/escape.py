@@ -1,4 +1,4 @@
-"""Text from upstream is nobody's to trust: what it may become in Markdown and in XML. Control characters go everywhere."""
+"""Untrusted text from upstream, escaped for Markdown. Control characters are always replaced."""
 
 from __future__ import annotations
 
@@ -24,11 +24,6 @@ def fenced(text: str) -> list[str]:
     longest = max((len(run) for line in lines for run in re.findall(r"`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     return [f"{fence}text", *lines, fence]
-
-
-def xml(text: str) -> str:
-    """The text in printable characters, all of which XML 1.0 can hold; whoever writes the XML escapes the rest."""
-    return "\n".join(clean(line) for line in text.splitlines())
 
 
 def value(data: Any, longest: int = 300) -> str:

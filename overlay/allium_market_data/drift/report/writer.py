@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...errors import OutputError
 from ...formats.atomic_file import AtomicFile, reported, resolve_target
-from . import html, junit, markdown, sarif
+from . import html, markdown
 from .report import UNCHECKED, Report
 
 
@@ -19,8 +19,6 @@ def files(report: Report) -> dict[str, str]:
         "drift.json": _json(report.data()),
         "drift.md": markdown.markdown(report),
         "drift.html": html.html(report),
-        "junit.xml": junit.junit(report),
-        "drift.sarif": sarif.sarif(report),
     }
 
 
@@ -31,8 +29,6 @@ def unchecked_files(reason: str, made: str, version: str) -> dict[str, str]:
         "drift.json": _json(plain),
         "drift.md": markdown.unchecked(reason, made, version),
         "drift.html": html.unchecked(reason, made, version),
-        "junit.xml": junit.unchecked(reason, made, version),
-        "drift.sarif": sarif.unchecked(reason, made, version),
     }
 
 
