@@ -20,4 +20,4 @@ async def ready(market_id: str) -> Response:
 
 
 if __name__ == "__main__":
-    serve(app)
+    serve(app, on_start=lambda base_url: print(f"sandbox at {base_url}", flush=True))

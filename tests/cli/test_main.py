@@ -250,7 +250,8 @@ def test_broken_data_file_error_names_the_line(tmp_path: Path) -> None:
 
 def test_sandbox_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    monkeypatch.delitem(sys.modules, "allium_market_data.sandbox.server", raising=False)
+    for module in ("allium_market_data.sandbox.server", "allium_market_data.cli.sandbox"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
     failed(run("sandbox", "--port", "0"), 1, "the sandbox is an extra: pip install 'allium-market-data[sandbox]'")
 
 

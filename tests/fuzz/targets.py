@@ -22,7 +22,7 @@ from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.intervals import INTERVALS
 from allium_market_data.model.windows import Window
 from allium_market_data.sandbox import Samples, SandboxEndpoint, reading_named
-from allium_market_data.sandbox.endpoint import Call
+from allium_market_data.sandbox.endpoint import SandboxRequest
 from fuzz import oracle
 from support.serving import MARKET, SECRET
 
@@ -110,7 +110,7 @@ def fuzz_query(data: bytes) -> None:
     """The first byte chooses reading and market, the others are the query string: never an error of the server."""
     choice, query = data[0] if data else 0, data[1:]
     market = MARKETS[choice // 2 % len(MARKETS)]
-    answer = endpoints()[choice % 2](Call(market, query, b"key", "gzip"))
+    answer = endpoints()[choice % 2](SandboxRequest(market, query, b"key", "gzip"))
     assert answer.status in (200, 404, 422), answer
     if answer.status == 200:
         assert len(json.loads(answer.body)["items"]) <= 5_000

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from allium_market_data import sandbox
+from allium_market_data.cli import sandbox as command
 from allium_market_data.errors import SandboxError
 from allium_market_data.sandbox import (
     DEFAULT_API_KEY,
@@ -26,7 +27,7 @@ from allium_market_data.sandbox import (
     running,
     server,
 )
-from allium_market_data.sandbox.app import Requested
+from allium_market_data.sandbox.app import LoggedRequest
 from allium_market_data.sandbox.query import Query
 
 PATH = "/api/v1/markets/{}/perps/open_interest"
@@ -141,7 +142,7 @@ def test_requests_are_logged_without_the_key(client: httpx.Client, app: Any) -> 
     client.get(PATH.format(SOL), params={**DAY, "limit": "0"})
     client.post("/nowhere")
     first, second = app.state.requests
-    assert isinstance(first, Requested)
+    assert isinstance(first, LoggedRequest)
     assert (first.method, first.path, first.status) == ("GET", PATH.format(SOL), 422)
     assert first.query.endswith("limit=0")
     assert (second.method, second.path, second.query, second.status) == ("POST", "/nowhere", "", 404)
@@ -209,15 +210,15 @@ def test_an_impossible_address_is_an_error(samples: Samples, host: str, port: in
 
 def test_main_refuses_what_a_user_gets_wrong(tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match="no reading"):
-        server.main(0, "127.0.0.1", [], "k", ["none"], 1)
+        command.run(0, "127.0.0.1", [], "k", ["none"], 1)
     with pytest.raises(SandboxError, match="no such file"):
-        server.main(0, "127.0.0.1", [tmp_path / "x.csv"], "k", [], 1)
+        command.run(0, "127.0.0.1", [tmp_path / "x.csv"], "k", [], 1)
     with pytest.raises(SandboxError, match="API key"):
-        server.main(0, "127.0.0.1", [], "", [], 1)
+        command.run(0, "127.0.0.1", [], "", [], 1)
 
 
 def test_ctrl_c_ends_the_command_quietly() -> None:
-    code = "from allium_market_data.sandbox.server import main; main(0, '127.0.0.1', [], 'own-secret', ['ts-z'], 7)"
+    code = "from allium_market_data.cli.sandbox import run; run(0, '127.0.0.1', [], 'own-secret', ['ts-z'], 7)"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -243,7 +244,7 @@ def test_a_missing_extra_is_an_error_with_the_command_that_installs_it() -> None
     code = "import sys; sys.modules['duckdb'] = None\nfrom allium_market_data.sandbox import Samples"
     failed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (
-        "ImportError: the sandbox needs `pip install allium-market-data[sandbox]` (duckdb is not installed)"
+        "ImportError: the sandbox is an extra: pip install 'allium-market-data[sandbox]' (duckdb is not installed)"
         in failed.stderr
     )
 

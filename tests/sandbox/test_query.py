@@ -8,7 +8,7 @@ import pytest
 
 from allium_market_data.model.intervals import DAY, HOUR
 from allium_market_data.sandbox.instants import parse_instant
-from allium_market_data.sandbox.query import MAX_WINDOW, Query, Refusal, parse_query
+from allium_market_data.sandbox.query import MAX_WINDOW, HTTPError, Query, parse_query
 
 MAY = 1_777_593_600_000_000  # 2026-05-01T00:00:00Z
 VALID = {"interval": "1h", "start_timestamp": "2026-05-01T00:00:00Z", "end_timestamp": "2026-05-02T00:00:00Z"}
@@ -20,7 +20,7 @@ def parse(**changes: str | None) -> Query:
 
 
 def problems(**changes: str | None) -> list[tuple[object, object]]:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(HTTPError) as caught:
         parse(**changes)
     assert caught.value.status == 422
     assert isinstance(caught.value.detail, list)
@@ -110,5 +110,5 @@ def test_the_last_of_a_repeated_parameter_counts_and_unknown_ones_do_not() -> No
 
 def test_a_bare_plus_means_a_space_and_is_refused_with_a_hint() -> None:
     query = "interval=1h&start_timestamp=2026-05-01T00:00:00+00:00&end_timestamp=2026-05-02"
-    with pytest.raises(Refusal, match="%2B"):
+    with pytest.raises(HTTPError, match="%2B"):
         parse_query(query.encode())

@@ -11,7 +11,7 @@ import pytest
 
 from allium_market_data.errors import SandboxError
 from allium_market_data.sandbox import READINGS, Reading, Samples, reading_named
-from allium_market_data.sandbox.answer import refusal_body, respond
+from allium_market_data.sandbox.answer import error_body, respond
 from allium_market_data.sandbox.endpoint import accepts_gzip
 from allium_market_data.sandbox.instants import parse_instant
 from allium_market_data.sandbox.query import Query
@@ -105,7 +105,7 @@ def test_decimals_are_written_differently_and_stay_the_same_numbers() -> None:
 
 def test_a_refusal_comes_in_four_shapes() -> None:
     problems: list[dict[str, object]] = [{"loc": ["query", "limit"], "msg": "too \ud800", "type": "x"}]
-    shapes = {name: refusal_body(422, problems, reading_named([name] if name else [])) for name in
+    shapes = {name: error_body(422, problems, reading_named([name] if name else [])) for name in
               (None, "error-plain-text", "error-problem-json", "error-empty")}  # fmt: skip
     assert json.loads(shapes[None][1]) == {"detail": problems}
     assert shapes["error-plain-text"][0].startswith("text/plain")

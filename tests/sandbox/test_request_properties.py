@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from allium_market_data.model.intervals import DAY, INTERVALS
 from allium_market_data.sandbox import Reading, Samples, create_app, reading_named
 from allium_market_data.sandbox.instants import label_text, parse_instant
-from allium_market_data.sandbox.query import MAX_WINDOW, Query, Refusal, parse_query
+from allium_market_data.sandbox.query import MAX_WINDOW, HTTPError, Query, parse_query
 from support.budget import examples
 
 REFUSALS = ["fastapi", "error-plain-text", "error-problem-json", "error-empty"]
@@ -87,7 +87,7 @@ def test_no_path_key_or_method_makes_it_fail(apps: list[Any], path: str, key: by
 def test_a_query_string_is_a_valid_question_or_refused(query: bytes) -> None:
     try:
         question = parse_query(query)
-    except Refusal as refusal:
+    except HTTPError as refusal:
         assert refusal.status == 422  # noqa: PT017 - either outcome is right, nothing else is
     else:
         assert question.start < question.end <= question.start + MAX_WINDOW

@@ -154,23 +154,18 @@ def plan(interval: Interval, start: Start, end: End) -> None:
 def sandbox(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    data: Annotated[list[Path] | None, typer.Option(help="CSV or Parquet of raw samples; may be repeated.")] = None,
-    api_key: Annotated[str, typer.Option(help="The key that it accepts.")] = "sandbox-key",
-    reading: Annotated[list[str] | None, typer.Option(help="Answer an open question so; may be repeated.")] = None,
+    data: Annotated[list[Path] | None, typer.Option(help="CSV or Parquet file of raw samples (repeatable).")] = None,
+    api_key: Annotated[str, typer.Option(help="The key to accept.")] = "sandbox-key",
+    reading: Annotated[list[str] | None, typer.Option(help="Simulate this reading (repeatable).")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic samples.")] = 20260501,
-    fault: Annotated[list[str] | None, typer.Option(help="Fail so; several follow one another.")] = None,
+    fault: Annotated[list[str] | None, typer.Option(help="Simulate this fault (repeatable, in this order).")] = None,
 ) -> None:
-    """Serve the endpoint itself on this machine. Its samples are real, synthetic, or your own."""
-    from ..errors import SandboxError
-
+    """Serve the endpoint on this machine, with real samples, synthetic ones, or your own."""
     try:
-        from ..sandbox.server import main as serve
-
-        serve(port, host, data or [], api_key, reading or [], seed, fault or [])
+        from .sandbox import run
     except ImportError as error:
-        raise AlliumError(f"the sandbox is an extra: pip install 'allium-market-data[sandbox]' ({error})") from None
-    except SandboxError as error:
         raise AlliumError(str(error)) from None
+    run(port, host, data or [], api_key, reading or [], seed, fault or [])
 
 
 _store.register(app, _failures)

@@ -1,18 +1,18 @@
-"""The endpoint of the specification on an embedded database, for everyone without access to the real one.
+"""The endpoint of the specification on an embedded database, for development without access to the real one.
 
-`Samples` holds raw samples in DuckDB, `Reading` is one choice for each question that the specification leaves open,
-`create_app` makes the FastAPI application and `running` serves it for as long as a ``with`` block lasts::
+`Samples` holds raw samples in DuckDB, `Reading` decides each question that the specification leaves open, `create_app`
+makes the FastAPI application, and `running` serves it during a ``with`` block::
 
     from allium_market_data.sandbox import Reading, Samples, create_app, running
 
     with Samples.open() as samples, running(create_app(samples, reading=Reading(order="descending"))) as base_url:
         ...
 
-Its data is real (BitMEX XBTUSD, 2019), synthetic (made from a seed) or the user's own files, and every answer says
-which in the header ``X-Sandbox-Data``.
+The samples are real (BitMEX XBTUSD, 2019), synthetic (generated from a seed) or from the user's files. The header
+``X-Sandbox-Data`` of each response says which.
 
-Names load when they are first used, so that importing this package needs neither FastAPI nor DuckDB. Without the extra
-``sandbox``, using one raises `ImportError` with the command that installs it.
+Names load on first use, so that importing this package needs neither FastAPI nor DuckDB. Without the extra ``sandbox``,
+using one raises `ImportError` with the command that installs it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = [
     "serve",
 ]
 
-_HOMES = {
+_MODULES = {
     "DEFAULT_API_KEY": "app",
     "DEFAULT_SEED": "synthetic",
     "READINGS": "readings",
@@ -54,18 +54,18 @@ _HOMES = {
     "serve": "server",
 }
 _EXTRA = frozenset({"duckdb", "fastapi", "starlette", "uvicorn"})
-MISSING_EXTRA = "the sandbox needs `pip install allium-market-data[sandbox]`"
 
 
 def __getattr__(name: str) -> Any:
-    """The public name ``name``, loaded now."""
-    if name not in _HOMES:
+    """Import the public name ``name``."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        module = import_module(f".{_HOMES[name]}", __name__)
+        module = import_module(f".{_MODULES[name]}", __name__)
     except ModuleNotFoundError as error:
         if error.name in _EXTRA:
-            raise ImportError(f"{MISSING_EXTRA} ({error.name} is not installed)") from error
+            command = "pip install 'allium-market-data[sandbox]'"
+            raise ImportError(f"the sandbox is an extra: {command} ({error.name} is not installed)") from error
         raise
     return getattr(module, name)
 

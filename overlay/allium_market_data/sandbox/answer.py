@@ -148,7 +148,7 @@ DECIMALS: Final[dict[str, Callable[[str], str]]] = {
 """How each reading rewrites a plain decimal; the number stays the same."""
 
 
-def refusal_body(status: int, detail: Detail, reading: Reading) -> tuple[str, bytes]:
+def error_body(status: int, detail: Detail, reading: Reading) -> tuple[str, bytes]:
     """Content type and body of a refusal."""
     if reading.error_body == "empty":
         return "text/plain; charset=utf-8", b""

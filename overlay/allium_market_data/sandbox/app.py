@@ -12,18 +12,18 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import SandboxError
-from .endpoint import Answer, Call, SandboxEndpoint
+from .endpoint import SandboxEndpoint, SandboxRequest, SandboxResponse
 from .readings import Reading
 from .samples import Samples
 
 DEFAULT_API_KEY: Final = "sandbox-key"
 PATH: Final = "/api/v1/markets/{market_id}/perps/open_interest"
 MAX_LOGGED: Final = 100_000
-"""How many requests ``app.state.requests`` remembers; the oldest are forgotten first."""
+"""How many requests ``app.state.requests`` keeps; the oldest are dropped first."""
 
 
-class Requested(NamedTuple):
-    """A request that the application saw. Headers are not kept, so no key is."""
+class LoggedRequest(NamedTuple):
+    """A request that the application received. Headers are not kept, so the log holds no key."""
 
     method: str
     path: str
@@ -31,15 +31,15 @@ class Requested(NamedTuple):
     query: str
     """As it was sent."""
     status: int
-    """Of the answer; 0 if there was none."""
+    """Of the response; 0 if there was none."""
     at: float
-    """When the request came, in seconds of `time.monotonic`."""
+    """When the request arrived, in seconds of `time.monotonic`."""
 
 
 class RequestLog:
-    """ASGI middleware that appends a `Requested` to ``log`` for every HTTP request, when its answer begins."""
+    """ASGI middleware that appends a `LoggedRequest` to ``log`` for every HTTP request, when its response starts."""
 
-    def __init__(self, app: ASGIApp, log: deque[Requested]) -> None:
+    def __init__(self, app: ASGIApp, log: deque[LoggedRequest]) -> None:
         self._app = app
         self._log = log
 
@@ -50,24 +50,24 @@ class RequestLog:
             return
         at = time.monotonic()
         query = scope["query_string"].decode("latin-1")
-        answered = False
+        has_started = False
 
-        def note(status: int) -> None:
-            self._log.append(Requested(scope["method"], scope["path"], query, status, at))
+        def log(status: int) -> None:
+            self._log.append(LoggedRequest(scope["method"], scope["path"], query, status, at))
 
-        async def noting(message: Message) -> None:
-            # Before it is sent: whoever has the answer finds the request in the log.
-            nonlocal answered
+        async def logging_send(message: Message) -> None:
+            # Logged before it is sent, so that a client with the response finds its request in the log.
+            nonlocal has_started
             if message["type"] == "http.response.start":
-                answered = True
-                note(message["status"])
+                has_started = True
+                log(message["status"])
             await send(message)
 
         try:
-            await self._app(scope, receive, noting)
+            await self._app(scope, receive, logging_send)
         finally:
-            if not answered:
-                note(0)
+            if not has_started:
+                log(0)
 
 
 def create_app(
@@ -78,37 +78,39 @@ def create_app(
 ) -> FastAPI:
     """The application over ``samples``; ``app.state.requests`` is the log of its requests.
 
-    Raises `SandboxError` for an ``api_key`` that no header can carry.
+    Raises `SandboxError` for an ``api_key`` that cannot be sent in a header.
     """
     if not api_key or not (api_key.isascii() and api_key.isprintable()) or api_key != api_key.strip():
-        raise SandboxError("the API key must be printable ASCII text without spaces around it, and not empty")
-    serve = endpoint(samples, reading or Reading(), api_key)
-    # Only what the specification names is there: no documentation pages, no redirects to paths with a slash.
+        raise SandboxError("the API key must be printable ASCII text, not empty, without spaces around it")
+    respond = endpoint(samples, reading or Reading(), api_key)
+    # Only what the specification names exists: no documentation pages, no redirects to paths with a slash.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.requests = deque[Requested](maxlen=MAX_LOGGED)
+    app.state.requests = deque[LoggedRequest](maxlen=MAX_LOGGED)
     app.add_middleware(RequestLog, log=app.state.requests)
 
-    # Not in a thread: an answer takes milliseconds, and handing it over costs a good part of one.
+    # Not in a thread: a response takes milliseconds, and handing it over costs a good part of one.
     @app.get(PATH)
     async def open_interest(request: Request) -> Response:
-        headers = request.headers
-        key = headers.get("x-api-key")
-        call = Call(
-            request.path_params["market_id"],
-            request.scope["query_string"],
-            None if key is None else key.encode("latin-1"),
-            headers.get("accept-encoding", ""),
-            request.scope.get("raw_path") or b"",
-        )
-        return _response(serve(call))
+        return _to_fastapi(respond(_from_fastapi(request)))
 
     @app.exception_handler(HTTPException)
-    async def refused(request: Request, error: HTTPException) -> Response:
-        answer = serve.refuse(error.status_code, error.detail, dict(error.headers or {}))
-        return _response(serve.compress(answer, request.headers.get("accept-encoding", "")))
+    async def handle_error(request: Request, error: HTTPException) -> Response:
+        response = respond.error_response(error.status_code, error.detail, dict(error.headers or {}))
+        return _to_fastapi(respond.compress(response, request.headers.get("accept-encoding", "")))
 
     return app
 
 
-def _response(answer: Answer) -> Response:
-    return Response(answer.body, answer.status, answer.headers)
+def _from_fastapi(request: Request) -> SandboxRequest:
+    key = request.headers.get("x-api-key")
+    return SandboxRequest(
+        request.path_params["market_id"],
+        request.scope["query_string"],
+        None if key is None else key.encode("latin-1"),
+        request.headers.get("accept-encoding", ""),
+        request.scope.get("raw_path") or b"",
+    )
+
+
+def _to_fastapi(response: SandboxResponse) -> Response:
+    return Response(response.body, response.status, response.headers)

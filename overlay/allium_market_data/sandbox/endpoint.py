@@ -1,8 +1,7 @@
-"""One request to the endpoint, answered without HTTP.
+"""One request to the endpoint and its response, without HTTP.
 
-A double that misbehaves on purpose derives from `SandboxEndpoint` and replaces one step, so that this code has no switch for
-it; `create_app(..., endpoint=...)` takes it. What goes wrong on the way (delays, broken bodies) is ASGI around the
-application.
+To change one step, derive from `SandboxEndpoint`, override that step, and pass the class to
+``create_app(..., endpoint=...)``.
 """
 
 from __future__ import annotations
@@ -11,27 +10,27 @@ import gzip
 import hmac
 from dataclasses import dataclass, field
 
-from .answer import History, refusal_body, respond
-from .query import Detail, Query, Refusal, parse_query
+from .answer import History, error_body, respond
+from .query import Detail, HTTPError, Query, parse_query
 from .readings import Reading
 from .samples import Samples
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """What a request says. ``api_key`` is the bytes of its header, None where there is none."""
+class SandboxRequest:
+    """A request. ``api_key`` holds the bytes of its header, None if the header is missing."""
 
     market_id: str
     query_string: bytes
     api_key: bytes | None = None
     accept_encoding: str = ""
     raw_path: bytes = b""
-    """The path as it was sent, percent-encoding and all; empty where nobody knows."""
+    """The path as sent, percent-encoding included; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What is sent back."""
+class SandboxResponse:
+    """The response to a request."""
 
     status: int
     body: bytes
@@ -46,65 +45,65 @@ class SandboxEndpoint:
         self.reading = reading
         self.api_key = api_key
 
-    def __call__(self, call: Call) -> Answer:
-        """The answer to ``call``, a refusal included."""
+    def __call__(self, request: SandboxRequest) -> SandboxResponse:
+        """The response to ``request``, which may be an error response."""
         try:
-            self.authenticate(call.api_key)
-            query = self.parse(call.query_string)
-            history = self.find(call.market_id)
-            answer = self.answer(call.market_id, query, history)
-        except Refusal as refusal:
-            answer = self.refuse(refusal.status, refusal.detail)
-        return self.compress(answer, call.accept_encoding)
+            self.authenticate(request.api_key)
+            query = self.parse(request.query_string)
+            history = self.find(request.market_id)
+            response = self.answer(request.market_id, query, history)
+        except HTTPError as error:
+            response = self.error_response(error.status, error.detail)
+        return self.compress(response, request.accept_encoding)
 
     def authenticate(self, api_key: bytes | None) -> None:
-        """Refuse a missing key with 401 and a wrong one with 403."""
+        """Raise 401 for a missing key and 403 for a wrong one."""
         if not api_key:
-            raise Refusal(401, "Missing API key: send it in the header X-API-KEY")
+            raise HTTPError(401, "Missing API key: send it in the header X-API-KEY")
         if not hmac.compare_digest(api_key, self.api_key.encode()):
-            raise Refusal(403, "Invalid API key")
+            raise HTTPError(403, "Invalid API key")
 
     def parse(self, query_string: bytes) -> Query:
-        """The question; 422 where there is none."""
+        """The query; 422 if a parameter is invalid."""
         return parse_query(query_string)
 
     def find(self, market_id: str) -> History:
-        """The samples of the market; 404 for an unknown one, 422 for one that is not a perpetual."""
+        """The samples of the market; 404 for an unknown market, 422 for one that is not a perpetual."""
         source = self.samples.source(market_id)
         if source is None:
-            raise Refusal(404, f"Market not found: {market_id}")
+            raise HTTPError(404, f"Market not found: {market_id}")
         if not source.perpetual:
-            raise Refusal(422, f"Not a perpetual market: {market_id}")
+            raise HTTPError(422, f"Not a perpetual market: {market_id}")
         return self.samples.history(market_id)
 
-    def answer(self, market_id: str, query: Query, history: History) -> Answer:
-        """The rows, and in a header where they come from."""
+    def answer(self, market_id: str, query: Query, history: History) -> SandboxResponse:
+        """The rows, with the kind of their data in a header."""
         source = self.samples.source(market_id)
         headers = {"content-type": "application/json", "x-sandbox-data": source.kind if source else "unknown"}
-        return Answer(200, self.body(market_id, query, history), headers)
+        return SandboxResponse(200, self.body(market_id, query, history), headers)
 
     def body(self, market_id: str, query: Query, history: History) -> bytes:
         """The rows as JSON."""
         return respond(market_id, query, self.reading, history)
 
-    def refuse(self, status: int, detail: Detail, headers: dict[str, str] | None = None) -> Answer:
-        """A refusal in the shape that the reading asks for."""
-        content_type, body = refusal_body(status, detail, self.reading)
-        return Answer(status, body, {**(headers or {}), "content-type": content_type})
+    def error_response(self, status: int, detail: Detail, headers: dict[str, str] | None = None) -> SandboxResponse:
+        """An error response in the format of the reading."""
+        content_type, body = error_body(status, detail, self.reading)
+        return SandboxResponse(status, body, {**(headers or {}), "content-type": content_type})
 
-    def compress(self, answer: Answer, accept_encoding: str) -> Answer:
-        """``answer``, compressed where the reading says so and the caller accepts it."""
-        if self.reading.compression != "gzip" or not answer.body:
-            return answer
-        headers = {**answer.headers, "vary": "Accept-Encoding"}
+    def compress(self, response: SandboxResponse, accept_encoding: str) -> SandboxResponse:
+        """``response``, compressed if the reading says so and the client accepts gzip."""
+        if self.reading.compression != "gzip" or not response.body:
+            return response
+        headers = {**response.headers, "vary": "Accept-Encoding"}
         if not accepts_gzip(accept_encoding):
-            return Answer(answer.status, answer.body, headers)
-        body = gzip.compress(answer.body, compresslevel=1, mtime=0)
-        return Answer(answer.status, body, {**headers, "content-encoding": "gzip"})
+            return SandboxResponse(response.status, response.body, headers)
+        body = gzip.compress(response.body, compresslevel=1, mtime=0)
+        return SandboxResponse(response.status, body, {**headers, "content-encoding": "gzip"})
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Does an Accept-Encoding header allow gzip (RFC 9110, 12.5.3)? An unreadable weight counts as a refusal."""
+    """True if an Accept-Encoding header allows gzip (RFC 9110, 12.5.3). An unreadable weight counts as 0."""
     weights: dict[str, bool] = {}
     for member in accept_encoding.lower().split(","):
         coding, _, parameter = member.partition(";")

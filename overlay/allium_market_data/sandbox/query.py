@@ -26,7 +26,7 @@ _INTEGER: Final = re.compile(r"-?[0-9]+")
 Detail: TypeAlias = str | list[dict[str, object]]
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault
+class HTTPError(Exception):
     """A request that is answered with a 4xx: its status and, in FastAPI's style, the ``detail`` of its body."""
 
     def __init__(self, status: int, detail: Detail) -> None:
@@ -64,7 +64,7 @@ class Problem:
 
 
 def parse_query(query_string: bytes) -> Query:
-    """The question that the raw ``query_string`` asks; raises `Refusal` (422) that names every problem found."""
+    """The question that the raw ``query_string`` asks; raises `HTTPError` (422) that names every problem found."""
     # Bytes that are no UTF-8 become U+FFFD, which no parameter allows, so that they are refused and not an error here.
     parameters = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, errors="replace"))
     problems: list[Problem] = []
@@ -75,7 +75,7 @@ def parse_query(query_string: bytes) -> Query:
     if start is not None and end is not None:
         problems += _window(start, end)
     if problems or interval is None or start is None or end is None:
-        raise Refusal(422, [problem.detail() for problem in problems])
+        raise HTTPError(422, [problem.detail() for problem in problems])
     return Query(interval, start, end, limit)
 
 

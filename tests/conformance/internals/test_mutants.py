@@ -24,7 +24,7 @@ import pytest
 from allium_market_data.errors import SandboxError
 from allium_market_data.model.intervals import DAY, HOUR
 from allium_market_data.sandbox.answer import Span
-from allium_market_data.sandbox.endpoint import Answer, Call, SandboxEndpoint
+from allium_market_data.sandbox.endpoint import SandboxEndpoint, SandboxRequest, SandboxResponse
 from allium_market_data.sandbox.instants import parse_instant
 from allium_market_data.sandbox.readings import Reading, reading_named
 from allium_market_data.sandbox.samples import Samples
@@ -52,7 +52,7 @@ TRIALS = [(name, SEMANTIC[place % len(SEMANTIC)]) for place, name in enumerate(M
 """Beside the plain reading, each mutant is tried under one other. Text is compared by what it means."""
 
 
-def ask(interval: str | None = "1h", start: Any = NOON, end: Any = NOON + DAY, **others: Any) -> Call:
+def ask(interval: str | None = "1h", start: Any = NOON, end: Any = NOON + DAY, **others: Any) -> SandboxRequest:
     """A call with these parameters (None leaves one out; instants as numbers) and details of the call itself."""
     call = {name: others.pop(name) for name in ("market_id", "api_key", "raw_path") if name in others}
     given = {"interval": interval, "start_timestamp": start, "end_timestamp": end, **others}
@@ -62,10 +62,10 @@ def ask(interval: str | None = "1h", start: Any = NOON, end: Any = NOON + DAY, *
     }
     query = urlencode({name: text for name, text in texts.items() if text is not None}).encode()
     details: dict[str, Any] = {"market_id": MARKET, "api_key": KEY} | call
-    return Call(query_string=query, **details)
+    return SandboxRequest(query_string=query, **details)
 
 
-def panel() -> Iterator[Call]:
+def panel() -> Iterator[SandboxRequest]:
     """Refusals, small answers, large answers."""
     yield from (
         ask(api_key=None),
@@ -123,7 +123,7 @@ def broken(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-def seen(answer: Answer) -> object:
+def seen(answer: SandboxResponse) -> object:
     """What an answer means, whatever its text; None if it can be no legal one."""
     if 400 <= answer.status < 500:
         return None if b'"items"' in answer.body else "denied" if answer.status in (401, 403) else "refused"

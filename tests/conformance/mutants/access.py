@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from allium_market_data.sandbox.answer import History
-from allium_market_data.sandbox.endpoint import Answer, Call
-from allium_market_data.sandbox.query import Refusal
+from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
+from allium_market_data.sandbox.query import HTTPError
 
 from .edits import JSON_HEADERS
 from .mutant import Change, Changes, Mutant, Step
@@ -16,7 +16,7 @@ from .mutant import Change, Changes, Mutant, Step
 _KEY: Final = ("access.key-needed-1",)
 _MARKET: Final = ("market.perpetual-only-1",)
 _SERVED: Final = "hl:perp:BTC-USDC"
-_EMPTY: Final = Answer(200, b'{"items":[]}', JSON_HEADERS)
+_EMPTY: Final = SandboxResponse(200, b'{"items":[]}', JSON_HEADERS)
 
 
 def _authenticate(name: str, description: str, change: Change[bytes | None, None]) -> Mutant:
@@ -29,9 +29,9 @@ def _refusal_as(missing: int | None = None, wrong: int | None = None) -> Change[
     def change(api_key: bytes | None, following: Step[bytes | None, None]) -> None:
         try:
             following(api_key)
-        except Refusal as refusal:
+        except HTTPError as refusal:
             status = wrong if api_key else missing
-            raise Refusal(refusal.status if status is None else status, refusal.detail) from None
+            raise HTTPError(refusal.status if status is None else status, refusal.detail) from None
 
     return change
 
@@ -54,7 +54,7 @@ def _header_ignored(api_key: bytes | None, following: Step[bytes | None, None]) 
     following(None)
 
 
-def _empty_for_wrong_key(call: Call, following: Step[Call, Answer]) -> Answer:
+def _empty_for_wrong_key(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
     answer = following(call)
     return _EMPTY if answer.status == 403 else answer
 
@@ -65,7 +65,7 @@ def _served(refused: int, which: Callable[[str], bool]) -> Change[str, History]:
     def change(market_id: str, following: Step[str, History]) -> History:
         try:
             return following(market_id)
-        except Refusal as refusal:
+        except HTTPError as refusal:
             if refusal.status != refused or not which(market_id):
                 raise
             return following(_SERVED)
@@ -73,10 +73,12 @@ def _served(refused: int, which: Callable[[str], bool]) -> Change[str, History]:
     return change
 
 
-def _market_as(status: int, answer: Answer, which: Callable[[str], bool]) -> Change[Call, Answer]:
+def _market_as(
+    status: int, answer: SandboxResponse, which: Callable[[str], bool]
+) -> Change[SandboxRequest, SandboxResponse]:
     """Another answer for a market that is refused with this status."""
 
-    def change(call: Call, following: Step[Call, Answer]) -> Answer:
+    def change(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
         usual = following(call)
         return answer if usual.status == status and which(call.market_id) else usual
 

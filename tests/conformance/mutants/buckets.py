@@ -8,7 +8,7 @@ from typing import Final
 
 from allium_market_data.model.intervals import HOUR, MINUTE
 from allium_market_data.sandbox.answer import Row
-from allium_market_data.sandbox.endpoint import Answer, Call
+from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
 
 from .amounts import moved_buckets
 from .edits import each_item, parameters_of, rows
@@ -37,7 +37,7 @@ def _far_row(asked: Asked, found: Sequence[Row], buckets: int) -> Row:
     return (edge - edge % width + buckets * width, place[1], place[2])
 
 
-def _other_in_4h(call: Call, following: Step[Call, Answer]) -> Answer:
+def _other_in_4h(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
     """The rows of another market, under the name of the one asked for."""
     answer = following(call)
     if answer.status != 200 or parameters_of(call.query_string).get("interval") != "4h":

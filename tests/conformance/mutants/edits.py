@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from allium_market_data.model.intervals import INTERVALS
 from allium_market_data.sandbox.answer import Row
-from allium_market_data.sandbox.endpoint import Answer, Call
+from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
 from allium_market_data.sandbox.instants import parse_instant
 from allium_market_data.sandbox.query import Query
 
@@ -60,10 +60,10 @@ def each_ts(edit: Callable[[str], Any]) -> Change[Selected, bytes]:
     return each_item(lambda item: item | {"ts": edit(item["ts"])})
 
 
-def success(edit: Callable[[Answer], Answer]) -> Change[Call, Answer]:
+def success(edit: Callable[[SandboxResponse], SandboxResponse]) -> Change[SandboxRequest, SandboxResponse]:
     """Every answer with rows to give, a status of 200, edited."""
 
-    def change(call: Call, following: Step[Call, Answer]) -> Answer:
+    def change(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
         answer = following(call)
         return edit(answer) if answer.status == 200 else answer
 
@@ -123,6 +123,6 @@ def instant_text(moment: int) -> str:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment)).isoformat()
 
 
-def has_items(answer: Answer) -> bool:
+def has_items(answer: SandboxResponse) -> bool:
     """Does this answer of 200 hold any row?"""
     return bool(json.loads(answer.body)["items"])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from allium_market_data.sandbox.endpoint import Answer, Call
+from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
 
 from .edits import JSON_HEADERS, TIMES, Parameters, instant, parameters_of
 from .mutant import Changes, Mutant, Step
@@ -20,13 +20,13 @@ _ITEM: Final = {
     "oi_base": "12483.50",
     "oi_quote_usd": "1308734500.00",
 }
-_FAULT: Final = Answer(500, b"Internal Server Error", {"content-type": "text/plain; charset=utf-8"})
+_FAULT: Final = SandboxResponse(500, b"Internal Server Error", {"content-type": "text/plain; charset=utf-8"})
 
 
-def _refusals(name: str, description: str, instead: Callable[[Answer], Answer]) -> Mutant:
+def _refusals(name: str, description: str, instead: Callable[[SandboxResponse], SandboxResponse]) -> Mutant:
     """Every refusal, told differently."""
 
-    def change(call: Call, following: Step[Call, Answer]) -> Answer:
+    def change(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
         answer = following(call)
         return instead(answer) if answer.status >= 400 else answer
 
@@ -36,7 +36,7 @@ def _refusals(name: str, description: str, instead: Callable[[Answer], Answer]) 
 def _fault(name: str, description: str, clauses: tuple[str, ...], wrong: Callable[[Parameters], bool]) -> Mutant:
     """500 for what should be refused with 422."""
 
-    def change(call: Call, following: Step[Call, Answer]) -> Answer:
+    def change(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
         answer = following(call)
         return _FAULT if answer.status == 422 and wrong(parameters_of(call.query_string)) else answer
 
@@ -52,18 +52,22 @@ def _reversed(given: Parameters) -> bool:
     return start is not None and end is not None and start > end
 
 
-def _with_items(answer: Answer) -> Answer:
-    return Answer(answer.status, json.dumps({"detail": "refused", "items": [_ITEM]}).encode(), JSON_HEADERS)
+def _with_items(answer: SandboxResponse) -> SandboxResponse:
+    return SandboxResponse(answer.status, json.dumps({"detail": "refused", "items": [_ITEM]}).encode(), JSON_HEADERS)
 
 
 MUTANTS: Final = (
     _refusals(
-        "refusals-200-empty", "refusals are 200 with no items", lambda _: Answer(200, b'{"items":[]}', JSON_HEADERS)
+        "refusals-200-empty",
+        "refusals are 200 with no items",
+        lambda _: SandboxResponse(200, b'{"items":[]}', JSON_HEADERS),
     ),
     _refusals("refusals-200", "refusals have a status of 200", lambda answer: replace(answer, status=200)),
     _refusals("refusals-500", "refusals are 500", lambda _: _FAULT),
     _refusals("refusals-503", "refusals are 503", lambda answer: replace(answer, status=503)),
-    _refusals("refusals-302", "refusals send to the front page", lambda _: Answer(302, b"", {"location": "/"})),
+    _refusals(
+        "refusals-302", "refusals send to the front page", lambda _: SandboxResponse(302, b"", {"location": "/"})
+    ),
     _refusals("refusals-with-items", "refusals have an item in them", _with_items),
     _fault("unreadable-time-500", "a time that cannot be read is answered with 500", _ISO, _no_time),
     _fault(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from allium_market_data.sandbox.answer import Row
-from allium_market_data.sandbox.query import DEFAULT_LIMIT, MAX_LIMIT, Query, Refusal
+from allium_market_data.sandbox.query import DEFAULT_LIMIT, MAX_LIMIT, HTTPError, Query
 
 from .edits import Parameters, parameters, parameters_of, question, with_limit
 from .histories import Counted
@@ -106,7 +106,7 @@ def _default(limit: int) -> Change[bytes, Query]:
 def _refused(wrong: Callable[[int], bool]) -> Change[bytes, Query]:
     def edit(query: Query) -> Query:
         if wrong(query.limit):
-            raise Refusal(422, "The limit is out of range")
+            raise HTTPError(422, "The limit is out of range")
         return query
 
     return question(edit)

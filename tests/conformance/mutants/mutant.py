@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from allium_market_data.sandbox.answer import History, Row, render, select
-from allium_market_data.sandbox.endpoint import Answer, Call, SandboxEndpoint
+from allium_market_data.sandbox.endpoint import SandboxEndpoint, SandboxRequest, SandboxResponse
 from allium_market_data.sandbox.query import Query
 from allium_market_data.sandbox.readings import Reading
 from allium_market_data.sandbox.samples import Samples
@@ -44,10 +44,10 @@ class Selected(NamedTuple):
 class Changes:
     """The steps that one mutant does differently."""
 
-    whole: Change[Call, Answer] | None = None
+    whole: Change[SandboxRequest, SandboxResponse] | None = None
     """From the request to the answer, a refusal included; all but the compression."""
     authenticate: Change[bytes | None, None] | None = None
-    """From the key to nothing, or to a `Refusal`."""
+    """From the key to nothing, or to a `HTTPError`."""
     parse: Change[bytes, Query] | None = None
     """From the raw query string to the question."""
     find: Change[str, History] | None = None
@@ -83,9 +83,9 @@ class MutantEndpoint(SandboxEndpoint):
         self._render = wrapped(_render, (change.render for change in changes))
         self._same_body = all(change.select is None and change.render is None for change in changes)
 
-    def __call__(self, call: Call) -> Answer:
+    def __call__(self, call: SandboxRequest) -> SandboxResponse:
         """The answer to ``call``, compressed after whatever went wrong with it."""
-        plain = Call(call.market_id, call.query_string, call.api_key, "", call.raw_path)
+        plain = SandboxRequest(call.market_id, call.query_string, call.api_key, "", call.raw_path)
         return self.compress(self._whole(plain), call.accept_encoding)
 
     def authenticate(self, api_key: bytes | None) -> None:

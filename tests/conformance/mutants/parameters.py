@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Final
 
 from allium_market_data.model.intervals import DAY, INTERVALS
-from allium_market_data.sandbox.endpoint import Answer, Call
-from allium_market_data.sandbox.query import Query, Refusal
+from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
+from allium_market_data.sandbox.query import HTTPError, Query
 
 from .edits import JSON_HEADERS, TIMES, Parameters, instant, instant_text, parameters, parameters_of
 from .mutant import Change, Changes, Mutant, Step
@@ -64,7 +64,7 @@ def _refused(wrong: Callable[[str], bool]) -> Change[bytes, Query]:
     def change(query_string: bytes, following: Step[bytes, Query]) -> Query:
         given = parameters_of(query_string)
         if any(wrong(given.get(name, "")) for name in TIMES):
-            raise Refusal(422, "This form of ISO 8601 is not supported")
+            raise HTTPError(422, "This form of ISO 8601 is not supported")
         return following(query_string)
 
     return change
@@ -96,13 +96,13 @@ def _reversed_read_forward(given: Parameters) -> Parameters:
     return given | {TIMES[0]: given[TIMES[1]], TIMES[1]: given[TIMES[0]]}
 
 
-def _empty_where(wrong: Callable[[Parameters], bool]) -> Change[Call, Answer]:
+def _empty_where(wrong: Callable[[Parameters], bool]) -> Change[SandboxRequest, SandboxResponse]:
     """200 and no items instead of a refusal."""
 
-    def change(call: Call, following: Step[Call, Answer]) -> Answer:
+    def change(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
         answer = following(call)
         if answer.status == 422 and wrong(parameters_of(call.query_string)):
-            return Answer(200, b'{"items":[]}', JSON_HEADERS)
+            return SandboxResponse(200, b'{"items":[]}', JSON_HEADERS)
         return answer
 
     return change
@@ -122,8 +122,8 @@ def _interval_refused(interval: str) -> Change[bytes, Query]:
     return parameters(lambda given: given | {"interval": "none"} if given.get("interval") == interval else given)
 
 
-def _path_refused(part: bytes) -> Change[Call, Answer]:
-    def change(call: Call, following: Step[Call, Answer]) -> Answer:
+def _path_refused(part: bytes) -> Change[SandboxRequest, SandboxResponse]:
+    def change(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
         found = part in call.raw_path.upper()
         return following(replace(call, market_id="not:found:HERE") if found else call)
 

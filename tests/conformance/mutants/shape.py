@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any, Final
 
-from allium_market_data.sandbox.endpoint import Answer, Call
+from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
 
 from .edits import AMOUNTS, Item, body, document, each_item, items, last_item, parameters_of, success
 from .mutant import Change, Changes, Mutant, Step
@@ -19,7 +19,9 @@ def _mutant(name: str, description: str, clauses: tuple[str, ...], change: Chang
     return Mutant(name, description, clauses, Changes(render=change))
 
 
-def _sent(name: str, description: str, clauses: tuple[str, ...], change: Change[Call, Answer]) -> Mutant:
+def _sent(
+    name: str, description: str, clauses: tuple[str, ...], change: Change[SandboxRequest, SandboxResponse]
+) -> Mutant:
     return Mutant(name, description, clauses, Changes(whole=change))
 
 
@@ -35,7 +37,7 @@ def _numbers(text: bytes) -> bytes:
     return text
 
 
-def _error_for_4h(call: Call, following: Step[Call, Answer]) -> Answer:
+def _error_for_4h(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
     answer = following(call)
     if answer.status == 200 and parameters_of(call.query_string).get("interval") == "4h":
         return replace(answer, body=b'{"detail":"4h is not ready yet"}')
@@ -46,8 +48,8 @@ def _lines(whole: dict[str, Any]) -> bytes:
     return b"".join(json.dumps(item).encode() + b"\n" for item in whole["items"])
 
 
-def _content_type(value: str | None) -> Change[Call, Answer]:
-    def edit(answer: Answer) -> Answer:
+def _content_type(value: str | None) -> Change[SandboxRequest, SandboxResponse]:
+    def edit(answer: SandboxResponse) -> SandboxResponse:
         headers = {name: text for name, text in answer.headers.items() if name != "content-type"}
         return replace(answer, headers=headers if value is None else {**headers, "content-type": value})
 
@@ -147,7 +149,7 @@ MUTANTS: Final = (
         "html-with-200",
         "a page for people instead of the answer",
         _ALONE,
-        success(lambda answer: Answer(200, _PAGE, {"content-type": "text/html"})),
+        success(lambda answer: SandboxResponse(200, _PAGE, {"content-type": "text/html"})),
     ),
     _sent(
         "error-with-200-for-4h",
@@ -155,7 +157,7 @@ MUTANTS: Final = (
         ("answer.required-1", "answer.status-1", "interval.enum-1"),
         _error_for_4h,
     ),
-    _sent("status-204", "204 and no body", ("answer.status-1",), success(lambda answer: Answer(204, b""))),
+    _sent("status-204", "204 and no body", ("answer.status-1",), success(lambda answer: SandboxResponse(204, b""))),
     _sent(
         "status-206",
         "206 for every answer",

@@ -11,8 +11,8 @@ from typing import Final
 
 from allium_market_data.model.intervals import DAY, HOUR, ceil, floor
 from allium_market_data.sandbox.answer import Row, Span
-from allium_market_data.sandbox.endpoint import Answer, Call
-from allium_market_data.sandbox.query import MAX_LIMIT, MAX_WINDOW, Query, Refusal
+from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
+from allium_market_data.sandbox.query import MAX_LIMIT, MAX_WINDOW, HTTPError, Query
 
 from .amounts import picked
 from .edits import JSON_HEADERS, TIMES, has_items, instant, instant_text, parameters_of, question, rows, success
@@ -38,7 +38,9 @@ def _parse(name: str, description: str, clauses: tuple[str, ...], change: Change
     return Mutant(name, description, clauses, Changes(parse=change))
 
 
-def _empty(name: str, description: str, clauses: tuple[str, ...], instead: Callable[[Answer], Answer]) -> Mutant:
+def _empty(
+    name: str, description: str, clauses: tuple[str, ...], instead: Callable[[SandboxResponse], SandboxResponse]
+) -> Mutant:
     change = success(lambda answer: answer if has_items(answer) else instead(answer))
     return Mutant(name, description, clauses, Changes(whole=change))
 
@@ -103,14 +105,14 @@ def _last_seven_days(query_string: bytes, following: Step[bytes, Query]) -> Quer
 def _refused(too_long: Callable[[Query], bool]) -> Change[bytes, Query]:
     def edit(query: Query) -> Query:
         if too_long(query):
-            raise Refusal(422, "The query window is too long")
+            raise HTTPError(422, "The query window is too long")
         return query
 
     return question(edit)
 
 
-def _instead_of_long(answer: Answer) -> Change[Call, Answer]:
-    def change(call: Call, following: Step[Call, Answer]) -> Answer:
+def _instead_of_long(answer: SandboxResponse) -> Change[SandboxRequest, SandboxResponse]:
+    def change(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
         given = parameters_of(call.query_string)
         start, end = (instant(given.get(name, "")) for name in TIMES)
         long = start is not None and end is not None and end - start > MAX_WINDOW
@@ -216,14 +218,17 @@ MUTANTS: Final = (
         lambda query: replace(query, end=query.start + MAX_WINDOW),
     ),
     _empty(
-        "empty-404", "a window without rows is answered with 404", _EMPTY, lambda _: Answer(404, b"{}", JSON_HEADERS)
+        "empty-404",
+        "a window without rows is answered with 404",
+        _EMPTY,
+        lambda _: SandboxResponse(404, b"{}", JSON_HEADERS),
     ),
-    _empty("empty-500", "a window without rows is answered with 500", _EMPTY, lambda _: Answer(500, b"")),
+    _empty("empty-500", "a window without rows is answered with 500", _EMPTY, lambda _: SandboxResponse(500, b"")),
     _empty(
         "empty-204",
         "a window without rows is answered with 204",
         (*_EMPTY, "answer.status-1"),
-        lambda _: Answer(204, b""),
+        lambda _: SandboxResponse(204, b""),
     ),
     _empty(
         "empty-null",
@@ -262,13 +267,13 @@ MUTANTS: Final = (
         "cap-empty",
         "a window of more than 7 days is answered with no items",
         _CAP,
-        Changes(whole=_instead_of_long(Answer(200, NOTHING, JSON_HEADERS))),
+        Changes(whole=_instead_of_long(SandboxResponse(200, NOTHING, JSON_HEADERS))),
     ),
     Mutant(
         "cap-500",
         "a window of more than 7 days is answered with 500",
         (*_CAP, "answer.status-1"),
-        Changes(whole=_instead_of_long(Answer(500, b""))),
+        Changes(whole=_instead_of_long(SandboxResponse(500, b""))),
     ),
     _parse(
         "cap-exclusive",

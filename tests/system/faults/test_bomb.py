@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from allium_market_data.sandbox import Samples
-from allium_market_data.sandbox.faults import FAULTS, faulting
+from allium_market_data.sandbox.faults import FAULTS, running_with_faults
 from system.faults.fetching import KEY, MARKET, honest
 
 resource = pytest.importorskip("resource", reason="there is no way to measure here")
@@ -31,7 +31,7 @@ with MarketData(*sys.argv[1:3], timeout=60) as client:
 
 
 def test_a_bomb_is_put_out_at_the_limit(served_samples: Samples) -> None:
-    with faulting(honest(served_samples), [replace(FAULTS["gzip-bomb"], after=0)]) as server:
+    with running_with_faults(honest(served_samples), [replace(FAULTS["gzip-bomb"], after=0)]) as server:
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", CHILD, KEY, server.url, MARKET],
             capture_output=True,

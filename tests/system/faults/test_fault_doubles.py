@@ -27,8 +27,15 @@ from typer.testing import CliRunner
 from allium_market_data.cli.main import app
 from allium_market_data.errors import SandboxError
 from allium_market_data.sandbox import Samples
-from allium_market_data.sandbox.endpoint import Call
-from allium_market_data.sandbox.faults import FAULTS, Fault, check, faulting, faults_named, turn
+from allium_market_data.sandbox.endpoint import SandboxRequest
+from allium_market_data.sandbox.faults import (
+    FAULTS,
+    Fault,
+    check_sequence,
+    fault_for,
+    faults_named,
+    running_with_faults,
+)
 from allium_market_data.sandbox.faults.bodies import BOMB, CAP, bomb, shifted
 from allium_market_data.sandbox.query import parse_query
 from system.faults.fetching import KEY, MARKET, honest
@@ -51,7 +58,7 @@ def ask(url: str, target: str = TARGET, key: str = KEY, timeout: float = 20) -> 
 
 def spoiled(samples: Samples, name: str) -> Got:
     """What a single request gets from a server that does nothing else."""
-    with faulting(honest(samples), [replace(FAULTS[name], after=0, times=None)]) as server:
+    with running_with_faults(honest(samples), [replace(FAULTS[name], after=0, times=None)]) as server:
         got = ask(server.url)
     assert [seen.fault for seen in server.requests] == [name]
     assert server.crashes == []
@@ -60,7 +67,7 @@ def spoiled(samples: Samples, name: str) -> Got:
 
 @pytest.fixture
 def right(served_samples: Samples) -> bytes:
-    with faulting(honest(served_samples), []) as server:
+    with running_with_faults(honest(served_samples), []) as server:
         status, headers, body = ask(server.url)
     assert (status, headers["content-type"], headers["x-sandbox-data"][:9]) == (200, "application/json", "synthetic")
     assert len(json.loads(body)["items"]) > CAP
@@ -69,7 +76,7 @@ def right(served_samples: Samples) -> bytes:
 
 def test_without_a_fault_it_answers_as_the_sandbox_does(served_samples: Samples, sandbox: Any, right: bytes) -> None:
     assert ask(sandbox.url, key=sandbox.key)[2] == right
-    with faulting(honest(served_samples), []) as server:
+    with running_with_faults(honest(served_samples), []) as server:
         assert ask(server.url, key="wrong")[0] == 403
         assert ask(server.url, TARGET.replace("1h", "2h"))[0] == 422
         assert ask(server.url, TARGET.replace("BTC", "NONE"))[0] == 404
@@ -117,7 +124,7 @@ def test_a_date_lies_in_the_near_future(served_samples: Samples) -> None:
 def test_a_connection_breaks_as_it_is_said_to(
     served_samples: Samples, name: str, raised: type[Exception], right: bytes
 ) -> None:
-    with faulting(honest(served_samples), [replace(FAULTS[name], after=0)]) as server:
+    with running_with_faults(honest(served_samples), [replace(FAULTS[name], after=0)]) as server:
         with pytest.raises(raised) as caught:
             ask(server.url)
         if name == "connection-refused":
@@ -141,7 +148,7 @@ def parts(connection: socket.socket, most: int) -> list[bytes]:
 
 @pytest.mark.parametrize(("name", "least", "most"), [("stalled", 0, 0), ("stalled-midway", 1, 3), ("drip", 6, 6)])
 def test_silence_lasts_until_the_other_side_goes(served_samples: Samples, name: str, least: int, most: int) -> None:
-    with faulting(honest(served_samples), [replace(FAULTS[name], after=0)]) as server:
+    with running_with_faults(honest(served_samples), [replace(FAULTS[name], after=0)]) as server:
         with socket.create_connection(("127.0.0.1", urlsplit(server.url).port or 0)) as connection:
             connection.sendall(f"GET {TARGET} HTTP/1.1\r\nX-API-KEY: {KEY}\r\n\r\n".encode())
             assert least <= len(parts(connection, 6)) <= most
@@ -197,7 +204,7 @@ def test_a_stale_answer_is_that_of_a_window_beside(served_samples: Samples, name
 
 
 def test_the_window_beside_is_as_long_and_shares_nothing() -> None:
-    call = Call(MARKET, TARGET.partition("?")[2].encode())
+    call = SandboxRequest(MARKET, TARGET.partition("?")[2].encode())
     asked = parse_query(call.query_string)
     for direction in (-1, 1):
         beside = parse_query(shifted(call, direction).query_string)
@@ -212,18 +219,18 @@ def test_a_cap_keeps_one_end(served_samples: Samples, name: str, kept: slice, ri
 
 
 def test_a_redirect_names_another_origin_that_answers_and_tells_who_came(served_samples: Samples, right: bytes) -> None:
-    with faulting(honest(served_samples), [replace(FAULTS["redirect"], after=0)]) as server:
+    with running_with_faults(honest(served_samples), [replace(FAULTS["redirect"], after=0)]) as server:
         status, headers, _ = ask(server.url)
         place = headers["location"]
-        assert (status, place) == (307, f"{server.elsewhere}{TARGET}")
+        assert (status, place) == (307, f"{server.other_origin}{TARGET}")
         assert urlsplit(place).netloc != urlsplit(server.url).netloc
-        assert server.strays == []
-        assert ask(server.elsewhere)[2] == right
-        assert [(seen.target, seen.has_key) for seen in server.strays] == [(TARGET, True)]
+        assert server.other_origin_requests == []
+        assert ask(server.other_origin)[2] == right
+        assert [(seen.target, seen.has_key) for seen in server.other_origin_requests] == [(TARGET, True)]
 
 
 def test_requests_are_counted_with_how_many_were_open_at_a_time(served_samples: Samples) -> None:
-    with faulting(honest(served_samples), [FAULTS["slow"]]) as server:
+    with running_with_faults(honest(served_samples), [FAULTS["slow"]]) as server:
         threads = [threading.Thread(target=ask, args=(server.url,)) for _ in range(3)]
         for thread in threads:
             thread.start()
@@ -231,12 +238,12 @@ def test_requests_are_counted_with_how_many_were_open_at_a_time(served_samples: 
             thread.join()
         ask(server.url)
     assert len(server.requests) == 4
-    assert 1 < server.most_at_a_time() <= 3
+    assert 1 < server.max_concurrent() <= 3
     assert all(seen.ended and seen.began < seen.ended for seen in server.requests)
 
 
 def test_a_refusal_passes_through_a_fault_of_the_body(served_samples: Samples) -> None:
-    with faulting(honest(served_samples), [replace(FAULTS["html"], after=0)]) as server:
+    with running_with_faults(honest(served_samples), [replace(FAULTS["html"], after=0)]) as server:
         assert ask(server.url, key="wrong")[0] == 403
 
 
@@ -249,17 +256,17 @@ def test_faults_follow_one_another_and_then_all_is_well(spans: list[tuple[int, i
     expected: list[str | None] = []
     for fault in faults:
         expected += [None] * fault.after + [fault.name] * (fault.times or 0)
-    fault_of = turn(check(faults), number)
+    fault_of = fault_for(check_sequence(faults), number)
     assert (fault_of.name if fault_of else None) == (expected[number] if number < len(expected) else None)
-    last = turn([*faults, DEAD], number)
+    last = fault_for([*faults, DEAD], number)
     assert last is (fault_of if number < len(expected) else DEAD)
 
 
 def test_what_could_never_begin_is_refused() -> None:
-    assert check([BURST, DEAD]) == (BURST, DEAD)
-    with pytest.raises(SandboxError, match="'dead' never ends, so 'burst-503' behind it would never begin"):
+    assert check_sequence([BURST, DEAD]) == (BURST, DEAD)
+    with pytest.raises(SandboxError, match="'dead' is permanent, so 'burst-503' after it would never start"):
         faults_named(["dead", "burst-503"])
-    with pytest.raises(SandboxError, match="can have no other fault"):
+    with pytest.raises(SandboxError, match="cannot have another fault"):
         faults_named(["burst-503", "connection-refused"])
     with pytest.raises(SandboxError, match="there is no fault 'x'; choose from 429-seconds, "):
         faults_named(["x"])
@@ -300,14 +307,14 @@ def command() -> Iterator[Any]:
 
 def test_the_command_serves_faults_and_says_so(command: Any) -> None:
     url, banner = command("--fault", "burst-502", "--fault", "key-revoked")
-    assert "failing on purpose: burst-502, key-revoked" in banner
+    assert "simulated faults: burst-502, key-revoked" in banner
     statuses = [ask(url, key="sandbox-key")[0] for _ in range(8)]
     assert statuses == [200, 200, 502, 502, 200, 200, 401, 401]
 
 
 @pytest.mark.parametrize(
     ("words", "saying"),
-    [(["x"], "there is no fault 'x'"), (["dead", "slow"], "the fault 'dead' never ends")],
+    [(["x"], "there is no fault 'x'"), (["dead", "slow"], "the fault 'dead' is permanent")],
 )
 def test_a_fault_that_cannot_be_is_one_line(words: list[str], saying: str) -> None:
     options = [part for word in words for part in ("--fault", word)]

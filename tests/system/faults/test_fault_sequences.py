@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from allium_market_data.errors import FetchError, RequestTimeoutError
 from allium_market_data.sandbox import Samples
-from allium_market_data.sandbox.faults import FAULTS, Fault, faulting
+from allium_market_data.sandbox.faults import FAULTS, Fault, running_with_faults
 from system.faults.expected import FINAL, LASTING, UNSEEN
 from system.faults.fetching import AT_A_TIME, QUICK, WAYS, Rows, by_command, honest, truth
 
 ENDING = [
     fault
     for fault in FAULTS.values()
-    if fault.act and LASTING[fault.name] not in (None, RequestTimeoutError) and fault.name != "gzip-bomb"
+    if fault.handler and LASTING[fault.name] not in (None, RequestTimeoutError) and fault.name != "gzip-bomb"
 ]
 """Those that can be over, without making a test wait."""
 
@@ -61,7 +61,7 @@ def _unwaited(monkeypatch: pytest.MonkeyPatch) -> None:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_sequence_of_faults_before_honest_answers(served_samples: Samples, faults: list[Fault], way: str) -> None:
     spoiled = sum(fault.times or 0 for fault in faults)
-    with faulting(honest(served_samples), faults) as server:
+    with running_with_faults(honest(served_samples), faults) as server:
         rows = fetched(way, server.url)
     assert rows in (None, truth(served_samples))
     if spoiled < QUICK.attempts and not any(fault.name in FINAL for fault in faults):
@@ -70,6 +70,6 @@ def test_any_sequence_of_faults_before_honest_answers(served_samples: Samples, f
     met = sum(seen.fault is not None for seen in server.requests)
     if rows is None and met == len(server.requests):
         assert met <= QUICK.attempts  # nothing but failures: no more than one window may ask
-    assert server.strays == []
+    assert server.other_origin_requests == []
     assert server.crashes == []
-    assert server.most_at_a_time() <= AT_A_TIME
+    assert server.max_concurrent() <= AT_A_TIME

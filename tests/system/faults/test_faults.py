@@ -12,7 +12,7 @@ import pytest
 
 from allium_market_data.errors import FetchError
 from allium_market_data.sandbox import Samples
-from allium_market_data.sandbox.faults import FAULTS, Fault, Faulty, faulting
+from allium_market_data.sandbox.faults import FAULTS, Fault, FaultyServer, running_with_faults
 from system.faults.expected import FINAL, LASTING, UNSEEN, VARIANTS, passes, timeout
 from system.faults.fetching import (
     AT_A_TIME,
@@ -51,16 +51,16 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def under(served_samples: Samples, request: pytest.FixtureRequest) -> Iterator[Faulty]:
+def under(served_samples: Samples, request: pytest.FixtureRequest) -> Iterator[FaultyServer]:
     """A server with the fault that the test names."""
-    with faulting(honest(served_samples), [VARIANTS[request.param]]) as server:
+    with running_with_faults(honest(served_samples), [VARIANTS[request.param]]) as server:
         yield server
     assert server.crashes == []
 
 
 def most(fault: Fault) -> int:
     """How often a server with this fault may be asked."""
-    if fault.act is None:
+    if fault.handler is None:
         return 0
     if passes(fault):
         spoiled = fault.times or (2 * UNSEEN if LASTING[fault.name] is None and fault.name != "slow" else 0)
@@ -70,10 +70,10 @@ def most(fault: Fault) -> int:
     return fault.after + AT_A_TIME + (0 if fault.name in FINAL else QUICK.attempts - 1)
 
 
-def check(server: Faulty) -> None:
+def check(server: FaultyServer) -> None:
     (fault,) = server.faults
     assert len(server.requests) <= most(fault)
-    assert server.strays == []
+    assert server.other_origin_requests == []
 
 
 def every(*variants: str) -> pytest.MarkDecorator:
@@ -82,7 +82,7 @@ def every(*variants: str) -> pytest.MarkDecorator:
     )
 
 
-def held(client: Fetching, server: Faulty, whole: Rows) -> None:
+def held(client: Fetching, server: FaultyServer, whole: Rows) -> None:
     """The whole series, or an error that says where; and so many requests at most."""
     (fault,) = server.faults
     if passes(fault):
@@ -103,20 +103,20 @@ def held(client: Fetching, server: Faulty, whole: Rows) -> None:
 
 @every(*VARIANTS)
 def test_both_clients_give_the_whole_series_or_an_error_that_names_the_window(
-    client: Fetching, variant: str, under: Faulty, served_samples: Samples
+    client: Fetching, variant: str, under: FaultyServer, served_samples: Samples
 ) -> None:
     held(client, under, truth(served_samples))
 
 
 @pytest.mark.parametrize("stream", [WAYS["stream"], WAYS["async-stream"]], ids=["sync", "async"])
 @every("429-zero", "burst-503", "dies", "key-revoked", "reset-midway", "html", "stale-later", "cap-tail")
-def test_streams_do_too(stream: Fetching, variant: str, under: Faulty, served_samples: Samples) -> None:
+def test_streams_do_too(stream: Fetching, variant: str, under: FaultyServer, served_samples: Samples) -> None:
     held(stream, under, truth(served_samples))
 
 
 @every(*(name for name in VARIANTS if not name.endswith(" at first")))
 def test_the_command_writes_the_whole_file_or_none_and_says_why_in_one_line(
-    variant: str, under: Faulty, served_samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    variant: str, under: FaultyServer, served_samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, fault = tmp_path / "rows.csv", VARIANTS[variant]
     status, said, rows = by_command(under.url, file, monkeypatch, timeout(fault))
@@ -137,7 +137,7 @@ def test_every_fault_is_expected_to_end_in_some_way() -> None:
 
 
 def test_without_a_fault_so_many_requests_are_needed(served_samples: Samples) -> None:
-    with faulting(honest(served_samples), []) as server:
+    with running_with_faults(honest(served_samples), []) as server:
         assert by_sync(server.url) == truth(served_samples)
     assert 6 < len(server.requests) <= UNSEEN
 
@@ -148,7 +148,7 @@ def test_without_a_fault_so_many_requests_are_needed(served_samples: Samples) ->
 def test_what_the_server_asks_to_wait_is_waited(
     served_samples: Samples, pauses: list[float], name: str, least: float, longest: float
 ) -> None:
-    with faulting(honest(served_samples), [replace(FAULTS[name], after=0, times=1)]) as server:
+    with running_with_faults(honest(served_samples), [replace(FAULTS[name], after=0, times=1)]) as server:
         assert by_sync(server.url) == truth(served_samples)
     (pause,) = pauses
     assert least <= pause <= longest
@@ -156,7 +156,7 @@ def test_what_the_server_asks_to_wait_is_waited(
 
 @pytest.mark.parametrize("name", ["429-nonsense", "429-absent", "burst-503"])
 def test_where_it_does_not_say_the_policy_decides(served_samples: Samples, pauses: list[float], name: str) -> None:
-    with faulting(honest(served_samples), [replace(FAULTS[name], after=0)]) as server:
+    with running_with_faults(honest(served_samples), [replace(FAULTS[name], after=0)]) as server:
         by_sync(server.url)
     assert pauses == [QUICK.first_pause, 2 * QUICK.first_pause]
 
@@ -164,25 +164,28 @@ def test_where_it_does_not_say_the_policy_decides(served_samples: Samples, pause
 def test_a_refusal_to_connect_is_tried_as_often_as_the_policy_says(
     served_samples: Samples, client: Fetching, pauses: list[float]
 ) -> None:
-    with faulting(honest(served_samples), [FAULTS["connection-refused"]]) as server, pytest.raises(FetchError):
+    with (
+        running_with_faults(honest(served_samples), [FAULTS["connection-refused"]]) as server,
+        pytest.raises(FetchError),
+    ):
         client(server.url)
     assert len(pauses) == QUICK.attempts - 1
 
 
 def test_a_dead_server_is_asked_exactly_as_often_as_the_policy_says(served_samples: Samples, client: Fetching) -> None:
-    with faulting(honest(served_samples), [FAULTS["dead"]]) as server, pytest.raises(FetchError):
+    with running_with_faults(honest(served_samples), [FAULTS["dead"]]) as server, pytest.raises(FetchError):
         client(server.url)
     assert len(server.requests) == QUICK.attempts
-    assert server.most_at_a_time() == 1
+    assert server.max_concurrent() == 1
 
 
 def test_a_redirect_is_not_followed_and_the_other_origin_never_gets_the_key(
     served_samples: Samples, client: Fetching
 ) -> None:
-    with faulting(honest(served_samples), [replace(FAULTS["redirect"], after=0, times=None)]) as server:
+    with running_with_faults(honest(served_samples), [replace(FAULTS["redirect"], after=0, times=None)]) as server:
         with pytest.raises(FetchError, match="redirects are not followed"):
             client(server.url)
-        assert server.strays == []
-        assert client(server.elsewhere)  # it would have answered
-        assert server.strays
+        assert server.other_origin_requests == []
+        assert client(server.other_origin)  # it would have answered
+        assert server.other_origin_requests
     assert SPAN["interval"] in server.requests[0].target

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from allium_market_data.sandbox import Samples
-from allium_market_data.sandbox.faults import FAULTS, Fault, Faulty, faulting
+from allium_market_data.sandbox.faults import FAULTS, Fault, FaultyServer, running_with_faults
 from allium_market_data.sandbox.faults.statuses import answering
 from system.faults.fetching import KEY, MARKET, honest
 
@@ -65,7 +65,7 @@ def interrupted(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, output, errors
 
 
-def spoiled(server: Faulty) -> bool:
+def spoiled(server: FaultyServer) -> bool:
     return any(seen.fault for seen in server.requests)
 
 
@@ -75,7 +75,7 @@ MAIN = "from allium_market_data.cli.main import main; main()"
 @pytest.mark.parametrize("fault", CASES.values(), ids=list(CASES))
 def test_the_command_leaves_no_file(served_samples: Samples, tmp_path: Path, fault: Fault) -> None:
     words = ("open-interest", MARKET, *SPAN, "-o", str(tmp_path / "rows.csv"))
-    with faulting(honest(served_samples), [fault]) as server, started(server.url, MAIN, *words) as process:
+    with running_with_faults(honest(served_samples), [fault]) as server, started(server.url, MAIN, *words) as process:
         until(lambda: spoiled(server), process)
         assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
         time.sleep(0.1)
@@ -86,7 +86,10 @@ def test_the_command_leaves_no_file(served_samples: Samples, tmp_path: Path, fau
 
 def test_the_command_leaves_no_file_while_it_writes_either(served_samples: Samples, tmp_path: Path) -> None:
     words = ("open-interest", MARKET, *SPAN, "-o", str(tmp_path / "rows.parquet"))
-    with faulting(honest(served_samples), [FAULTS["slow"]]) as server, started(server.url, MAIN, *words) as process:
+    with (
+        running_with_faults(honest(served_samples), [FAULTS["slow"]]) as server,
+        started(server.url, MAIN, *words) as process,
+    ):
         until(lambda: any(path.stat().st_size > 100_000 for path in tmp_path.iterdir()), process)
         assert interrupted(process)[0] == 130
     assert list(tmp_path.iterdir()) == []
@@ -128,7 +131,7 @@ SCRIPTS = [
 
 @pytest.mark.parametrize(("name", "script", "left"), SCRIPTS)
 def test_a_script_is_left_with_nothing_but_itself(served_samples: Samples, name: str, script: str, left: str) -> None:
-    with faulting(honest(served_samples), [CASES[name]]) as server, started(server.url, script) as process:
+    with running_with_faults(honest(served_samples), [CASES[name]]) as server, started(server.url, script) as process:
         until(lambda: spoiled(server), process)
         time.sleep(0.1)
         status, output, errors = interrupted(process)

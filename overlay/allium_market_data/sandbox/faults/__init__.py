@@ -1,13 +1,12 @@
-"""Faults: a sandbox whose right answers meet with an accident, so that a client can show that it loses nothing by it.
+"""Faults: a sandbox that fails on purpose, so that tests can show that a client loses no rows.
 
-A fault is a server that fails: overloaded, cut off, slow, behind a wrong cache.
-Faults are data: `FAULTS` has them by name, and `faulting` serves an endpoint that has some::
+A fault is a server or proxy that fails: overloaded, cut off, slow, serving a wrong page of its cache. `FAULTS` has them
+by name, and `running_with_faults` serves an endpoint with some of them::
 
-    with faulting(Endpoint(samples, Reading(), "key"), [FAULTS["burst-503"]]) as server:
+    with running_with_faults(SandboxEndpoint(samples, Reading(), "key"), [FAULTS["burst-503"]]) as server:
         ...  # server.url, server.requests
 
-Below HTTP lies a thin TCP server of our own (`server`), as no framework would do such things. The correct code knows
-nothing of all this.
+They run on a small TCP server (`server`), since no web framework sends broken responses.
 """
 
 from __future__ import annotations
@@ -17,26 +16,35 @@ from typing import Final
 
 from ...errors import SandboxError
 from . import bodies, connections, statuses
-from .fault import Fault, check, turn
-from .server import Faulty, Seen, faulting
+from .fault import Fault, check_sequence, fault_for
+from .server import FaultyServer, ServedRequest, running_with_faults
 
 FAULTS: Final[dict[str, Fault]] = {
     fault.name: fault for fault in (*statuses.FAULTS, *connections.FAULTS, *bodies.FAULTS)
 }
-"""Every fault, by the name that ``--fault`` takes."""
+"""Every fault, by its name for ``--fault``."""
 
 
 def faults_named(names: Iterable[str]) -> tuple[Fault, ...]:
     """The faults of these names, one after another.
 
-    Raises `SandboxError` for a name that there is not, and for a fault behind one that never ends.
+    Raises `SandboxError` for an unknown name, and for a fault after a permanent one.
     """
     chosen = []
     for name in names:
         if name not in FAULTS:
             raise SandboxError(f"there is no fault {name!r}; choose from {', '.join(FAULTS)}")
         chosen.append(FAULTS[name])
-    return check(chosen)
+    return check_sequence(chosen)
 
 
-__all__ = ["FAULTS", "Fault", "Faulty", "Seen", "check", "faulting", "faults_named", "turn"]
+__all__ = [
+    "FAULTS",
+    "Fault",
+    "FaultyServer",
+    "ServedRequest",
+    "check_sequence",
+    "fault_for",
+    "faults_named",
+    "running_with_faults",
+]

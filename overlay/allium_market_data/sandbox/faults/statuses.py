@@ -1,4 +1,4 @@
-"""Servers that answer, in order, that they will not: overloaded, broken, dead, or of another mind about the key."""
+"""Faults with an error status: overloaded, broken, down, or no longer accepting the key."""
 
 from __future__ import annotations
 
@@ -7,54 +7,54 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Final
 
-from ..endpoint import Answer
-from .fault import Act, Exchange, Fault
+from ..endpoint import SandboxResponse
+from .exchange import Exchange
+from .fault import Fault, Handler
 
-PAUSE: Final = 1
-"""Seconds that a server asks to be left alone for."""
+RETRY_AFTER_SECONDS: Final = 1
 
 
-def answering(status: int, said: str, retry_after: str | None = None) -> Act:
-    """A refusal with this status and these words."""
+def answering(status: int, detail: str, retry_after: str | None = None) -> Handler:
+    """Answer with this status and detail."""
     headers = {"content-type": "application/json"} | ({} if retry_after is None else {"retry-after": retry_after})
-    answer = Answer(status, json.dumps({"detail": said}).encode(), headers)
+    response = SandboxResponse(status, json.dumps({"detail": detail}).encode(), headers)
 
-    async def act(exchange: Exchange) -> None:
-        await exchange.send(answer)
+    async def handler(exchange: Exchange) -> None:
+        await exchange.send(response)
 
-    return act
+    return handler
 
 
-async def _until_a_date(exchange: Exchange) -> None:
-    date = format_datetime(datetime.now(UTC) + timedelta(seconds=2 * PAUSE), usegmt=True)  # whole seconds, cut off
+async def _retry_after_date(exchange: Exchange) -> None:
+    # An HTTP date has whole seconds, rounded down: hence twice the pause.
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=2 * RETRY_AFTER_SECONDS), usegmt=True)
     await answering(429, "Too many requests", date)(exchange)
 
 
-def _limited(name: str, how: str, retry_after: str | None, times: int | None = 2) -> Fault:
-    act = answering(429, "Too many requests", retry_after)
-    return Fault(f"429-{name}", f"429 with Retry-After {how}", act, times=times)
+def _limited(name: str, description: str, retry_after: str | None, times: int | None = 2) -> Fault:
+    handler = answering(429, "Too many requests", retry_after)
+    return Fault(f"429-{name}", f"429 with Retry-After {description}", handler, times=times)
 
 
-def _burst(status: int, said: str) -> Fault:
-    return Fault(
-        f"burst-{status}", f"a few requests fail with {status}, then all is well again", answering(status, said)
-    )
+def _burst(status: int, detail: str) -> Fault:
+    description = f"a few requests fail with {status}, then the server recovers"
+    return Fault(f"burst-{status}", description, answering(status, detail))
 
 
 FAULTS: Final = (
-    _limited("seconds", "in seconds", str(PAUSE), times=1),
-    Fault("429-date", "429 with Retry-After as a date", _until_a_date, times=1),
+    _limited("seconds", "in seconds", str(RETRY_AFTER_SECONDS), times=1),
+    Fault("429-date", "429 with Retry-After as a date", _retry_after_date, times=1),
     _limited("zero", "of 0 seconds", "0"),
-    _limited("nonsense", "that says nothing", "soon, or later"),
+    _limited("nonsense", "that is unreadable", "soon, or later"),
     Fault("429-absent", "429 without Retry-After", answering(429, "Too many requests")),
-    _limited("for-hours", "of more than anyone would wait for", "86400", times=None),
+    _limited("for-hours", "of a day", "86400", times=None),
     _burst(500, "Internal server error"),
     _burst(502, "Bad gateway"),
     _burst(503, "Service unavailable"),
     _burst(504, "Gateway timeout"),
     _burst(520, "Web server returned an unknown error"),
     Fault("dead", "every request fails with 503, from the first one on", answering(503, "Down"), after=0, times=None),
-    Fault("dies", "every request fails with 503, from some moment on", answering(503, "Down"), times=None),
-    Fault("key-revoked", "from some moment on the key is refused with 401", answering(401, "Key revoked"), times=None),
-    Fault("key-forbidden", "from some moment on the key is refused with 403", answering(403, "Not yours"), times=None),
+    Fault("dies", "after two requests, all fail with 503", answering(503, "Down"), times=None),
+    Fault("key-revoked", "after two requests, the key is refused with 401", answering(401, "Key revoked"), times=None),
+    Fault("key-forbidden", "after two requests, the key is refused with 403", answering(403, "Not yours"), times=None),
 )
