@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
+import gc
 import json
 import pickle
 import socket
@@ -21,9 +23,8 @@ from typer.testing import CliRunner
 
 from allium_market_data import AsyncMarketData, MarketData, RetryPolicy, plot
 from allium_market_data.cli import main as cli
-from allium_market_data.client import series_fetch
+from allium_market_data.client import series_fetch, transport
 from allium_market_data.client.api_key import ApiKey
-from allium_market_data.client.decode import decode
 from allium_market_data.drift.impact import live
 from allium_market_data.drift.model import Judgement
 from allium_market_data.errors import AlliumError, BudgetError, FetchError, OutputError, StoreError, UsageError
@@ -279,11 +280,15 @@ def test_no_frame_holds_the_key_before_and_after_a_request(sandbox_url: str, mon
     def snapshot(*_: Any) -> None:
         snapshots.extend(_client_frames(lambda _: True))
 
-    def decode_and_snapshot(body: bytes, request: Any) -> Any:
-        snapshot()
-        return decode(body, request)
+    def snapshot_around(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            snapshot()
+            return function(*args)
 
-    monkeypatch.setattr(series_fetch, "decode", decode_and_snapshot)
+        return call
+
+    monkeypatch.setattr(transport, "request", snapshot_around(transport.request))
+    monkeypatch.setattr(series_fetch, "decode", snapshot_around(series_fetch.decode))
     with MarketData(HIDDEN[0], sandbox_url) as client:
         client.open_interest(MARKET, **WINDOW)
         snapshot()
@@ -292,10 +297,18 @@ def test_no_frame_holds_the_key_before_and_after_a_request(sandbox_url: str, mon
 
 
 def _client_frames(belongs: Callable[[Any], bool]) -> Iterator[str]:
-    """The frames of the client's thread, with their variables."""
+    """The frames of the client's thread and of suspended tasks, with their variables."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    for ident, top in sys._current_frames().items():
-        if names.get(ident) == "allium-market-data":
-            for frame, _ in traceback.walk_stack(top):
-                if belongs(frame):
-                    yield f"{frame.f_code.co_qualname} {frame.f_locals}"
+    frames = [
+        frame
+        for ident, top in sys._current_frames().items()
+        if names.get(ident) == "allium-market-data"
+        for frame, _ in traceback.walk_stack(top)
+    ]
+    for task in [thing for thing in gc.get_objects() if isinstance(thing, asyncio.Task)]:
+        coroutine: Any = task.get_coro()
+        while coroutine is not None:
+            frames += filter(None, [getattr(coroutine, "cr_frame", None)])
+            coroutine = getattr(coroutine, "cr_await", None)
+    for frame in filter(belongs, frames):
+        yield f"{frame.f_code.co_qualname} {frame.f_locals}"
