@@ -25,6 +25,7 @@ from allium_market_data import AsyncMarketData, MarketData, RetryPolicy, plot
 from allium_market_data.cli import main as cli
 from allium_market_data.client import series_fetch, transport
 from allium_market_data.client.api_key import ApiKey
+from allium_market_data.client.decode import decode
 from allium_market_data.drift.impact import live
 from allium_market_data.drift.model import Judgement
 from allium_market_data.errors import AlliumError, BudgetError, FetchError, OutputError, StoreError, UsageError
@@ -288,7 +289,7 @@ def test_no_frame_holds_the_key_before_and_after_a_request(sandbox_url: str, mon
         return call
 
     monkeypatch.setattr(transport, "request", snapshot_around(transport.request))
-    monkeypatch.setattr(series_fetch, "decode", snapshot_around(series_fetch.decode))
+    monkeypatch.setattr(series_fetch, "decode", snapshot_around(decode))
     with MarketData(HIDDEN[0], sandbox_url) as client:
         client.open_interest(MARKET, **WINDOW)
         snapshot()

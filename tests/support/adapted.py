@@ -17,9 +17,9 @@ class Adapted:
 
     transport: httpx.AsyncBaseTransport
 
-    async def get(self, url: str, headers: Mapping[str, str]) -> AdaptedAnswer:
+    async def get(self, url: str, headers: Callable[[], Mapping[str, str]]) -> AdaptedAnswer:
         try:
-            answer = await self.transport.handle_async_request(httpx.Request("GET", url, headers=dict(headers)))
+            answer = await self.transport.handle_async_request(httpx.Request("GET", url, headers=dict(headers())))
         except httpx.TimeoutException as error:
             raise TimeoutError from error
         except httpx.HTTPError as error:

@@ -51,8 +51,8 @@ class Opened(Protocol):
 class Connections(Protocol):
     """What can ask a server."""
 
-    async def get(self, url: str, headers: Mapping[str, str]) -> Opened:
-        """Send one GET, once. Raises ``BrokenError``."""
+    async def get(self, url: str, headers: Callable[[], Mapping[str, str]]) -> Opened:
+        """Send one GET, once. Raises ``BrokenError``. ``headers`` is a function so that no frame here holds the key."""
 
     async def close(self) -> None:
         """Close every connection."""
@@ -93,12 +93,12 @@ class Pool:
             self._session._retry_connection = False  # a request is repeated where the policy is known, and counted
         return self._session
 
-    async def get(self, url: str, headers: Mapping[str, str]) -> Opened:
+    async def get(self, url: str, headers: Callable[[], Mapping[str, str]]) -> Opened:
         """Send one GET, once. Raises ``BrokenError``."""
         try:
             target = URL(url, encoded=True)
             proxy = _proxy(target) if self._trust_env else None
-            answer = await self._opened().get(target, headers=headers, allow_redirects=False, proxy=proxy)
+            answer = await self._opened().get(target, headers=headers(), allow_redirects=False, proxy=proxy)
         except (aiohttp.ClientError, OSError) as error:
             raise _broken(error) from None
         return _Answer(answer)

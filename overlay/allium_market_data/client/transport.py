@@ -208,7 +208,7 @@ class Transport:
         settings = self._settings
         try:
             async with asyncio.timeout(settings.timeout):
-                answer = await self._http.get(self._url(question), self._headers())
+                answer = await self._http.get(self._url(question), self._headers)
                 try:
                     body = Body(answer.headers.get("content-encoding", ""))
                     async for part in answer.parts():
