@@ -1,4 +1,4 @@
-"""What the extras bring, imported when it is used."""
+"""Imports of optional dependencies, when they are used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .errors import OutputError
 
 
 def require(module: str, extra: str) -> Any:
-    """Import a module that an extra brings. Raises ``OutputError`` that says which extra to install."""
+    """Import a module that belongs to an extra. Raises ``OutputError`` that says which extra to install."""
     try:
         return import_module(module)
     except ImportError as error:

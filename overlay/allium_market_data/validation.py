@@ -1,4 +1,4 @@
-"""What a caller may pass: markets and instants."""
+"""Checks of what a caller passes: markets and instants."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from .errors import UsageError
 from .model.times import EPOCH
 
 Instant: TypeAlias = datetime | str
-"""A datetime (naive means UTC, as the specification says) or ISO 8601 text."""
+"""A datetime (a naive one is UTC, as the specification says) or ISO 8601 text."""
 
-_FINER = re.compile(r"[.,]\d{6}0*[1-9]")
-_SHAPE = re.compile(r"\d{4}-?(?:\d{2}-?\d{2}|W\d{2}(?:-?\d)?)(?:[Tt ][\d:.,]+(?:[Zz]|[+-][\d:]+)?)?", re.ASCII)
-"""A date, then perhaps a time, then perhaps an offset. ``fromisoformat`` takes any character before the time, so that in
-2026-05-01+02:00 it takes the offset for the time; and it loses a fraction of an offset, which ISO 8601 does not have."""
+_SUBMICROSECOND = re.compile(r"[.,]\d{6}0*[1-9]")
+_ISO_8601 = re.compile(r"\d{4}-?(?:\d{2}-?\d{2}|W\d{2}(?:-?\d)?)(?:[Tt ][\d:.,]+(?:[Zz]|[+-][\d:]+)?)?", re.ASCII)
+"""A date, optionally a time, optionally an offset. ``fromisoformat`` accepts any character before the time, so it parses the
+offset in 2026-05-01+02:00 as a time. It also ignores the fraction of an offset, which ISO 8601 does not have."""
 
 
 def check_market(market_id: object) -> str:
-    """A market id that can stand in a path. Which markets there are, only the server knows.
+    """A market id that can be a segment of a path. Only the server knows which markets exist.
 
-    Raises ``UsageError`` for what is none.
+    Raises ``UsageError`` for anything else.
     """
     if not isinstance(market_id, str):
         raise UsageError(
             f"a market must be text like hl:perp:BTC-USDC, not {type(market_id).__name__}: {market_id!r:.80}"
         )
     if not market_id or not market_id.isprintable() or any(map(str.isspace, market_id)) or market_id in (".", ".."):
-        raise UsageError(f"{market_id!r:.80} is no market: write it like hl:perp:BTC-USDC")
+        raise UsageError(f"invalid market {market_id!r:.80}: write it like hl:perp:BTC-USDC")
     return market_id
 
 
 def to_instant(value: Instant, name: str) -> datetime:
-    """The instant as an aware UTC datetime; ``name`` is the argument that an error speaks of.
+    """The instant as an aware UTC datetime; ``name`` is the argument that an error message names.
 
-    Raises ``UsageError`` for what is no instant, or is finer than a microsecond.
+    Raises ``UsageError`` for anything else, and for an instant with nanoseconds.
     """
     if isinstance(value, str):
-        moment = _read(value, name)
+        moment = _parse(value, name)
     elif isinstance(value, datetime):
-        moment = _plain(value, name)
+        moment = _to_plain(value, name)
     else:
         raise UsageError(f"{name} must be a datetime or ISO 8601 text, not {type(value).__name__}: {value!r:.80}")
     if moment.utcoffset() is None:
@@ -51,10 +51,10 @@ def to_instant(value: Instant, name: str) -> datetime:
         raise UsageError(f"{name} is outside the years 1 to 9999 in UTC: {value!r:.80}") from None
 
 
-def _plain(value: datetime, name: str) -> datetime:
-    """A plain datetime of any kind of one. A pandas Timestamp is one that knows more, and NaT is one that is none."""
-    if value != value:  # noqa: PLR0124 - nothing else tells NaT without pandas
-        raise UsageError(f"{name} is no time: {value!r:.80}")
+def _to_plain(value: datetime, name: str) -> datetime:
+    """A plain datetime from any subclass. A pandas Timestamp may have nanoseconds, and NaT is a datetime without a time."""
+    if value != value:  # noqa: PLR0124 - the only way to recognise NaT without pandas
+        raise UsageError(f"{name} is not a time: {value!r:.80}")
     if getattr(value, "nanosecond", 0):
         raise UsageError(f"{name} is finer than a microsecond: {value!r:.80}")
     return datetime.combine(
@@ -63,15 +63,15 @@ def _plain(value: datetime, name: str) -> datetime:
     )
 
 
-def _read(text: str, name: str) -> datetime:
+def _parse(text: str, name: str) -> datetime:
     try:
-        if not _SHAPE.fullmatch(text.strip()):
+        if not _ISO_8601.fullmatch(text.strip()):
             raise ValueError
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
         raise UsageError(
-            f"{name} is no ISO 8601 time: {text!r:.80} (write it like 2026-05-01T00:00:00Z; without an offset it is UTC)"
+            f"{name} is not an ISO 8601 time: {text!r:.80} (write it like 2026-05-01T00:00:00Z; the default offset is UTC)"
         ) from None
-    if _FINER.search(text):
+    if _SUBMICROSECOND.search(text):
         raise UsageError(f"{name} is finer than a microsecond: {text!r:.80}")
     return moment

@@ -128,9 +128,12 @@ def test_failed_fetch_leaves_no_file(fetch: Any, tmp_path: Path) -> None:
     [
         ([MARKET, "--interval", "2h", "--start", "2026-03-01", "--end", "2026-03-02"], "unknown interval '2h'"),
         ([MARKET, "--interval", "1h", "--start", "2026-03-02", "--end", "2026-03-01"], "start must be before end"),
-        ([MARKET, "--interval", "1h", "--start", "soon", "--end", "2026-03-01"], "start is no ISO 8601 time: 'soon'"),
-        (["", *SPAN], "'' is no market"),
-        ([MARKET, "", *SPAN], "'' is no market"),
+        (
+            [MARKET, "--interval", "1h", "--start", "soon", "--end", "2026-03-01"],
+            "start is not an ISO 8601 time: 'soon'",
+        ),
+        (["", *SPAN], "invalid market ''"),
+        ([MARKET, "", *SPAN], "invalid market ''"),
         ([MARKET, *SPAN, "--format", "xlsx"], "unknown format 'xlsx': use one of csv, jsonl, parquet, arrow, table"),
         ([MARKET, *SPAN, "--format", "parquet"], "parquet needs a file: pass --output"),
         ([MARKET, *SPAN, "--output", "rows.xlsx"], "cannot tell the format of rows.xlsx"),
@@ -188,13 +191,13 @@ def test_unreachable_server_is_reported_after_the_retries(monkeypatch: pytest.Mo
 
 def test_control_characters_of_a_market_are_not_printed(fetch: Any) -> None:
     result = fetch("hl:perp:\x1b[2J", *SPAN)
-    failed(result, 2, "is no market")
+    failed(result, 2, "invalid market")
     assert "\x1b" not in result.output
 
 
 def test_control_characters_of_a_path_are_not_printed(fetch: Any) -> None:
     result = fetch(MARKET, *SPAN, "--output", "no\x1b[2Jfolder/rows.csv")
-    failed(result, 1, "there is no folder")
+    failed(result, 1, "does not exist")
     assert "\x1b" not in result.output
 
 

@@ -11,16 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allium_market_data.client.decode import DECIMAL, Question, decode
+from allium_market_data.client.decode import Question, decode
 from allium_market_data.errors import ContractError
 from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.intervals import INTERVALS, WIDTHS, Interval
+from allium_market_data.model.rows import PLAIN_DECIMAL
 from allium_market_data.model.windows import Window
 from support.serving import MARKET
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 NOW = START + timedelta(days=400)
-plain = st.from_regex(DECIMAL, fullmatch=True)
+plain = st.from_regex(PLAIN_DECIMAL, fullmatch=True)
 tails = st.sampled_from([":00+00:00", ":00Z", "Z", ":00.000000+00:00", ":00.0Z"])
 Rows = list[tuple[datetime, str, str]]
 

@@ -54,7 +54,7 @@ class Server:
     def truth(self, wanted: Plan) -> list[tuple[datetime, str, str]]:
         """One answer without any cap, over so wide a window that no edge is near."""
         margin = 3 * DAY
-        query = Query(self.interval, wanted.first - margin, wanted.stop + margin, 10**9)
+        query = Query(self.interval, micros(wanted.start) - margin, micros(wanted.end) + margin, 10**9)
         plain = replace(self.reading, order="ascending")
         shift = WIDTHS[self.interval] if self.reading.label == "end" else 0
         rows = [(from_micros(start + shift), base, quote) for start, base, quote in select(query, plain, self.history)]
@@ -66,7 +66,7 @@ def fetched(server: Server, wanted: Plan, ahead: int = 3) -> list[tuple[datetime
         growing = ColumnsBuilder(2, wanted.width)
         async for page in Fetch(wanted, server.ask, ahead).pages():
             growing.add(page)
-        rows = growing.columns()
+        rows = growing.build()
         return list(zip(rows.ts, *rows.values, strict=True))
 
     return asyncio.run(run())

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from allium_market_data.errors import OutputError, PrecisionError, UsageError
-from allium_market_data.formats.arrow import Decimals, Form, metadata, to_table
+from allium_market_data.formats.arrow import Decimals, RowSchema, source_metadata, to_table
 from allium_market_data.formats.decimal_width import DecimalWidth
 from allium_market_data.model.intervals import INTERVALS, Interval
 from allium_market_data.model.rows import Columns
@@ -49,7 +49,7 @@ class TestTable:
     @pytest.mark.parametrize("decimals", ["exact", "text", "float"])
     def test_of_no_rows_has_the_same_columns(self, decimals: Decimals) -> None:
         assert series([]).to_arrow(decimals=decimals).schema == series([0]).to_arrow(decimals=decimals).schema
-        assert to_table([], "1m", Form()).schema == series([]).to_arrow().schema
+        assert to_table([], "1m", RowSchema()).schema == series([]).to_arrow().schema
 
     def test_carries_where_the_rows_came_from(self) -> None:
         assert series([0], 0, 3).to_arrow().schema.metadata == {
@@ -63,7 +63,7 @@ class TestTable:
         }
 
     def test_carries_no_secret_that_stands_in_the_url(self) -> None:
-        said = metadata(
+        said = source_metadata(
             interval="1m",
             start=START,
             end=START,
@@ -79,10 +79,10 @@ class TestTable:
         if interval != "1m":
             buckets = [bucket for bucket in buckets if abs(bucket) < 10_000]
         one = columns(buckets, interval=interval)
-        assert to_table([(MARKET, one)], interval, Form())["ts"].to_pylist() == one.ts
+        assert to_table([(MARKET, one)], interval, RowSchema())["ts"].to_pylist() == one.ts
 
     def test_holds_several_markets(self) -> None:
-        table = to_table([("a", columns([0])), ("b", columns([0, 1], ["1", NINES]))], "1m", Form())
+        table = to_table([("a", columns([0])), ("b", columns([0, 1], ["1", NINES]))], "1m", RowSchema())
         assert table["market_id"].to_pylist() == ["a", "b", "b"]
         assert table["oi_base"].to_pylist() == [Decimal("0.50"), 1, Decimal(NINES)]
 
@@ -161,7 +161,7 @@ class TestRoom:
         rooms = [DecimalWidth(whole, fraction) for whole in range(0, 77, 4) for fraction in range(0, 77, 4)]
         for room in rooms:
             for other in rooms:
-                kind = room.wider(other).type
+                kind = room.union(other).type
                 if kind is not None:
                     assert kind[1] >= room.fraction
                     assert kind[0] - kind[1] >= room.whole
@@ -256,10 +256,10 @@ def test_a_missing_extra_is_named(
 
 
 def test_empty_columns_make_a_table() -> None:
-    assert len(to_table([(MARKET, Columns.empty(2))], "1h", Form())) == 0
+    assert len(to_table([(MARKET, Columns.empty(2))], "1h", RowSchema())) == 0
 
 
 def test_dates_long_ago_and_far_ahead_are_exact() -> None:
     for day in (datetime(1, 1, 2, tzinfo=UTC), datetime(1969, 12, 31, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)):
         one = Columns([day], (["1"], ["1"]), [False])
-        assert to_table([(MARKET, one)], "1d", Form())["ts"].to_pylist() == [day]
+        assert to_table([(MARKET, one)], "1d", RowSchema())["ts"].to_pylist() == [day]

@@ -21,9 +21,9 @@ import pytest
 
 from allium_market_data.errors import OutputError, PrecisionError, UsageError
 from allium_market_data.formats import files
-from allium_market_data.formats.arrow import Form, to_table
+from allium_market_data.formats.arrow import RowSchema, to_table
 from allium_market_data.formats.atomic_file import AtomicFile
-from allium_market_data.formats.files import FORMATS, Format, write, write_text, writer
+from allium_market_data.formats.files import FORMATS, Format, open_writer, write, write_text
 from allium_market_data.formats.text import TextFormat
 from allium_market_data.model.rows import Columns
 from support.made import MARKET, columns, series
@@ -147,7 +147,7 @@ class TestArrowFiles:
         said = {"source": "here"}
         assert write(PAGES, tmp_path / "f", form, interval="1m", metadata=said) == 3
         table = read(tmp_path / "f")
-        assert table == to_table(PAGES, "1m", Form())
+        assert table == to_table(PAGES, "1m", RowSchema())
         assert table.schema.metadata == {b"interval": b"1m", b"source": b"here"}
 
     @pytest.mark.parametrize("form", ["parquet", "arrow"])
@@ -155,7 +155,7 @@ class TestArrowFiles:
         for number, nothing in enumerate([[], [(MARKET, Columns.empty(2))]]):
             path = tmp_path / str(number)
             assert write(nothing, path, form, interval="1m") == 0
-            assert read(path).schema == Form().schema
+            assert read(path).schema == RowSchema().arrow
 
     @pytest.mark.parametrize("decimals", ["text", "float"])
     def test_hold_text_or_floats_when_asked(self, decimals: Any, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ class TestArrowFiles:
         one = columns(range(2 * len(values)), [value for value in values for _ in (0, 1)], ["1"] * 2 * len(values))
         parts = [(MARKET, one[row : row + 2]) for row in range(0, len(one), 2)]
         write(parts, tmp_path / "f", form, interval="1m", metadata={"source": "here"})
-        whole = to_table([(MARKET, one)], "1m", Form())
+        whole = to_table([(MARKET, one)], "1m", RowSchema())
         assert read(tmp_path / "f") == whole
         assert read(tmp_path / "f").schema.metadata == {b"interval": b"1m", b"source": b"here"}
         assert names(tmp_path) == ["f"]
@@ -250,7 +250,7 @@ class TestPlace:
 
         def run(number: int) -> None:
             try:
-                with writer(tmp_path / "f", "csv", interval="1m") as sink:
+                with open_writer(tmp_path / "f", "csv", interval="1m") as sink:
                     sink.write(f"writer {number}", columns(range(50)))
                     barrier.wait(10)
                 outcomes.append(number)
@@ -299,8 +299,8 @@ class TestPlace:
         os.mkfifo(tmp_path / "pipe")
         for name, why in {
             "folder": "it is a folder",
-            "pipe": "no ordinary file",
-            "none/f": "there is no folder",
+            "pipe": "not a regular file",
+            "none/f": "does not exist",
             "file/f": "Not a directory",
             "loop": "ymlink|symbolic link",
             "n" * 300: "too long",
@@ -400,7 +400,7 @@ class TestFaults:
 
     def test_a_failed_write_that_the_caller_ignores(self, form: Format, overwrite: bool, tmp_path: Path) -> None:
         with ExitStack() as stack:
-            sink = stack.enter_context(writer(tmp_path / "f", form, interval="1m", overwrite=overwrite))
+            sink = stack.enter_context(open_writer(tmp_path / "f", form, interval="1m", overwrite=overwrite))
             sink.write(*PAGES[0])
             with pytest.raises(OutputError):
                 sink.write("\ud800", columns([1]))
@@ -442,7 +442,7 @@ class TestFaults:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_a_device_is_never_replaced() -> None:
-    with pytest.raises(OutputError, match="no ordinary file"):
+    with pytest.raises(OutputError, match="not a regular file"):
         write(PAGES, "/dev/full", "csv", interval="1m", overwrite=True)
 
 
@@ -471,7 +471,7 @@ def test_an_interrupt_between_the_link_and_the_end_leaves_the_whole_file(
 
 
 def test_rows_are_counted_while_they_are_written(tmp_path: Path) -> None:
-    with writer(tmp_path / "f", "parquet", interval="1m") as sink:
+    with open_writer(tmp_path / "f", "parquet", interval="1m") as sink:
         sink.write(*PAGES[0])
         assert sink.rows == 2
         sink.write(*PAGES[1])

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from allium_market_data.errors import PrecisionError
 from allium_market_data.formats import files
-from allium_market_data.formats.decimal_width import DecimalWidth, measure
+from allium_market_data.formats.decimal_width import DecimalWidth, decimal_width
 from allium_market_data.model.rows import Columns
 from allium_market_data.series.series import OpenInterestSeries
 from support.made import columns, series
@@ -157,14 +157,14 @@ def digits(column: list[str]) -> int:
 
 
 def room_of(column: list[str]) -> DecimalWidth:
-    """The same as ``measure``, by way of Decimal."""
+    """The same as ``decimal_width``, by way of Decimal."""
     room = DecimalWidth()
     for value in column:
         _, figures, exponent = Decimal(value).as_tuple()
         bare = "".join(map(str, figures)).lstrip("0")
         assert isinstance(exponent, int)
         fraction = max(0, -exponent - (len(bare) - len(bare.rstrip("0")))) if bare else 0
-        room = room.wider(DecimalWidth(max(0, len(bare) + exponent), fraction))
+        room = room.union(DecimalWidth(max(0, len(bare) + exponent), fraction))
     return room
 
 
@@ -172,7 +172,7 @@ def room_of(column: list[str]) -> DecimalWidth:
 @example(["0.5", "10"])
 @example(["100", "1.50"])
 def test_the_room_measured_is_the_room_needed(column: list[str]) -> None:
-    assert measure(pa.chunked_array([column], pa.string())) == room_of(column)
+    assert decimal_width(pa.chunked_array([column], pa.string())) == room_of(column)
 
 
 @pytest.mark.parametrize("value", HARD)

@@ -129,7 +129,7 @@ def test_iso_8601_text_is_read(written: str, meant: datetime) -> None:
     ],
 )
 def test_text_that_is_no_iso_8601_time_is_refused_with_the_argument_s_name(written: str) -> None:
-    with pytest.raises(UsageError, match=r"end is no ISO 8601 time: .*write it like 2026-05-01T00:00:00Z"):
+    with pytest.raises(UsageError, match=r"end is not an ISO 8601 time: .*write it like 2026-05-01T00:00:00Z"):
         to_instant(written, "end")
 
 
@@ -154,7 +154,7 @@ def test_a_pandas_timestamp_is_an_instant_unless_it_has_nanoseconds() -> None:
     assert to_instant(pd.Timestamp("2026-05-01T12:30"), "start") == MAY
     with pytest.raises(UsageError, match="start is finer than a microsecond"):
         to_instant(pd.Timestamp("2026-05-01T12:30:00.000000001"), "start")
-    with pytest.raises(UsageError, match="start is no time: NaT"):
+    with pytest.raises(UsageError, match="start is not a time: NaT"):
         to_instant(pd.NaT, "start")
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from allium_market_data.model.intervals import INTERVALS, WIDTHS, Interval
 from allium_market_data.model.times import from_micros, micros
-from allium_market_data.model.timestamps import Timestamps, contiguous_runs, spelled
+from allium_market_data.model.timestamps import Timestamps, contiguous_runs, format_run
 
 intervals = st.sampled_from(INTERVALS)
 
@@ -37,7 +37,7 @@ def test_they_read_like_the_list_of_their_datetimes(case: tuple[Interval, list[d
     assert [labels[row] for row in range(-len(stamps), len(stamps))] == stamps * 2
     assert labels == stamps
     assert (labels == [*stamps, datetime(2030, 1, 1, tzinfo=UTC)], len(labels)) == (False, len(stamps))
-    assert labels.ascend
+    assert labels.is_ascending
     assert (
         list(labels.contiguous_runs())
         == list(contiguous_runs(stamps, interval))
@@ -74,14 +74,14 @@ def test_what_they_look_like_is_what_each_is_written_as(interval: Interval, inde
     start = index * (24 * 60 * 60 * 1_000_000 // 1440)
     start -= start % width
     stamps = [from_micros(start + step * width) for step in range(count)]
-    assert spelled(start, count, width, tail) == ",".join(f"{stamp:%Y-%m-%dT%H:%M}{tail}" for stamp in stamps)
+    assert format_run(start, count, width, tail) == ",".join(f"{stamp:%Y-%m-%dT%H:%M}{tail}" for stamp in stamps)
 
 
 def test_runs_that_do_not_ascend_are_told() -> None:
     hour = 3_600_000_000
-    assert not Timestamps(hour, [0, hour], [2, 3]).ascend
-    assert not Timestamps(hour, [5 * hour, 0], [1, 2]).ascend
-    assert Timestamps(hour, [0, 3 * hour], [2, 3]).ascend
+    assert not Timestamps(hour, [0, hour], [2, 3]).is_ascending
+    assert not Timestamps(hour, [5 * hour, 0], [1, 2]).is_ascending
+    assert Timestamps(hour, [0, 3 * hour], [2, 3]).is_ascending
 
 
 def test_a_row_that_is_not_there_is_told() -> None:

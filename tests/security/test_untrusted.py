@@ -153,7 +153,7 @@ def test_market_cannot_name_a_path_outside_the_table(market: str, tmp_path: Path
 
 @pytest.mark.parametrize("market", ["..", ".", "a\x00b", "a\nb", "a\x1bb", "a b", "", "\u202ea"])
 def test_market_that_cannot_be_a_path_segment_is_refused(market: str, tmp_path: Path) -> None:
-    with MarketData("key", "http://127.0.0.1:9") as client, pytest.raises(UsageError, match="is no market"):
+    with MarketData("key", "http://127.0.0.1:9") as client, pytest.raises(UsageError, match="invalid market"):
         backfill([market], "1h", "2026-05-01", "2026-05-02", tmp_path / "table", client=client)
 
 

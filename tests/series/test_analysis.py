@@ -59,17 +59,17 @@ def test_the_same_interval_is_the_series_itself() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda one: one.resample("1m"), "5m buckets do not make up 1m ones"),
+        (lambda one: one.resample("1m"), "cannot resample 5m to 1m"),
         (lambda one: one.resample("2h"), "unknown interval '2h'"),
         (lambda one: one.resample("1h", label="middle"), "unknown label 'middle'"),
         (lambda one: one.densify(fill="next"), "unknown fill 'next'"),
-        (lambda one: one.implied_price("fraction"), "unknown numbers 'fraction'"),
+        (lambda one: one.implied_price(decimals="fraction"), "unknown decimals 'fraction'"),
         (lambda one: one.implied_price(digits=0), "digits must be a whole number"),
         (lambda one: align(), "at least one series"),
-        (lambda one: align(one, one), "comes twice"),
-        (lambda one: align(one, series([1], market_id="a:b:c")), "5m and 1m have no clock in common"),
-        (lambda one: align(one, series([9], 9, interval="5m", market_id="a:b:c")), "no span in common"),
-        (lambda one: totals(one, missing="zero"), "missing is 'error' or 'skip'"),  # type: ignore[arg-type]
+        (lambda one: align(one, one), "occurs twice"),
+        (lambda one: align(one, series([1], market_id="a:b:c")), "cannot align intervals 5m and 1m"),
+        (lambda one: align(one, series([9], 9, interval="5m", market_id="a:b:c")), "no common span"),
+        (lambda one: totals(one, missing="zero"), "missing must be 'error' or 'skip'"),  # type: ignore[arg-type]
         (lambda one: totals(one, amount="price"), "amount one of"),  # type: ignore[arg-type]
     ],
 )
@@ -81,7 +81,8 @@ def test_a_wrong_call_says_what_is_wrong(call: Any, message: str) -> None:
 def test_a_total_with_a_hole_says_where_and_what_to_do() -> None:
     one, other = series([0, 1, 2]), series([0], 0, 3, market_id="a:b:c")
     with pytest.raises(
-        IncompleteError, match=r'a:b:c has no row in 2 of 3 buckets, 2026-05-01T00:01:00Z .* missing="skip"'
+        IncompleteError,
+        match=r'a:b:c has no row in 2 of 3 buckets, the first at 2026-05-01T00:01:00Z .* missing="skip"',
     ):
         totals(one, other)
     assert [(total.total, total.markets) for total in totals(one, other, missing="skip")] == [
@@ -94,13 +95,13 @@ def test_a_total_with_a_hole_says_where_and_what_to_do() -> None:
 def test_a_price_beyond_floats_is_an_error_and_fine_as_a_decimal() -> None:
     one = series(columns([0], ["0." + "0" * 200 + "1"], ["9" * 200]))
     with pytest.raises(PrecisionError, match=f"the price of {MARKET} at 2026-05-01T00:00:00Z"):
-        one.implied_price("float")
+        one.implied_price(decimals="float")
     assert one.implied_price(digits=3) == [Decimal("1.00E+401")]
 
 
 def test_a_price_without_a_base_is_none() -> None:
     one = series(columns([0, 1], ["0.00", "2"], ["0", "3"]))
-    assert (one.implied_price(), one.implied_price("float")) == ([None, Decimal("1.5")], [None, 1.5])
+    assert (one.implied_price(), one.implied_price(decimals="float")) == ([None, Decimal("1.5")], [None, 1.5])
 
 
 def test_dense_and_aligned_frames_hold_nulls_and_exact_decimals() -> None:
@@ -126,15 +127,15 @@ def test_a_digit_too_many_in_a_wide_table_names_its_column() -> None:
 def test_rows_come_back_from_parquet_and_through_engines(tmp_path: Path) -> None:
     one = series([0, 1, 4], 0, 6)
     one.to_parquet(tmp_path / "rows.parquet")
-    found = OpenInterestSeries.from_arrow(pq.read_table(tmp_path / "rows.parquet"))
+    found = OpenInterestSeries.from_frame(pq.read_table(tmp_path / "rows.parquet"))
     assert found == one
     assert (found.provenance.specification, found.provenance.base_url) == ("5f" * 32, "https://api.allium.so")
     assert found.densify(fill="last")[-1].filled
     span = {"interval": "1m", "start": one.start, "end": one.end}
-    assert OpenInterestSeries.from_arrow(pl.read_parquet(tmp_path / "rows.parquet"), **span) == one  # type: ignore[arg-type]
+    assert OpenInterestSeries.from_frame(pl.read_parquet(tmp_path / "rows.parquet"), **span) == one  # type: ignore[arg-type]
     with duckdb.connect() as database:
         table = database.sql(f"FROM '{tmp_path / 'rows.parquet'}' ORDER BY ts DESC").to_arrow_table()
-    again = OpenInterestSeries.from_arrow(table, **span)  # type: ignore[arg-type]
+    again = OpenInterestSeries.from_frame(table, **span)  # type: ignore[arg-type]
     assert again == one
     assert (again.provenance.base_url, again.provenance.requests) == ("unknown", 0)
 
@@ -142,13 +143,13 @@ def test_rows_come_back_from_parquet_and_through_engines(tmp_path: Path) -> None
 def test_the_fetch_of_a_table_is_told_or_inferred() -> None:
     one = series(columns([0, 5, 6], provisional=[6]), 0, 60)
     table = one.to_arrow()
-    finished = OpenInterestSeries.from_arrow(table).provenance.finished
+    finished = OpenInterestSeries.from_frame(table).provenance.finished
     assert finished == instant(7)
-    assert OpenInterestSeries.from_arrow(table, fetched=instant(9)).provenance.finished == instant(9)
+    assert OpenInterestSeries.from_frame(table, fetched=instant(9)).provenance.finished == instant(9)
     stamped = table.append_column("fetched_at", pa.array([instant(8)] * 3, pa.timestamp("us", tz="UTC")))
-    assert OpenInterestSeries.from_arrow(stamped).provenance.finished == instant(8)
+    assert OpenInterestSeries.from_frame(stamped).provenance.finished == instant(8)
     settled = series([0, 5], 0, 60).to_arrow()
-    assert OpenInterestSeries.from_arrow(settled).provenance.finished == instant(60)
+    assert OpenInterestSeries.from_frame(settled).provenance.finished == instant(60)
 
 
 def changed(name: str, values: list[Any], kind: Any = None) -> pa.Table:
@@ -159,23 +160,23 @@ def changed(name: str, values: list[Any], kind: Any = None) -> pa.Table:
 @pytest.mark.parametrize(
     ("table", "options", "message"),
     [
-        ([1, 2], {}, "list does not speak Arrow"),
-        (series([0]).to_arrow().drop_columns(["ts", "oi_base"]), {}, "it has no column ts, oi_base"),
-        (series([0]).to_arrow(decimals="float"), {}, "oi_base is double, and only decimals"),
-        (changed("oi_base", [Decimal("-1"), Decimal("1")]), {}, "oi_base of row 0 is '-1', no plain"),
-        (changed("oi_base", ["1", None]), {}, "oi_base of row 1 is None"),
-        (changed("oi_base", ["1", "NaN"]), {}, "oi_base of row 1 is 'NaN'"),
-        (changed("ts", [instant(0), instant(0)]), {}, "2026-05-01T00:00:00Z stands there twice"),
-        (changed("ts", [instant(0), None]), {}, "a row has no ts"),
-        (changed("ts", ["soon", "later"]), {}, "ts is no time"),
-        (changed("provisional", [True, None]), {}, "does not say whether it is provisional"),
-        (changed("provisional", ["no", "no"]), {}, "provisional is string, not bool"),
-        (changed("market_id", ["a", "b"]), {}, "2 values of market_id: say which with market_id="),
-        (series([0, 1]).to_arrow(), {"interval": "1h"}, "the rows are of 1m, not of 1h: resample"),
-        (series([0, 1]).to_arrow(), {"end": instant(9)}, "the table holds .* and not all of"),
+        ([1, 2], {}, "list does not support the Arrow PyCapsule interface"),
+        (series([0]).to_arrow().drop_columns(["ts", "oi_base"]), {}, "missing column ts, oi_base"),
+        (series([0]).to_arrow(decimals="float"), {}, "column oi_base is double; only decimals and text"),
+        (changed("oi_base", [Decimal("-1"), Decimal("1")]), {}, "oi_base in row 0 is '-1', not a plain"),
+        (changed("oi_base", ["1", None]), {}, "oi_base in row 1 is None"),
+        (changed("oi_base", ["1", "NaN"]), {}, "oi_base in row 1 is 'NaN'"),
+        (changed("ts", [instant(0), instant(0)]), {}, "2026-05-01T00:00:00Z occurs twice"),
+        (changed("ts", [instant(0), None]), {}, "ts is null in some row"),
+        (changed("ts", ["soon", "later"]), {}, "column ts is not a time"),
+        (changed("provisional", [True, None]), {}, "provisional is null in some row"),
+        (changed("provisional", ["no", "no"]), {}, "column provisional is string, not bool"),
+        (changed("market_id", ["a", "b"]), {}, "2 values of market_id: choose one with market_id="),
+        (series([0, 1]).to_arrow(), {"interval": "1h"}, "interval of the rows is 1m, not 1h: resample"),
+        (series([0, 1]).to_arrow(), {"end": instant(9)}, "the table covers .*, not all of"),
         (series([0, 1]).to_arrow(), {"start": instant(2)}, "is not before"),
-        (series([0, 1]).to_arrow().replace_schema_metadata({}), {}, "0 values of interval: say which"),
-        (series([0]).to_arrow().replace_schema_metadata({}), {"interval": "1m"}, "complete: say start="),
+        (series([0, 1]).to_arrow().replace_schema_metadata({}), {}, "0 values of interval: choose one"),
+        (series([0]).to_arrow().replace_schema_metadata({}), {"interval": "1m"}, "complete: pass start="),
         (
             series([0, 1]).to_arrow().replace_schema_metadata({}),
             {"interval": "1h", "start": instant(0), "end": instant(60)},
@@ -185,7 +186,7 @@ def changed(name: str, values: list[Any], kind: Any = None) -> pa.Table:
 )
 def test_a_table_that_is_no_series_is_refused(table: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        OpenInterestSeries.from_arrow(table, **options)
+        OpenInterestSeries.from_frame(table, **options)
 
 
 def test_a_column_of_intervals_selects() -> None:
@@ -194,9 +195,9 @@ def test_a_column_of_intervals_selects() -> None:
         [part.append_column("interval", pa.repeat(name, 2)) for part, name in ((hours, "1h"), (minutes, "1m"))]
     )
     span: dict[str, Any] = {"market_id": MARKET, "start": instant(0), "end": instant(120)}
-    assert [row.ts for row in OpenInterestSeries.from_arrow(table, interval="1h", **span)] == [instant(0), instant(60)]
-    with pytest.raises(UsageError, match="2 values of interval: say which"):
-        OpenInterestSeries.from_arrow(table, **span)
+    assert [row.ts for row in OpenInterestSeries.from_frame(table, interval="1h", **span)] == [instant(0), instant(60)]
+    with pytest.raises(UsageError, match="2 values of interval: choose one"):
+        OpenInterestSeries.from_frame(table, **span)
 
 
 def test_plot_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from allium_market_data import plot
 from allium_market_data.cli import main as cli
 from allium_market_data.errors import OutputError, PrecisionError, UsageError
-from allium_market_data.series.plot import save
+from allium_market_data.series.plot import save_plot
 from support.made import MARKET, columns, instant, series
 from support.serving import Sandbox
 
@@ -89,28 +89,28 @@ def test_what_cannot_be_drawn_is_an_error(axes: Any) -> None:
         plot(axes=axes)
     with pytest.raises(UsageError, match="unknown amount 'price'"):
         series([0]).plot(axes=axes, amount="price")  # type: ignore[arg-type]
-    with pytest.raises(PrecisionError, match="beyond what a float"):
+    with pytest.raises(PrecisionError, match="out of range for a float"):
         series(columns([0], ["9" * 400])).plot(axes=axes)
 
 
 @pytest.mark.parametrize("form", MAGIC)
 def test_a_chart_is_written_whole_and_never_over_another(form: str, tmp_path: Path) -> None:
     path = tmp_path / f"chart.{form}"
-    save([series([0, 1])], path)
+    save_plot([series([0, 1])], path)
     first = path.read_bytes()
     assert first.startswith(MAGIC[form])
     with pytest.raises(OutputError, match="exists already"):
-        save([series([0])], path)
+        save_plot([series([0])], path)
     assert path.read_bytes() == first
-    save([series([0])], path, overwrite=True)
+    save_plot([series([0])], path, overwrite=True)
     assert path.read_bytes() != first
 
 
 def test_a_chart_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(PrecisionError):
-        save([series(columns([0], ["9" * 400]))], tmp_path / "chart.png")
-    with pytest.raises(UsageError, match=r"name it \.png, \.svg, \.pdf"):
-        save([series([0])], tmp_path / "chart.gif")
+        save_plot([series(columns([0], ["9" * 400]))], tmp_path / "chart.png")
+    with pytest.raises(UsageError, match=r"use the suffix \.png, \.svg, \.pdf"):
+        save_plot([series([0])], tmp_path / "chart.gif")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -15,7 +15,8 @@ from allium_market_data.errors import UsageError
 from allium_market_data.model.intervals import INTERVALS, WIDTHS, Interval
 from allium_market_data.model.rows import Columns, OpenInterest
 from allium_market_data.model.timestamps import contiguous_runs
-from allium_market_data.series.series import Gap, OpenInterestSeries
+from allium_market_data.series.base import Gap
+from allium_market_data.series.series import OpenInterestSeries
 from support.made import MARKET, START, columns, instant, provenance, series
 
 

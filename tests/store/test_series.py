@@ -88,7 +88,7 @@ def test_a_market_or_interval_that_is_not_there_is_told(filled: Exchange, table:
 
 def test_rows_selected_by_an_engine_become_the_series_too(filled: Exchange, client: MarketData, table: Path) -> None:
     rows = DeltaTable(table).to_pyarrow_table()
-    read = OpenInterestSeries.from_arrow(rows, market_id=BTC, start=SPAN[0], end=SPAN[1])
+    read = OpenInterestSeries.from_frame(rows, market_id=BTC, start=SPAN[0], end=SPAN[1])
     assert read == client.open_interest(BTC, interval="1h", start=SPAN[0], end=SPAN[1])
 
 

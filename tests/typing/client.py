@@ -24,8 +24,8 @@ from allium_market_data.errors import FetchError, UsageError
 from allium_market_data.model.provenance import Provenance
 from allium_market_data.model.windows import Window
 from allium_market_data.series.align import Aligned, Total
+from allium_market_data.series.base import Gap
 from allium_market_data.series.dense import DenseRow, DenseSeries
-from allium_market_data.series.series import Gap
 
 
 def synchronous(start: datetime, interval: Interval, markets: Sequence[str]) -> None:
@@ -102,11 +102,11 @@ def analysis(series: OpenInterestSeries, interval: Interval) -> None:
     assert_type(series.densify(fill="last"), DenseSeries)
     assert_type(series.densify()[0], DenseRow)
     assert_type(series.implied_price(), list[Decimal | None])
-    assert_type(series.implied_price("float"), list[float | None])
+    assert_type(series.implied_price(decimals="float"), list[float | None])
     assert_type(align(series, fill="last"), Aligned)
     assert_type(align(series)["m"], DenseSeries)
     assert_type(totals(series, missing="skip"), list[Total])
-    assert_type(OpenInterestSeries.from_arrow(object(), interval="1h"), OpenInterestSeries)
+    assert_type(OpenInterestSeries.from_frame(object(), interval="1h"), OpenInterestSeries)
     series.resample("2h")  # type: ignore[arg-type]
     series.densify(fill="next")  # type: ignore[arg-type]
     totals(series, missing="zero")  # type: ignore[arg-type]

@@ -126,16 +126,16 @@ def plot(
     table: Annotated[str | None, typer.Option(help="Read the rows from this table instead of the server.")] = None,
 ) -> None:
     """Draw a chart of one or more markets. The API key comes from ALLIUM_API_KEY."""
-    from ..series import plot as charts
+    from ..series.plot import check_plot_target, save_plot
     from .output import connect
 
-    charts.check(output, amount, overwrite=overwrite)  # before the first request
+    check_plot_target(output, amount, overwrite=overwrite)  # before the first request
     if table is not None:
         series = _store.taken(table, market, interval, start, end)
     else:
         with connect(base_url, timeout, concurrency, rate) as client:
             series = client.open_interest(market, interval=interval, start=start, end=end)  # type: ignore[call-overload]
-    charts.save(list(series.values()), output, amount=amount, overwrite=overwrite)  # type: ignore[arg-type]
+    save_plot(list(series.values()), output, amount=amount, overwrite=overwrite)  # type: ignore[arg-type]
 
 
 @app.command()

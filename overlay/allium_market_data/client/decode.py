@@ -21,16 +21,13 @@ import msgspec
 from ..errors import ConnectionFailedError
 from ..model.endpoint import Endpoint
 from ..model.intervals import WIDTHS, Interval
-from ..model.rows import Columns
+from ..model.rows import PLAIN_DECIMAL, Columns
 from ..model.times import to_iso
 from ..model.timestamps import Timestamps
 from ..model.windows import Window
 from ..sanitize import preview
 from .contract_error import wrong
 from .timestamp_text import neighbours, read_all
-
-DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
-"""A plain decimal: digits, and perhaps a point and more digits. No sign, exponent, grouping or space."""
 
 PLACE = re.compile(r"(?P<what>.*?)(?: - at `\$(?:\.items\[(?P<row>\d+)\])?(?:\.(?P<field>\w+))?.*`)?", re.DOTALL)
 """How msgspec ends its message: where it stood."""
@@ -153,7 +150,7 @@ def _check_decimals(column: list[str], field: str) -> None:
     points = lines.translate(None, b"0123456789")
     odd = points.translate(None, b".,") or points.count(b",") != len(column) + 1 or b".." in points
     if column and (odd or b".." in lines.replace(b",", b".")):
-        row = next(row for row, value in enumerate(column) if not DECIMAL.fullmatch(value))
+        row = next(row for row, value in enumerate(column) if not PLAIN_DECIMAL.fullmatch(value))
         raise wrong(f"{preview(column[row])} is not a plain, finite, non-negative decimal", row, field)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import ErrorContext, IncompleteError
 from ..model.rows import Columns
-from ..model.timestamps import before
+from ..model.timestamps import count_before
 from ..model.windows import Plan, Window
 from .decode import Answer
 
@@ -43,7 +43,7 @@ class Ledger:
 
 def between(rows: Columns, start: datetime, end: datetime) -> Columns:
     """The rows with start <= ts < end."""
-    first, stop = (before(rows.ts, edge) for edge in (start, end))
+    first, stop = (count_before(rows.ts, edge) for edge in (start, end))
     return rows[first:stop]
 
 

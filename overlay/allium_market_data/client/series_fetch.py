@@ -92,7 +92,7 @@ class Run:
         rows = ColumnsBuilder(len(self.resource.values), self.plan.width)
         async for part in self._parts():
             rows.add(part)
-        return self.series(rows.columns(), self.plan.start, self.plan.end)
+        return self.series(rows.build(), self.plan.start, self.plan.end)
 
     async def pages(self) -> AsyncGenerator[OpenInterestSeries, None]:
         """The rows page by page. The spans of the pages join, so that no gap falls between two of them."""

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from ..errors import UsageError
-from ..formats.arrow import metadata
+from ..formats.arrow import source_metadata
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import Interval
 from ..model.rows import OpenInterest
@@ -76,7 +76,7 @@ class MarketData:
         """What a file of a plan's rows says about where they came from: source, specification, versions, span."""
         from .transport import specification
 
-        return metadata(
+        return source_metadata(
             interval=wanted.interval,
             start=wanted.start,
             end=wanted.end,

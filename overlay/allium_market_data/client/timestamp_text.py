@@ -13,7 +13,7 @@ from typing import Any
 
 from ..model.intervals import WIDTHS, Interval
 from ..model.times import EPOCH, micros
-from ..model.timestamps import Timestamps, contiguous_runs, spelled
+from ..model.timestamps import Timestamps, contiguous_runs, format_run
 from ..sanitize import preview
 from .contract_error import wrong
 
@@ -53,7 +53,7 @@ class _Texts(Sequence[datetime]):
 def neighbours(sent: list[str], interval: Interval) -> Timestamps | None:
     """The labels of ascending rows with few gaps, all written alike; None where that is not so.
 
-    What the labels must then look like is spelled out and compared as a whole, which is far quicker than to read each.
+    What the labels must then look like is written out and compared as a whole, which is far quicker than to read each.
     """
     width, tail = WIDTHS[interval], sent[0][16:] if sent else "Z"
     if not MINUTE_IN_UTC.fullmatch(tail[:LONGEST_TAIL]):
@@ -64,9 +64,9 @@ def neighbours(sent: list[str], interval: Interval) -> Timestamps | None:
     except (ValueError, TypeError, OverflowError):
         return None
     counts = (stop - first for first, stop in ranges)
-    lines = ",".join([spelled(start, count, width, tail) for start, count in zip(starts, counts, strict=True)])
+    lines = ",".join([format_run(start, count, width, tail) for start, count in zip(starts, counts, strict=True)])
     labels = Timestamps(width, starts, [stop for _, stop in ranges])
-    return labels if lines == ",".join(sent) and labels.ascend else None
+    return labels if lines == ",".join(sent) and labels.is_ascending else None
 
 
 def read_all(column: list[str], width: timedelta) -> list[datetime]:

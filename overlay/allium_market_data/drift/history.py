@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeGuard
 
 from ..errors import SpecError
-from ..formats.atomic_file import reported
+from ..formats.atomic_file import output_errors
 from .model import Level
 from .report.report import UNCHECKED, Seen
 
@@ -69,7 +69,7 @@ def append(path: Path, run: Run) -> None:
 
     A last line without its line end gets it first. Raises ``OutputError``.
     """
-    with reported(path):
+    with output_errors(path):
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         try:
             size = os.fstat(handle).st_size

@@ -1,1 +1,1 @@
-"""Rows as Arrow, CSV, JSON Lines and Parquet; files that appear whole or not at all."""
+"""Rows as Arrow, CSV, JSON Lines and Parquet, and files that appear complete or not at all."""

@@ -1,7 +1,7 @@
-"""Rows as Arrow tables, and from there as polars and pandas frames. Nothing is rounded.
+"""Rows as Arrow tables, and these as polars and pandas frames. Nothing is rounded.
 
 pyarrow, polars and pandas are extras, imported when they are used. The digits of a whole column are counted first (see
-``rooms``), and its type is chosen to hold all of them.
+``decimal_width``), and its type is chosen to hold all of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..model.rows import Columns
 from ..model.times import micros, to_iso
 from ..model.timestamps import contiguous_runs
 from ..optional import require
-from .decimal_width import SHORT, USUAL, DecimalWidth, longest, measure, trimmed
+from .decimal_width import ALWAYS_FITS, DEFAULT_WIDTH, DecimalWidth, decimal_width, max_length, strip_zeros
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,89 +28,94 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Decimals: TypeAlias = Literal["exact", "text", "float"]
-"""How a frame keeps decimals: exactly, as Arrow decimals; as the text that the server wrote; or as floats."""
+"""The representation of decimals: exact decimals, the text that the server wrote, or floats."""
 
 BATCH: Final = 1 << 16
-"""Rows of a batch or of a Parquet row group."""
+"""The rows of a batch or of a Parquet row group."""
 
 CHUNK: Final = 1 << 20
-"""Rows of an Arrow array; one array holds at most 2 GiB of text."""
+"""The rows of an Arrow array; one array holds at most 2 GiB of text."""
 
 SOURCE: Final = "Allium Market Data API (unofficial client)"
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """How rows stand in Arrow: the decimal fields, how they are kept, the room that each needs so far, and metadata."""
+class RowSchema:
+    """The Arrow schema of rows: the decimal fields, their representation, the width of each so far, and metadata."""
 
     fields: tuple[str, ...] = OPEN_INTEREST.values
     decimals: Decimals = "exact"
     metadata: Mapping[str, str] = field(default_factory=dict)
-    rooms: tuple[DecimalWidth, ...] = ()
+    widths: tuple[DecimalWidth, ...] = ()
 
     def __post_init__(self) -> None:
         if self.decimals not in get_args(Decimals):
             raise UsageError(f"unknown decimals {self.decimals!r:.80}: use one of {', '.join(get_args(Decimals))}")
 
-    def fitting(self, plain: pa.Table) -> Form:
-        """This form with room for the rows of ``plain`` too. Raises ``PrecisionError`` when no type has that room."""
-        if self.decimals != "exact":
-            return self
-        known = self.rooms or (DecimalWidth(),) * len(self.fields)
-        rooms = tuple(room.wider(measure(plain[name])) for name, room in zip(self.fields, known, strict=True))
-        for name, before, room in zip(self.fields, known, rooms, strict=True):
-            if room.type is None:
-                raise _no_room(plain, name, before)
-        return replace(self, rooms=rooms)
-
-    def settled(self, plain: pa.Table) -> Form:
-        """This form with room for ``plain``, behind which no more rows come, so that short text need not be measured."""
-        usual = replace(self, rooms=(USUAL,) * len(self.fields))
-        return usual if usual.surely_fits(plain) else self.fitting(plain)
-
-    def surely_fits(self, plain: pa.Table) -> bool:
-        """Whether the decimals of ``plain`` are so short that they fit the types of this form, whatever they are."""
-        usual = self.decimals == "exact" and all(room.type == USUAL.type for room in self.rooms)
-        return usual and all(longest(plain[name]) <= SHORT for name in self.fields)
-
-    def as_text(self, table: pa.Table) -> pa.Table:
-        """A table of this form with its decimals as plain text, which Arrow itself would write with exponents."""
-        pa = require("pyarrow", "arrow")
-        for name in self.fields:
-            written = pa.chunked_array([[f"{value:f}" for value in table[name].to_pylist()]], pa.string())
-            table = table.set_column(table.schema.get_field_index(name), name, written)
-        return table
-
     @property
-    def schema(self) -> pa.Schema:
-        """The columns market_id, ts, the decimal fields, provisional; with the metadata."""
+    def arrow(self) -> pa.Schema:
+        """The columns market_id, ts, the decimal fields and provisional, with the metadata."""
         pa = require("pyarrow", "arrow")
-        rooms = self.rooms or (DecimalWidth(),) * len(self.fields)
         columns = [("market_id", pa.string()), ("ts", pa.timestamp("us", tz="UTC"))]
-        columns += [(name, self._type(pa, room)) for name, room in zip(self.fields, rooms, strict=True)]
+        columns += [(name, self._type(pa, width)) for name, width in zip(self.fields, self._widths, strict=True)]
         return pa.schema([*columns, ("provisional", pa.bool_())], metadata=dict(self.metadata))
 
-    def _type(self, pa: Any, room: DecimalWidth) -> pa.DataType:
+    @property
+    def _widths(self) -> tuple[DecimalWidth, ...]:
+        return self.widths or (DecimalWidth(),) * len(self.fields)
+
+    def _type(self, pa: Any, width: DecimalWidth) -> pa.DataType:
         if self.decimals != "exact":
             return pa.string() if self.decimals == "text" else pa.float64()
-        precision, scale = room.type or (76, room.fraction)
+        precision, scale = width.type or (76, width.fraction)
         return (pa.decimal128 if precision == 38 else pa.decimal256)(precision, scale)
 
-    def shape(self, plain: pa.Table) -> pa.Table:
-        """The rows of ``plain``, which this form fits, in this form."""
-        return self.convert(plain).cast(self.schema)
+    def widened(self, text: pa.Table) -> RowSchema:
+        """This schema, widened to hold the decimals of ``text`` too. Raises ``PrecisionError`` if no type holds them."""
+        if self.decimals != "exact":
+            return self
+        widths = tuple(
+            width.union(decimal_width(text[name])) for name, width in zip(self.fields, self._widths, strict=True)
+        )
+        for name, before, width in zip(self.fields, self._widths, widths, strict=True):
+            if width.type is None:
+                raise _too_wide(text, name, before)
+        return replace(self, widths=widths)
 
-    def convert(self, plain: pa.Table) -> pa.Table:
-        """``plain`` with its decimal fields in the types of this form, other columns as they are."""
-        schema = self.schema
+    def narrowest(self, text: pa.Table) -> RowSchema:
+        """The narrowest schema for ``text`` alone. The digits of short text need not be counted."""
+        default = replace(self, widths=(DEFAULT_WIDTH,) * len(self.fields))
+        return default if default.fits_by_length(text) else self.widened(text)
+
+    def fits_by_length(self, text: pa.Table) -> bool:
+        """Whether the decimals of ``text`` are so short that they fit this schema, whatever their digits are."""
+        if self.decimals != "exact" or any(width.type != DEFAULT_WIDTH.type for width in self.widths):
+            return False
+        return all(max_length(text[name]) <= ALWAYS_FITS for name in self.fields)
+
+    def with_text(self, table: pa.Table) -> pa.Table:
+        """A table of this schema with its decimals as plain text; Arrow's own cast may write exponents."""
+        pa = require("pyarrow", "arrow")
         for name in self.fields:
-            column = _cast(plain, name, schema.field(name).type)
-            plain = plain.set_column(plain.schema.get_field_index(name), schema.field(name), column)
-        return plain
+            column = pa.chunked_array([[f"{value:f}" for value in table[name].to_pylist()]], pa.string())
+            table = table.set_column(table.schema.get_field_index(name), name, column)
+        return table
+
+    def cast(self, text: pa.Table) -> pa.Table:
+        """The rows of ``text``, which this schema must hold, in this schema."""
+        return self.cast_decimals(text).cast(self.arrow)
+
+    def cast_decimals(self, text: pa.Table) -> pa.Table:
+        """``text`` with its decimal fields in the types of this schema, and other columns unchanged."""
+        schema = self.arrow
+        for name in self.fields:
+            column = _cast_column(text, name, schema.field(name).type)
+            text = text.set_column(text.schema.get_field_index(name), schema.field(name), column)
+        return text
 
 
 class Tabular(ABC):
-    """What has an Arrow table has the frames that are made of it."""
+    """Adds frames to a class that has an Arrow table."""
 
     __slots__ = ()
 
@@ -120,63 +125,55 @@ class Tabular(ABC):
 
     def to_polars(self, *, decimals: Decimals = "exact") -> pl.DataFrame:
         """A polars frame with the columns of ``to_arrow``. Raises ``PrecisionError`` where 38 digits are not enough."""
-        return to_polars(self.to_arrow(decimals=decimals))
+        polars, table = require("polars", "polars"), self.to_arrow(decimals=decimals)
+        for column in table.schema:
+            if getattr(column.type, "precision", 0) > 38:
+                raise PrecisionError(
+                    f'{column.name} needs {column.type}, but polars has 38 digits: use decimals="text"'
+                )
+        return polars.from_arrow(table)
 
     def to_pandas(self, *, decimals: Decimals = "exact") -> pd.DataFrame:
-        """A pandas frame with the columns of ``to_arrow``; exact decimals are of an Arrow dtype, never floats."""
-        return to_pandas(self.to_arrow(decimals=decimals))
+        """A pandas frame with the columns of ``to_arrow``; exact decimals have a ``pandas.ArrowDtype``, never floats."""
+        pandas, table = require("pandas", "pandas"), self.to_arrow(decimals=decimals)
+        is_decimal = require("pyarrow", "pandas").types.is_decimal
+        return table.to_pandas(types_mapper=lambda kind: pandas.ArrowDtype(kind) if is_decimal(kind) else None)
 
 
-def to_table(pages: Iterable[tuple[str, Columns]], interval: Interval, form: Form) -> pa.Table:
-    """An Arrow table of all pages, each a market and rows of it, in the narrowest types that ``form`` has for them.
+def to_table(pages: Iterable[tuple[str, Columns]], interval: Interval, schema: RowSchema) -> pa.Table:
+    """An Arrow table of all pages, each a market and its rows, in the narrowest types of ``schema``.
 
-    Raises ``PrecisionError`` when a decimal has no room, ``OutputError`` when pyarrow is missing.
+    Raises ``PrecisionError`` if no type holds a decimal, ``OutputError`` if pyarrow is missing.
     """
     pa = require("pyarrow", "arrow")
-    tables = [plain_table(market_id, columns, interval, form.fields) for market_id, columns in pages]
-    empty = replace(form, decimals="text", metadata={}).schema.empty_table()
-    plain = pa.concat_tables(tables) if tables else empty
-    return form.settled(plain).shape(plain)
+    tables = [text_table(market_id, columns, interval) for market_id, columns in pages]
+    empty = replace(schema, decimals="text", metadata={}).arrow.empty_table()
+    text = pa.concat_tables(tables) if tables else empty
+    return schema.narrowest(text).cast(text)
 
 
-def typed(plain: pa.Table, fields: Sequence[str], decimals: Decimals) -> pa.Table:
-    """``plain`` with the decimal text of ``fields``, nulls among it, in the narrowest types that hold all of a column."""
-    return Form(fields=tuple(fields), decimals=decimals).settled(plain).convert(plain)
+def typed(text: pa.Table, fields: Sequence[str], decimals: Decimals) -> pa.Table:
+    """``text`` with its decimal ``fields``, which may contain nulls, in the narrowest types that hold a whole column."""
+    return RowSchema(fields=tuple(fields), decimals=decimals).narrowest(text).cast_decimals(text)
 
 
-def to_polars(table: pa.Table) -> pl.DataFrame:
-    """A polars frame of an Arrow table. Raises ``PrecisionError`` for a decimal256: polars ends at 38 digits."""
-    polars = require("polars", "polars")
-    for column in table.schema:
-        if getattr(column.type, "precision", 0) > 38:
-            raise PrecisionError(f'{column.name} needs {column.type}, and polars holds 38 digits: use decimals="text"')
-    return polars.from_arrow(table)
-
-
-def to_pandas(table: pa.Table) -> pd.DataFrame:
-    """A pandas frame of an Arrow table; exact decimals stay Arrow decimals (``pandas.ArrowDtype``)."""
-    pandas = require("pandas", "pandas")
-    decimal = require("pyarrow", "pandas").types.is_decimal
-    return table.to_pandas(types_mapper=lambda kind: pandas.ArrowDtype(kind) if decimal(kind) else None)
-
-
-def plain_table(market_id: str, columns: Columns, interval: Interval, fields: Sequence[str]) -> pa.Table:
+def text_table(market_id: str, columns: Columns, interval: Interval) -> pa.Table:
     """Rows of one market as an Arrow table whose decimals are still text.
 
-    ``market_id`` is a plain string column, not a dictionary: several markets may follow one another in one file, and an
-    Arrow file cannot replace a dictionary half way. Parquet compresses it to nothing all the same.
+    ``market_id`` is a plain string column, not a dictionary: a file may hold several markets, and an Arrow file cannot
+    replace a dictionary after its first batch. Parquet compresses the column to almost nothing anyway.
     """
     pa = require("pyarrow", "arrow")
     try:
-        pieces = [columns] if len(columns) <= CHUNK else [columns[i : i + CHUNK] for i in range(0, len(columns), CHUNK)]
-        parts = [_plain_part(pa, market_id, piece, interval) for piece in pieces]
+        chunks = [columns] if len(columns) <= CHUNK else [columns[i : i + CHUNK] for i in range(0, len(columns), CHUNK)]
+        arrays = [_text_arrays(pa, market_id, chunk, interval) for chunk in chunks]
     except UnicodeEncodeError as error:
-        raise OutputError(f"the market {market_id!a} is no text that UTF-8 can hold") from error
-    names = ["market_id", "ts", *fields, "provisional"]
-    return pa.concat_tables([pa.Table.from_arrays(part, names) for part in parts])
+        raise OutputError(f"the market {market_id!a} cannot be encoded as UTF-8") from error
+    names = ["market_id", "ts", *OPEN_INTEREST.values, "provisional"]
+    return pa.concat_tables([pa.Table.from_arrays(chunk, names) for chunk in arrays])
 
 
-def _plain_part(pa: Any, market_id: str, columns: Columns, interval: Interval) -> list[Any]:
+def _text_arrays(pa: Any, market_id: str, columns: Columns, interval: Interval) -> list[Any]:
     return [
         pa.repeat(pa.scalar(market_id, pa.string()), len(columns)),
         _timestamps(pa, columns.ts, interval),
@@ -186,55 +183,54 @@ def _plain_part(pa: Any, market_id: str, columns: Columns, interval: Interval) -
 
 
 def _timestamps(pa: Any, ts: Sequence[datetime], interval: Interval) -> pa.Array:
-    """Labels as an Arrow array: counted up within each run, which is far quicker than to read each datetime."""
+    """Timestamps as an Arrow array, counted up within each run, which is much faster than converting each datetime."""
     compute, width, kind = require("pyarrow.compute", "arrow"), WIDTHS[interval], pa.timestamp("us", tz="UTC")
     if not ts:
         return pa.array([], kind)
-    ranges = list(contiguous_runs(ts, interval))
-    stops = pa.array([stop for _, stop in ranges], pa.int32())
-    shifts = pa.array([micros(ts[first]) - first * width for first, _ in ranges], pa.int64())
+    runs = list(contiguous_runs(ts, interval))
+    stops = pa.array([stop for _, stop in runs], pa.int32())
+    offsets = pa.array([micros(ts[first]) - first * width for first, _ in runs], pa.int64())
     counted = compute.cumulative_sum(pa.repeat(pa.scalar(width, pa.int64()), len(ts)), start=-width)
-    shifted = compute.run_end_decode(pa.RunEndEncodedArray.from_arrays(stops, shifts))
-    return compute.add(counted, shifted).cast(kind)
+    return compute.add(counted, compute.run_end_decode(pa.RunEndEncodedArray.from_arrays(stops, offsets))).cast(kind)
 
 
-def _cast(plain: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
-    compute, column = require("pyarrow.compute", "arrow"), plain[name]
-    most = getattr(kind, "precision", None)
-    if most and longest(column) > most:
-        # Superfluous zeros count while Arrow reads, and may overflow; so they go first.
-        column = compute.binary_join_element_wise("0", trimmed(column), "")
+def _cast_column(text: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
+    compute, column = require("pyarrow.compute", "arrow"), text[name]
+    precision = getattr(kind, "precision", None)
+    if precision and max_length(column) > precision:
+        # Arrow counts leading and trailing zeros as digits while it parses, which may overflow.
+        column = compute.binary_join_element_wise("0", strip_zeros(column), "")
     try:
-        made = column.cast(kind)
+        values = column.cast(kind)
     except require("pyarrow", "arrow").ArrowInvalid as error:
-        raise OutputError(f"{name} holds what is no plain decimal: {error}") from error
-    if str(kind) == "double" and not compute.all(compute.is_finite(made), min_count=0).as_py():
-        row = compute.index(compute.is_finite(made), False).as_py()
-        raise PrecisionError(f'{_place(plain, name, row)} is beyond what a float can hold: use decimals="exact"')
-    return made
+        raise OutputError(f"{name} holds a value that is not a plain decimal: {error}") from error
+    if str(kind) == "double" and not compute.all(compute.is_finite(values), min_count=0).as_py():
+        row = compute.index(compute.is_finite(values), False).as_py()
+        raise PrecisionError(f'{_location(text, name, row)} is out of range for a float: use decimals="exact"')
+    return values
 
 
-def _place(plain: pa.Table, name: str, row: int) -> str:
-    of = f" of {plain['market_id'][row]}" if "market_id" in plain.column_names else ""
-    return f"{name}{of} at {to_iso(plain['ts'][row].as_py())}, {plain[name][row].as_py():.160}"
+def _location(text: pa.Table, name: str, row: int) -> str:
+    market = f" of {text['market_id'][row]}" if "market_id" in text.column_names else ""
+    return f"{name}{market} at {to_iso(text['ts'][row].as_py())}, {text[name][row].as_py():.160}"
 
 
-def _no_room(plain: pa.Table, name: str, room: DecimalWidth) -> PrecisionError:
-    """The error for the first value for which there is no room beside those before it."""
-    values, row = plain[name].to_pylist(), -1
-    while room.type is not None:
+def _too_wide(text: pa.Table, name: str, width: DecimalWidth) -> PrecisionError:
+    """The error for the first value that no type holds together with the values before it."""
+    values, row = text[name].to_pylist(), -1
+    while width.type is not None:
         row += 1
-        room = room.wider(DecimalWidth.of(values[row] or ""))
+        width = width.union(DecimalWidth.of(values[row] or ""))
     return PrecisionError(
-        f"{_place(plain, name, row)}: with the rows before it, {name} needs {room.whole} digits before the point and "
-        f'{room.fraction} after it, and an Arrow decimal has 76 in all: use decimals="text"'
+        f"{_location(text, name, row)}: with the rows before it, {name} needs {width.whole} digits before the point and "
+        f'{width.fraction} after it, but an Arrow decimal has 76 in all: use decimals="text"'
     )
 
 
-def metadata(
+def source_metadata(
     *, interval: Interval, start: datetime, end: datetime, base_url: str, specification: str, client_version: str
 ) -> dict[str, str]:
-    """What an Arrow schema or a Parquet file says about where its rows came from. It never holds a key."""
+    """The metadata of an Arrow schema or a Parquet file: where its rows came from, never with a key."""
     url = urlsplit(base_url)
     return {
         "source": SOURCE,

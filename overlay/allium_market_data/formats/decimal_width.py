@@ -1,7 +1,7 @@
-"""The digits that columns of decimals need, counted before Arrow reads them.
+"""The number of digits that columns of decimals need, counted before Arrow parses them.
 
-Arrow casts text to decimals quickly, but a text of more digits than its type can count may overflow *without an error*
-(39 digits in a decimal128, 78 in a decimal256).
+Arrow casts text to decimals quickly, but text with more digits than the type may overflow *without an error* (39 digits in a
+decimal128, 78 in a decimal256).
 """
 
 from __future__ import annotations
@@ -15,68 +15,68 @@ if TYPE_CHECKING:
 
 
 class DecimalWidth(NamedTuple):
-    """The digits that decimals need before and after the point, superfluous zeros left out."""
+    """The number of digits before and after the decimal point, without leading and trailing zeros."""
 
     whole: int = 0
     fraction: int = 0
 
     @classmethod
     def of(cls, value: str) -> DecimalWidth:
-        """The room that one decimal text needs; none for an empty one."""
+        """The width of one decimal text; zero for empty text."""
         whole, _, fraction = value.partition(".")
         return cls(len(whole.lstrip("0")), len(fraction.rstrip("0")))
 
-    def wider(self, other: DecimalWidth) -> DecimalWidth:
-        """Room for both."""
+    def union(self, other: DecimalWidth) -> DecimalWidth:
+        """The smallest width that holds both."""
         return DecimalWidth(max(self.whole, other.whole), max(self.fraction, other.fraction))
 
     @property
     def type(self) -> tuple[int, int] | None:
-        """Precision and scale: (38, 18) if that fits, else (38, least scale), else (76, least scale), else none."""
-        if self.wider(USUAL) == USUAL:
+        """Precision and scale: (38, 18) if that fits, else (38, minimal scale), else (76, minimal scale), else None."""
+        if self.union(DEFAULT_WIDTH) == DEFAULT_WIDTH:
             return 38, 18
         digits = self.whole + self.fraction
-        return next(((most, self.fraction) for most in (38, 76) if digits <= most), None)
+        return next(((precision, self.fraction) for precision in (38, 76) if digits <= precision), None)
 
 
-USUAL: Final = DecimalWidth(20, 18)
-"""The room of decimal128(38, 18)."""
+DEFAULT_WIDTH: Final = DecimalWidth(20, 18)
+"""The width of decimal128(38, 18)."""
 
-SHORT: Final = 19
-"""Decimal text of no more characters always has the usual room."""
+ALWAYS_FITS: Final = 19
+"""Decimal text of at most this length fits the default width."""
 
 
-def measure(column: pa.ChunkedArray) -> DecimalWidth:
-    """The room that the values of a column of decimal text need."""
+def decimal_width(column: pa.ChunkedArray) -> DecimalWidth:
+    """The smallest width that holds all values of a column of decimal text."""
     compute = require("pyarrow.compute", "arrow")
-    whole, fraction = _digits(column)
-    # Taking superfluous zeros off costs more than all the rest, and only matters where no value without them is as long.
+    whole, fraction = _digit_counts(column)
+    # Stripping zeros costs more than everything else, and matters only if the longest values have some to strip.
     padded = compute.starts_with(column, "0"), compute.ends_with(column, "0")
-    if any(_most(n) != _most(compute.if_else(pad, 0, n)) for n, pad in zip((whole, fraction), padded, strict=True)):
-        whole, fraction = _digits(trimmed(column))
-    return DecimalWidth(_most(whole), _most(fraction))
+    if any(_max(n) != _max(compute.if_else(pad, 0, n)) for n, pad in zip((whole, fraction), padded, strict=True)):
+        whole, fraction = _digit_counts(strip_zeros(column))
+    return DecimalWidth(_max(whole), _max(fraction))
 
 
-def longest(column: pa.ChunkedArray) -> int:
-    """The characters of the longest value."""
-    return _most(require("pyarrow.compute", "arrow").binary_length(column))
+def max_length(column: pa.ChunkedArray) -> int:
+    """The length of the longest text."""
+    return _max(require("pyarrow.compute", "arrow").binary_length(column))
 
 
-def _most(counts: pa.ChunkedArray) -> int:
+def _max(counts: pa.ChunkedArray) -> int:
     return require("pyarrow.compute", "arrow").max(counts).as_py() or 0
 
 
-def _digits(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    """How many characters stand before and after the point of each value."""
+def _digit_counts(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """The number of characters before and after the decimal point of each value."""
     compute = require("pyarrow.compute", "arrow")
     length, point = compute.binary_length(column), compute.find_substring(column, ".")
-    pointless = compute.less(point, 0)
-    whole = compute.if_else(pointless, length, point)
-    return whole, compute.if_else(pointless, 0, compute.subtract(compute.subtract(length, point), 1))
+    no_point = compute.less(point, 0)
+    whole = compute.if_else(no_point, length, point)
+    return whole, compute.if_else(no_point, 0, compute.subtract(compute.subtract(length, point), 1))
 
 
-def trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Decimal text without the zeros (and the point) that the value does not need; a zero becomes an empty text."""
+def strip_zeros(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Decimal text without leading zeros, trailing zeros and a trailing point; zero becomes empty text."""
     compute = require("pyarrow.compute", "arrow")
-    short = compute.ascii_rtrim(compute.ascii_rtrim(column, "0"), ".")
-    return compute.ascii_ltrim(compute.if_else(compute.match_substring(column, "."), short, column), "0")
+    stripped = compute.ascii_rtrim(compute.ascii_rtrim(column, "0"), ".")
+    return compute.ascii_ltrim(compute.if_else(compute.match_substring(column, "."), stripped, column), "0")

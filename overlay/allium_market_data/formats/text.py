@@ -1,4 +1,4 @@
-"""Rows as lines of text: CSV and JSON Lines, with decimals as the server wrote them. Pure."""
+"""Rows as lines of text: CSV and JSON Lines, with decimals as the server wrote them."""
 
 from __future__ import annotations
 
@@ -9,40 +9,39 @@ from datetime import datetime
 from itertools import chain, repeat
 from typing import Literal, TypeAlias
 
+from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import DAY, MINUTE, WIDTHS, Interval
 from ..model.rows import Columns
 from ..model.times import MICROSECOND, micros
-from ..model.timestamps import clocks, contiguous_runs
+from ..model.timestamps import contiguous_runs, times_of_day
 
 TextFormat: TypeAlias = Literal["csv", "jsonl"]
-"""The formats that are lines of text."""
+"""The text formats."""
 
-TAIL = ":00+00:00"
-"""What follows the minute of a label."""
-
-
-def header(form: TextFormat, fields: Sequence[str]) -> str:
-    """What stands before the first row: the names of the columns in CSV, nothing in JSON Lines."""
-    return ",".join(("market_id", "ts", *fields)) + "\n" if form == "csv" else ""
+SUFFIX = ":00+00:00"
+"""The text of a timestamp after its minute."""
 
 
-def lines(
-    market_id: str, columns: Columns, interval: Interval, form: TextFormat, fields: Sequence[str]
-) -> Iterator[str]:
-    """The rows as text of many lines each, every line with its end.
+def header(text_format: TextFormat) -> str:
+    """The text before the first row: column names for CSV, nothing for JSON Lines."""
+    return ",".join(("market_id", "ts", *OPEN_INTEREST.values)) + "\n" if text_format == "csv" else ""
 
-    ``ts`` is written like 2026-05-01T01:00:00+00:00. A market id is data: quoted where CSV asks for it, never changed.
+
+def lines(market_id: str, columns: Columns, interval: Interval, text_format: TextFormat) -> Iterator[str]:
+    """The rows as text, several complete lines at a time.
+
+    ``ts`` is written like 2026-05-01T01:00:00+00:00. A market id is written unchanged, quoted where CSV requires it.
     """
-    if form == "csv":
-        lead, between, end = _quoted(market_id) + ",", [","] * len(fields), "\n"
+    if text_format == "csv":
+        prefix, separators, line_end = _quoted(market_id) + ",", [","] * len(OPEN_INTEREST.values), "\n"
     else:
-        lead = f'{{"market_id":{json.dumps(market_id, ensure_ascii=False)},"ts":"'
-        between, end = [f'","{name}":"' for name in fields], '"}\n'
-    for first, stop, day, times in _stamps(columns.ts, interval):
-        cells: list[Sequence[str] | repeat[str]] = [repeat(lead + day), times]
-        for separator, column in zip(between, columns.values, strict=True):
+        prefix = f'{{"market_id":{json.dumps(market_id, ensure_ascii=False)},"ts":"'
+        separators, line_end = [f'","{name}":"' for name in OPEN_INTEREST.values], '"}\n'
+    for first, stop, day, times in _days(columns.ts, interval):
+        cells: list[Sequence[str] | repeat[str]] = [repeat(prefix + day), times]
+        for separator, column in zip(separators, columns.values, strict=True):
             cells += (repeat(separator), column[first:stop])
-        yield "".join(chain.from_iterable(zip(*cells, repeat(end), strict=False)))
+        yield "".join(chain.from_iterable(zip(*cells, repeat(line_end), strict=False)))
 
 
 def _quoted(value: str) -> str:
@@ -51,20 +50,21 @@ def _quoted(value: str) -> str:
     return '"' + value.replace('"', '""') + '"'
 
 
-def _stamps(ts: Sequence[datetime], interval: Interval) -> Iterator[tuple[int, int, str, Sequence[str]]]:
-    """Row ranges [first, stop) of one day each, the text of that day, and what follows it for each row.
+def _days(ts: Sequence[datetime], interval: Interval) -> Iterator[tuple[int, int, str, Sequence[str]]]:
+    """Row ranges [first, stop) of one day each, with the text of that day, and the text after it for each row.
 
-    Writing a datetime costs more than all the rest of a line, so the times of a day are written once and used again.
+    Formatting a datetime costs more than the rest of a line, so the times of a day are formatted once and reused.
     """
-    clock, minutes = clocks(WIDTHS[interval], TAIL), WIDTHS[interval] // MINUTE
+    width = WIDTHS[interval]
+    times, minutes = times_of_day(width, SUFFIX), width // MINUTE
     first = 0
     while first < len(ts):
         midnight = ts[first].replace(hour=0, minute=0)
-        stop = bisect_left(ts, micros(midnight) + DAY, first, min(len(ts), first + len(clock)), key=micros)
-        start = (ts[first] - midnight) // MICROSECOND // WIDTHS[interval]
+        stop = bisect_left(ts, micros(midnight) + DAY, first, min(len(ts), first + len(times)), key=micros)
+        start = (ts[first] - midnight) // MICROSECOND // width
         if next(contiguous_runs(ts[first:stop], interval)) == (0, stop - first):
-            times: Sequence[str] = clock[start : start + stop - first]
+            texts: Sequence[str] = times[start : start + stop - first]
         else:
-            times = [clock[(stamp.hour * 60 + stamp.minute) // minutes] for stamp in ts[first:stop]]
-        yield first, stop, midnight.date().isoformat(), times
+            texts = [times[(stamp.hour * 60 + stamp.minute) // minutes] for stamp in ts[first:stop]]
+        yield first, stop, midnight.date().isoformat(), texts
         first = stop

@@ -1,1 +1,1 @@
-"""Plain values. Imports the standard library and msgspec alone."""
+"""Plain values. They import the standard library and msgspec alone."""

@@ -1,4 +1,8 @@
-"""What the client must know of an endpoint, as data: a second endpoint costs a page, a regenerate and one declaration."""
+"""What the client knows of an endpoint that returns rows of decimals, as data.
+
+Planning, decoding and fetching read everything about the endpoint from here. The methods of the clients, the record and the
+series are written for open interest; a second endpoint needs its own.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,8 @@ from .intervals import DAY
 class Endpoint:
     """One endpoint that answers a window with a list of rows.
 
-    ``call`` names the generated module that builds its request, ``values`` its decimal fields in the order of the columns,
-    ``span`` the longest window of a request in microseconds and ``limit`` the most rows of an answer.
+    ``call`` is the generated module that builds its request, ``values`` are its decimal fields in the order of the columns,
+    ``span`` is the longest window of a request in microseconds, and ``limit`` the maximum number of rows in a response.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""Bucket intervals and the boundaries that they set, in whole microseconds since 1970-01-01T00:00:00Z.
+"""Bucket intervals and their boundaries, in whole microseconds since 1970-01-01T00:00:00Z.
 
-Every interval divides a day, so a boundary is a multiple of the interval since the epoch, in UTC.
+Every interval divides a day, so the boundaries are the multiples of the interval since the epoch, in UTC.
 """
 
 from __future__ import annotations

@@ -11,10 +11,10 @@ from .windows import Window
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where rows came from: enough to ask the same again, and to tell two fetches apart.
+    """Where rows came from: enough to repeat a fetch, and to distinguish two fetches.
 
-    ``specification`` is the SHA-256 of the OpenAPI document that the client was generated from, ``requests`` counts the
-    requests that were sent, retries and second looks included, and ``windows`` are those of the plan.
+    ``specification`` is the SHA-256 of the OpenAPI document from which the client was generated. ``requests`` counts the
+    requests sent, including retries and refetches of missing rows. ``windows`` are those of the plan.
     """
 
     base_url: str

@@ -1,7 +1,8 @@
-"""Rows of one market as columns, and the typed record that a user sees of each."""
+"""Rows of one market as columns, and the typed record of each row."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,16 +13,19 @@ import msgspec
 
 from .timestamps import Timestamps
 
+PLAIN_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
+"""A plain decimal: digits, optionally followed by a point and more digits. No sign, exponent, grouping or space."""
+
 EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation])
-"""Makes of a text what ``Decimal`` makes of it, to the last digit, and a little quicker."""
+"""Decimal arithmetic that keeps every digit: a result that had to be rounded would be an error."""
 
 
 class OpenInterest(msgspec.Struct, frozen=True, gc=False):
     """The open interest of one bucket.
 
-    ``ts`` is the bucket's label as the server gives it, an aware UTC datetime on a boundary of the interval. ``oi_base`` is
+    ``ts`` is the label that the server gives the bucket, an aware UTC datetime on a boundary of the interval. ``oi_base`` is
     in units of the base asset and ``oi_quote_usd`` in US dollars; both are exact and keep the digits that the server wrote.
-    ``provisional`` marks a bucket whose end was not in the past when it was asked for: its value may still change.
+    ``provisional`` marks a bucket that had not ended when it was requested: its value may still change.
     """
 
     market_id: str
@@ -33,10 +37,10 @@ class OpenInterest(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Rows of one market, ascending by ``ts`` and unique, as equally long columns.
+    """Rows of one market, ascending by ``ts`` and unique, as columns of equal length.
 
-    ``ts`` holds aware UTC datetimes, as ``Timestamps`` where they come from an answer; ``values`` one column of checked decimal
-    text for each decimal field of the resource, in its order; ``provisional`` one flag a row.
+    ``ts`` holds aware UTC datetimes, as ``Timestamps`` if they come from a response; ``values`` holds a column of checked
+    decimal text for each decimal field of the endpoint, in its order; ``provisional`` holds one flag for each row.
     """
 
     ts: Sequence[datetime]
@@ -45,7 +49,7 @@ class Columns:
 
     @classmethod
     def empty(cls, fields: int) -> Columns:
-        """No rows of a resource with so many decimal fields."""
+        """No rows of an endpoint with ``fields`` decimal fields."""
         return cls([], tuple([] for _ in range(fields)), [])
 
     def __len__(self) -> int:
@@ -55,28 +59,28 @@ class Columns:
         return Columns(self.ts[part], tuple(column[part] for column in self.values), self.provisional[part])
 
     def records(self, market_id: str) -> Iterator[OpenInterest]:
-        """Each row as a record, made as it is asked for."""
-        base, quote = (map(EXACT.create_decimal, column) for column in self.values)
+        """The rows as records, each created on iteration."""
+        base, quote = (map(EXACT.create_decimal, column) for column in self.values)  # a little faster than Decimal
         return map(OpenInterest, repeat(market_id), self.ts, base, quote, self.provisional)
 
 
 class ColumnsBuilder:
-    """Columns that grow part by part. Each part is taken over while its text is still at hand, which costs least."""
+    """Collects columns page by page. Copying each page at once costs least, as its text is still in the caches."""
 
     def __init__(self, fields: int, width: int) -> None:
-        """No rows yet, of a resource with so many decimal fields, in buckets of ``width`` microseconds."""
+        """No rows yet, of an endpoint with ``fields`` decimal fields and buckets of ``width`` microseconds."""
         self._width = width
-        self._labels: list[Timestamps] = []
+        self._timestamps: list[Timestamps] = []
         self._values: tuple[list[str], ...] = tuple([] for _ in range(fields))
         self._provisional: list[bool] = []
 
-    def add(self, part: Columns) -> None:
-        """Append rows that come behind all rows so far."""
-        self._labels.append(part.ts if isinstance(part.ts, Timestamps) else Timestamps.of(part.ts, self._width))
-        self._provisional.extend(part.provisional)
-        for column, more in zip(self._values, part.values, strict=True):
+    def add(self, page: Columns) -> None:
+        """Append rows that follow all rows so far."""
+        self._timestamps.append(page.ts if isinstance(page.ts, Timestamps) else Timestamps.of(page.ts, self._width))
+        self._provisional.extend(page.provisional)
+        for column, more in zip(self._values, page.values, strict=True):
             column.extend(more)
 
-    def columns(self) -> Columns:
+    def build(self) -> Columns:
         """All rows so far."""
-        return Columns(Timestamps.joined(self._labels, self._width), self._values, self._provisional)
+        return Columns(Timestamps.joined(self._timestamps, self._width), self._values, self._provisional)

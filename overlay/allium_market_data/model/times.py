@@ -9,7 +9,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def now() -> datetime:
-    """This machine's clock, UTC."""
+    """The current time of this machine, in UTC."""
     return datetime.now(UTC)
 
 
@@ -19,10 +19,10 @@ def micros(moment: datetime) -> int:
 
 
 def from_micros(count: int) -> datetime:
-    """The aware UTC datetime of so many microseconds since 1970-01-01T00:00:00Z."""
+    """The aware UTC datetime ``count`` microseconds after 1970-01-01T00:00:00Z."""
     return EPOCH + timedelta(microseconds=count)
 
 
 def to_iso(moment: datetime) -> str:
-    """An aware UTC datetime as a request carries it: ISO 8601 with ``Z``."""
+    """An aware UTC datetime as it is sent in requests: ISO 8601 with ``Z``."""
     return moment.replace(tzinfo=None).isoformat() + "Z"

@@ -1,7 +1,7 @@
-"""The labels of rows: bucket boundaries, ascending and each once, kept as runs of neighbours. Pure.
+"""The timestamps of rows: bucket boundaries, ascending and unique, kept as runs of consecutive buckets.
 
-Open interest has few gaps, so thousands of labels are one start and one count, and what is done to labels costs a step for
-each run, not one for each row. A datetime is made when somebody looks at it.
+Open interest has few gaps, so thousands of timestamps are one start and one count, and an operation on timestamps costs a
+step for each run instead of each row. A datetime is created only when it is read.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _FIRST_DAY = EPOCH.toordinal()
 
 
 class Timestamps(Sequence[datetime]):
-    """Aware UTC datetimes on multiples of ``width``, a whole number of microseconds, ascending and each once.
+    """Aware UTC datetimes on multiples of ``width`` microseconds, ascending and unique.
 
-    ``starts`` holds the first label of each run of neighbours in microseconds since 1970, ``stops`` how many labels there are
-    up to its end. It equals any sequence of the same datetimes.
+    ``starts`` holds the first timestamp of each run in microseconds since 1970, and ``stops`` the number of timestamps up to
+    the end of that run. Timestamps equal any sequence of the same datetimes.
     """
 
     __slots__ = ("starts", "stops", "width")
@@ -34,19 +34,18 @@ class Timestamps(Sequence[datetime]):
 
     @classmethod
     def of(cls, stamps: Sequence[datetime], width: int) -> Timestamps:
-        """The labels of ascending datetimes that stand on boundaries."""
+        """From ascending datetimes on boundaries."""
         if not stamps:
             return cls(width)
-        instants = [
-            int(second) * SECOND for second in map(datetime.timestamp, stamps)
-        ]  # exact: a boundary is whole minutes
+        # Exact, although timestamp() is a float: a boundary is a whole minute.
+        instants = [int(second) * SECOND for second in map(datetime.timestamp, stamps)]
         steps = map(sub, instants[1:], instants)
         breaks = [0, *compress(range(1, len(instants)), map(ne, steps, repeat(width)))]
         return cls(width, [instants[first] for first in breaks], [*breaks[1:], len(instants)])
 
     @classmethod
     def joined(cls, parts: Iterable[Timestamps], width: int) -> Timestamps:
-        """The labels of all parts, one after the other; each part begins behind the one before it."""
+        """The timestamps of all parts. Each part must begin after the end of the part before it."""
         starts: list[int] = []
         stops: list[int] = []
         for part in parts:
@@ -69,16 +68,16 @@ class Timestamps(Sequence[datetime]):
     def __getitem__(self, index: int | slice) -> datetime | Sequence[datetime]:
         if isinstance(index, slice):
             first, stop, step = index.indices(len(self))
-            return self._part(first, max(first, stop)) if step == 1 else list(self)[index]
+            return self._slice(first, max(first, stop)) if step == 1 else list(self)[index]
         return from_micros(self.instant(range(len(self))[index]))
 
     def instant(self, row: int) -> int:
-        """The label of a row, counted from 0, in microseconds since 1970."""
+        """The timestamp of a row, counted from 0, in microseconds since 1970."""
         run = bisect_right(self.stops, row)
         return self.starts[run] + (row - (self.stops[run - 1] if run else 0)) * self.width
 
-    def before(self, moment: datetime) -> int:
-        """How many labels are before an aware datetime: the row of the first at or after it."""
+    def count_before(self, moment: datetime) -> int:
+        """The number of timestamps before an aware datetime, which is the row of the first one at or after it."""
         instant = micros(moment)
         run = bisect_left(self.starts, instant) - 1
         if run < 0:
@@ -86,7 +85,7 @@ class Timestamps(Sequence[datetime]):
         first = self.stops[run - 1] if run else 0
         return min(first - (self.starts[run] - instant) // self.width, self.stops[run])
 
-    def _part(self, first: int, stop: int) -> Timestamps:
+    def _slice(self, first: int, stop: int) -> Timestamps:
         if first == stop:
             return Timestamps(self.width)
         low, high = bisect_right(self.stops, first), bisect_right(self.stops, stop - 1) + 1
@@ -101,71 +100,65 @@ class Timestamps(Sequence[datetime]):
         )
 
     @property
-    def ascend(self) -> bool:
-        """Whether each run begins behind the end of the one before it, as it must."""
+    def is_ascending(self) -> bool:
+        """Whether each run begins after the end of the run before it, with a gap between."""
         counts = (stop - first for first, stop in self.contiguous_runs())
         ends = (start + count * self.width for start, count in zip(self.starts, counts, strict=True))
         return all(end < start for end, start in zip(ends, self.starts[1:], strict=False))
 
     def contiguous_runs(self) -> Iterator[tuple[int, int]]:
-        """The index ranges [first, stop) of labels without a gap inside, in order; together they are all of them."""
+        """The index ranges [first, stop) of the runs, in order. Together they cover all timestamps."""
         return pairwise((0, *self.stops))
 
     def __eq__(self, other: Any) -> bool:
         if isinstance(other, Timestamps) and other.width == self.width:
             return (list(self.starts), list(self.stops)) == (list(other.starts), list(other.stops))
-        return (
-            len(self) == len(other) and all(map(datetime.__eq__, self, other))
-            if _is_sequence(other)
-            else NotImplemented
-        )
+        if not isinstance(other, Sequence) or isinstance(other, str | bytes):
+            return NotImplemented
+        return len(self) == len(other) and all(map(datetime.__eq__, self, other))
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Labels({list(self)!r})"
+        return f"Timestamps({list(self)!r})"
 
 
-def before(stamps: Sequence[datetime], moment: datetime) -> int:
-    """How many of ascending datetimes are before a moment."""
-    return stamps.before(moment) if isinstance(stamps, Timestamps) else bisect_left(stamps, moment)
-
-
-def _is_sequence(value: object) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+def count_before(stamps: Sequence[datetime], moment: datetime) -> int:
+    """The number of ascending datetimes before ``moment``."""
+    return stamps.count_before(moment) if isinstance(stamps, Timestamps) else bisect_left(stamps, moment)
 
 
 def _end(starts: Sequence[int], stops: Sequence[int], width: int) -> int:
-    """Where the last run ends: the label behind it."""
+    """The end of the last run: its last timestamp plus ``width``."""
     return starts[-1] + (stops[-1] - (stops[-2] if len(stops) > 1 else 0)) * width
 
 
-def spelled(start: int, count: int, width: int, tail: str) -> str:
-    """The text of so many neighbouring labels, with commas between; ``tail`` is what follows the minute of each."""
-    clock = clocks(width, tail)
+def format_run(start: int, count: int, width: int, suffix: str) -> str:
+    """The text of ``count`` consecutive timestamps, separated by commas; ``suffix`` follows the minute of each."""
+    times = times_of_day(width, suffix)
     index, parts = start // width, list[str]()
     while count > 0:
-        day, first = divmod(index, len(clock))
-        stop = min(first + count, len(clock))
-        told = f",{date.fromordinal(_FIRST_DAY + day).isoformat()}"
-        parts += (told, told.join(clock[first:stop]))
+        day, first = divmod(index, len(times))
+        stop = min(first + count, len(times))
+        separator = f",{date.fromordinal(_FIRST_DAY + day).isoformat()}"
+        parts += (separator, separator.join(times[first:stop]))
         index, count = index + stop - first, count - (stop - first)
     return "".join(parts)[1:]
 
 
 @lru_cache(maxsize=64)
-def clocks(width: int, tail: str) -> tuple[str, ...]:
-    """What follows the date of each label of a day; ``tail`` is what follows the minute."""
+def times_of_day(width: int, suffix: str) -> tuple[str, ...]:
+    """The text after the date of each bucket of a day; ``suffix`` follows the minute."""
     minutes = (start // MINUTE for start in range(0, DAY, width))
-    return tuple(f"T{minute // 60:02}:{minute % 60:02}{tail}" for minute in minutes)
+    return tuple(f"T{minute // 60:02}:{minute % 60:02}{suffix}" for minute in minutes)
 
 
-FEW = 64
-"""Rows between which looking at each costs less than halving further."""
+MAX_SCAN = 64
+"""Up to this number of rows, comparing each with the next costs less than bisecting further."""
 
 
 def contiguous_runs(ts: Sequence[datetime], interval: Interval) -> Iterator[tuple[int, int]]:
-    """The longest index ranges [first, stop) of rows without a gap inside, in order; together they are all the rows."""
+    """The longest index ranges [first, stop) of rows without a gap, in order. Together they cover all rows."""
     if isinstance(ts, Timestamps) and ts.width == WIDTHS[interval]:
         yield from ts.contiguous_runs()
         return
@@ -178,13 +171,13 @@ def contiguous_runs(ts: Sequence[datetime], interval: Interval) -> Iterator[tupl
 
 
 def _breaks(ts: Sequence[datetime], bucket: timedelta) -> Iterator[int]:
-    """The indices of the rows that have a gap before them, ascending."""
+    """The indices of the rows with a gap before them, ascending."""
     unseen = [(0, len(ts) - 1)]
     while unseen:
         low, high = unseen.pop()
         if high <= low or ts[high] - ts[low] == (high - low) * bucket:
             continue
-        if high - low <= FEW:
+        if high - low <= MAX_SCAN:
             part = ts[low : high + 1]
             steps = map(sub, islice(part, 1, None), part)
             yield from compress(range(low + 1, high + 1), map(ne, steps, repeat(bucket)))

@@ -1,9 +1,10 @@
-"""From a span of time to the requests that cover it, each with the range of buckets that it owns. Pure.
+"""The requests that cover a span of time, each with the range of buckets that it owns.
 
-How a server labels and cuts buckets at the edges of a window is open (see ``spec/clauses.toml``). A request for [start, end)
-holds the whole value of a bucket under every reading only if its label is at least one bucket after ``start`` and before
-``end``; those buckets a request may *own*. So each request begins at least one bucket before what it owns. It begins a
-little earlier still, so that a gap across the border of two requests shows rows on both of its sides in one answer.
+The specification leaves open how a server labels and cuts the buckets at the edges of a window (see ``spec/clauses.toml``).
+Under every reading, a response to [start, end) has the value of a whole bucket if its label is at least one bucket after
+``start`` and before ``end``; only such buckets may be *owned* by a request. So each request begins at least one bucket
+before the first that it owns. It begins a little earlier still, so that a gap across the border of two windows has rows on
+both sides of it in one response.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .intervals import WIDTHS, Interval, ceil
 from .times import from_micros, micros, to_iso
 
 OVERLAP = 40
-"""One part in so many of a request looks back into what the one before it owns; 0 for none."""
+"""Overlap with the previous window, as 1/OVERLAP of a request; 0 disables it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Plan(Sequence[Window]):
-    """The windows of a fetch, in order: what they own covers every bucket with start <= ts < end exactly once.
+    """The windows of a fetch, in order. Together they own every bucket with start <= ts < end exactly once.
 
-    Windows are worked out as they are looked at, so a plan over centuries costs nothing.
+    ``len(plan)`` is the number of requests and ``plan.buckets`` the number of buckets. Windows are computed when they are
+    read, so a plan over centuries costs nothing.
     """
 
     interval: Interval
@@ -52,34 +54,28 @@ class Plan(Sequence[Window]):
         return WIDTHS[self.interval]
 
     @property
-    def first(self) -> int:
-        """The first boundary at or after the start, in microseconds."""
-        return ceil(micros(self.start), self.width)
-
-    @property
-    def stop(self) -> int:
-        """The first boundary at or after the end, in microseconds."""
-        return ceil(micros(self.end), self.width)
-
-    @property
-    def buckets(self) -> int:
-        """How many buckets the fetch asks for."""
-        return (self.stop - self.first) // self.width
-
-    @property
     def bucket(self) -> timedelta:
         """The width of a bucket."""
         return timedelta(microseconds=self.width)
 
     @property
+    def _first(self) -> int:
+        return ceil(micros(self.start), self.width)
+
+    @property
+    def buckets(self) -> int:
+        """The number of buckets in the span."""
+        return (ceil(micros(self.end), self.width) - self._first) // self.width
+
+    @property
     def first_bucket(self) -> datetime:
-        """The first boundary at or after the start: the label of the first bucket asked for."""
-        return from_micros(self.first)
+        """The first boundary at or after the start: the label of the first bucket in the span."""
+        return from_micros(self._first)
 
     @property
     def stop_bucket(self) -> datetime:
-        """The first boundary at or after the end: the first label that is not asked for."""
-        return from_micros(self.stop)
+        """The first boundary at or after the end: the first label after the span."""
+        return from_micros(ceil(micros(self.end), self.width))
 
     def part(self, start: datetime, end: datetime) -> Plan:
         """The fewest requests for a part of this plan's span."""
@@ -87,18 +83,18 @@ class Plan(Sequence[Window]):
 
     @property
     def _reach(self) -> int:
-        """Buckets that one request spans. An answer holds at most one more, so that it never fills the limit."""
+        """The buckets that one request spans. A response has at most one row more, so that it never fills the limit."""
         return min(self.span // self.width, self.limit - 2)
 
     @property
-    def _spare(self) -> int:
-        """Buckets that a request looks back, beside the one that every request begins early."""
+    def _overlap(self) -> int:
+        """The buckets by which a request overlaps the previous one, besides the one that every request begins early."""
         return self._reach // self.overlap if self.overlap else 0
 
     @property
     def _step(self) -> int:
-        """Buckets that a request owns, but for the first, which has nothing to look back into."""
-        return self._reach - 1 - self._spare
+        """The buckets that a request owns. The first request owns more, since it overlaps no other."""
+        return self._reach - 1 - self._overlap
 
     def __len__(self) -> int:
         rest = self.buckets - (self._reach - 1)
@@ -119,9 +115,9 @@ class Plan(Sequence[Window]):
     def _window(self, index: int) -> Window:
         lead = self._reach - 1
         first = 0 if index == 0 else lead + (index - 1) * self._step
-        start = -1 if index == 0 else first - 1 - self._spare
+        start = -1 if index == 0 else first - 1 - self._overlap
         end = min(lead + index * self._step, self.buckets)
-        return Window(*(from_micros(self.first + bucket * self.width) for bucket in (start, first, end)))
+        return Window(*(from_micros(self._first + bucket * self.width) for bucket in (start, first, end)))
 
     def __iter__(self) -> Iterator[Window]:
         return (self._window(index) for index in range(len(self)))

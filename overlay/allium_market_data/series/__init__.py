@@ -1,1 +1,1 @@
-"""What a user holds after a fetch: rows of one market, and what can be done with them."""
+"""The rows of one market that a fetch returns, and what a user can do with them."""

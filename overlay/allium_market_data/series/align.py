@@ -1,38 +1,35 @@
-"""Several markets on one clock, and their total."""
+"""Several markets over the same buckets, and their total."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact
+from decimal import Decimal
+from functools import reduce
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from ..errors import IncompleteError, UsageError
-from ..formats import arrow as frames
-from ..formats.arrow import Decimals, Tabular
+from ..formats.arrow import Decimals, Tabular, typed
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import Interval
+from ..model.rows import EXACT
 from ..model.times import to_iso
 from ..optional import require
-from .dense import DenseColumns, DenseRow, DenseSeries, Fill, append, clock, clock_table, on_clock
+from .base import Amount, SeriesBase
+from .dense import DenseColumns, DenseRow, DenseSeries, Fill, append, bucket_times, dense_columns, time_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from .series import OpenInterestSeries
-
 Missing: TypeAlias = Literal["error", "skip"]
-Amount: TypeAlias = Literal["oi_base", "oi_quote_usd"]
-
-EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact])
-"""Room for every digit of a sum. It rounds nothing: were a digit ever lost, that would be an error."""
+"""What ``totals`` does where a market has no row: raise an error, or leave the market out of that sum."""
 
 
 class Total(NamedTuple):
-    """The sum over the ``markets`` markets that have a row at ``ts``; None where none has.
+    """The sum over the ``markets`` markets that have a row at ``ts``; None if none has one.
 
-    ``provisional`` holds when a part of it may still change, or a part that is missing may still come.
+    ``provisional`` holds if a value in the sum may still change, or a missing row may still come.
     """
 
     ts: datetime
@@ -43,10 +40,11 @@ class Total(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Aligned(Tabular, Mapping[str, DenseSeries]):
-    """Markets on the clock ``ts``: a mapping from market to its ``DenseSeries``, all of one length.
+    """Markets over the same buckets ``ts``: a mapping from market to its ``DenseSeries``, all of one length.
 
-    It spans start <= ts < end, which every market's series covers: None means that there is no row, never that
-    nobody asked. Where one market was fetched later than another, the buckets that began in between are provisional.
+    The span start <= ts < end is covered by every market's series, so None means that there is no row, never that the
+    row was not requested. If the markets were fetched at different times, the buckets that began in between are
+    provisional.
     """
 
     interval: Interval
@@ -79,87 +77,85 @@ class Aligned(Tabular, Mapping[str, DenseSeries]):
         """A wide Arrow table: ts, and for each market ``market:oi_base``, ``market:oi_quote_usd``,
         ``market:provisional`` and ``market:filled``. The amounts are null where there is no row.
 
-        Exact decimals are as in ``OpenInterestSeries.to_arrow``; nothing is rounded.
+        ``decimals`` works as in ``OpenInterestSeries.to_arrow``; nothing is rounded unless it is ``"float"``.
         """
         pa = require("pyarrow", "arrow")
-        table = clock_table(self.ts)
+        table = time_table(self.ts)
         amounts: list[str] = []
         for market_id, columns in self.columns.items():
-            named = {f"{market_id}:{name}": c for name, c in zip(OPEN_INTEREST.values, columns.values, strict=True)}
+            values = {f"{market_id}:{name}": c for name, c in zip(OPEN_INTEREST.values, columns.values, strict=True)}
             flags = {f"{market_id}:provisional": columns.provisional, f"{market_id}:filled": columns.filled}
-            table = append(append(table, named, pa.string()), flags, pa.bool_())
-            amounts += named
-        return frames.typed(table, tuple(amounts), decimals)
+            table = append(append(table, values, pa.string()), flags, pa.bool_())
+            amounts += values
+        return typed(table, tuple(amounts), decimals)
 
 
-def align(*series: OpenInterestSeries, fill: Fill = None) -> Aligned:
-    """Put series of different markets, all of one interval, on one clock.
+def align(*series: SeriesBase, fill: Fill = None) -> Aligned:
+    """Bring series of different markets, all of one interval, to the same buckets.
 
-    The clock has every bucket of the span that all of them cover. ``fill="last"`` carries values as ``densify`` does, from
-    before that span too. Raises ``UsageError`` without series, for a market that comes twice, and for series that differ
-    in interval or have no span in common.
+    These are the buckets of the span that all series cover. ``fill="last"`` carries values forward as ``densify`` does,
+    from before that span too. Raises ``UsageError`` for no series, a repeated market, different intervals, or no common
+    span.
     """
-    start, end = _common(series)
-    ts = sorted({stamp for one in series for stamp in clock(one) if start <= stamp < end})
-    columns = {one.market_id: on_clock(one, ts, fill) for one in series}
+    start, end = _common_span(series)
+    ts = sorted({stamp for one in series for stamp in bucket_times(one) if start <= stamp < end})
+    columns = {one.market_id: dense_columns(one, ts, fill) for one in series}
     return Aligned(interval=series[0].interval, start=start, end=end, fill=fill, ts=ts, columns=columns)
 
 
-def totals(*series: OpenInterestSeries, missing: Missing = "error", amount: Amount = "oi_quote_usd") -> list[Total]:
-    """The sum over markets at every bucket that ``align`` gives, exact to the last digit.
+def totals(*series: SeriesBase, missing: Missing = "error", amount: Amount = "oi_quote_usd") -> list[Total]:
+    """The sum over markets at every bucket of ``align``, exact to the last digit.
 
-    A bucket that a market has no row for raises ``IncompleteError``; ``missing="skip"`` leaves that market out of the sum,
-    and ``Total.markets`` says how many are in it. The default ``amount`` is in US dollars; ``"oi_base"`` is in units of the
-    base asset, so it makes sense only for markets of one base.
+    A bucket for which a market has no row raises ``IncompleteError``; ``missing="skip"`` leaves that market out of the
+    sum, and ``Total.markets`` counts the markets in it. The default ``amount`` is in US dollars; ``"oi_base"`` is in units
+    of the base asset, so it makes sense only for markets of one base.
     """
     if missing not in ("error", "skip") or amount not in OPEN_INTEREST.values:
         raise UsageError(
-            f"missing is 'error' or 'skip', amount one of {OPEN_INTEREST.values}: not {missing!r}, {amount!r}"
+            f"missing must be 'error' or 'skip' and amount one of {OPEN_INTEREST.values}, not {missing!r} and {amount!r}"
         )
     aligned, field = align(*series), OPEN_INTEREST.values.index(amount)
-    columns = [one.values[field] for one in aligned.columns.values()]
     if missing == "error":
-        _check_whole(aligned)
-    flags = zip(*(one.provisional for one in aligned.columns.values()), strict=True)
-    made = []
-    for ts, values, provisional in zip(aligned.ts, zip(*columns, strict=True), flags, strict=True):
-        there = [Decimal(value) for value in values if value is not None]
-        made.append(Total(ts, exact_sum(there) if there else None, len(there), any(provisional)))
-    return made
+        _check_complete(aligned)
+    columns = aligned.columns.values()
+    rows = zip(*(dense.values[field] for dense in columns), strict=True)
+    flags = zip(*(dense.provisional for dense in columns), strict=True)
+    return [
+        _total(ts, [Decimal(value) for value in values if value is not None], any(provisional))
+        for ts, values, provisional in zip(aligned.ts, rows, flags, strict=True)
+    ]
 
 
-def exact_sum(values: Sequence[Decimal]) -> Decimal:
-    """The sum of finite decimals, with every digit."""
-    total = Decimal(0)
-    for value in values:
-        total = EXACT.add(total, value)
-    return total
+def _total(ts: datetime, values: Sequence[Decimal], provisional: bool) -> Total:
+    total = reduce(EXACT.add, values, Decimal(0)) if values else None
+    return Total(ts, total, len(values), provisional)
 
 
-def _check_whole(aligned: Aligned) -> None:
-    holes = {market: columns.values[0].count(None) for market, columns in aligned.columns.items()}
-    if not any(holes.values()):
+def _check_complete(aligned: Aligned) -> None:
+    missing = {market: columns.values[0].count(None) for market, columns in aligned.columns.items()}
+    incomplete = [market for market, count in missing.items() if count]
+    if not incomplete:
         return
-    market, count = next((market, count) for market, count in holes.items() if count)
+    market = incomplete[0]
     first = to_iso(aligned.ts[aligned.columns[market].values[0].index(None)])
     raise IncompleteError(
-        f"no total: {market} has no row in {count} of {len(aligned.ts)} buckets, {first} the first of them "
-        f'({sum(map(bool, holes.values()))} of {len(holes)} markets lack some): missing="skip" adds up those there are'
+        f"no total: {market} has no row in {missing[market]} of {len(aligned.ts)} buckets, the first at {first} "
+        f'({len(incomplete)} of {len(missing)} markets are incomplete); missing="skip" sums the rows that exist'
     )
 
 
-def _common(series: Sequence[OpenInterestSeries]) -> tuple[datetime, datetime]:
+def _common_span(series: Sequence[SeriesBase]) -> tuple[datetime, datetime]:
     """The span that all series cover."""
     if not series:
-        raise UsageError("nothing to align: give at least one series")
+        raise UsageError("nothing to align: pass at least one series")
     intervals = dict.fromkeys(one.interval for one in series)
     if len(intervals) > 1:
-        raise UsageError(f"series of {' and '.join(intervals)} have no clock in common: resample the finer ones first")
+        raise UsageError(f"cannot align intervals {' and '.join(intervals)}: resample the finer series first")
     markets = [one.market_id for one in series]
-    twice = next((market for market in markets if markets.count(market) > 1), None)
-    if twice is not None:
-        raise UsageError(f"{twice} comes twice: give each market once")
+    repeated = next((market for market in markets if markets.count(market) > 1), None)
+    if repeated is not None:
+        raise UsageError(f"{repeated} occurs twice: pass each market once")
     start, end = max(one.start for one in series), min(one.end for one in series)
     if start >= end:
-        raise UsageError(f"no span in common: one series begins at {to_iso(start)}, another ends at {to_iso(end)}")
+        raise UsageError(f"no common span: one series begins at {to_iso(start)}, another ends at {to_iso(end)}")
     return start, end

@@ -1,7 +1,7 @@
-"""Series without holes: a row for every bucket, which says of itself whether the server had one.
+"""Series without gaps: one row for every bucket, marked with whether the server had a row for it.
 
-A row that was not there has no value (``None``), or, if the caller wants it, the value of the last row before it. Only the
-latter is ``filled``, so three cases stay apart: what the server said, what was carried, and what nobody knows.
+A bucket without a row has no value (``None``) or, on request, the value of the last row before it. Only the latter is
+``filled``, so a value of the server, a value carried forward and an unknown value can be distinguished.
 """
 
 from __future__ import annotations
@@ -13,26 +13,24 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
 
 from ..errors import UsageError
-from ..formats import arrow as frames
-from ..formats.arrow import Decimals, Tabular
+from ..formats.arrow import Decimals, Tabular, typed
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import WIDTHS, Interval, ceil
 from ..model.times import from_micros, micros
 from ..optional import require
+from .base import SeriesBase
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from .series import OpenInterestSeries
-
 Fill: TypeAlias = Literal["last"] | None
-"""What stands in a bucket without a row: nothing, or the value of the last row before it."""
+"""The value of a bucket without a row: none, or that of the last row before it."""
 
 
 class DenseRow(NamedTuple):
-    """One bucket. Without a row the values are None; ``filled`` says that they were carried from an earlier bucket.
+    """One bucket. Without a row the values are None; ``filled`` marks values carried forward from an earlier bucket.
 
-    ``provisional`` holds for a value that may still change, and for an empty bucket that may still get one.
+    ``provisional`` marks a value that may still change, and an empty bucket that may still get one.
     """
 
     market_id: str
@@ -44,7 +42,7 @@ class DenseRow(NamedTuple):
 
 
 class DenseColumns(NamedTuple):
-    """Equally long columns of a clock: one of text or None for each decimal field, and two of flags."""
+    """Columns of equal length: one of text or None for each decimal field, and two of flags."""
 
     values: tuple[list[str | None], ...]
     provisional: list[bool]
@@ -75,7 +73,8 @@ class DenseSeries(Tabular, Sequence[DenseRow]):
         """A row, or a list of rows."""
         if isinstance(index, slice):
             return [self[row] for row in range(len(self))[index]]
-        base, quote = (decimal(column[index]) for column in self.columns.values)
+        texts = (column[index] for column in self.columns.values)
+        base, quote = (None if text is None else Decimal(text) for text in texts)
         flags = self.columns.provisional[index], self.columns.filled[index]
         return DenseRow(self.market_id, self.ts[index], base, quote, *flags)
 
@@ -85,28 +84,28 @@ class DenseSeries(Tabular, Sequence[DenseRow]):
         return f"<DenseSeries {self.market_id!r} {self.interval}: {len(self)} rows, {filled} filled, {empty} empty>"
 
     def to_arrow(self, *, decimals: Decimals = "exact") -> pa.Table:
-        """An Arrow table: market_id, ts, oi_base, oi_quote_usd (null where there is none), provisional, filled."""
+        """An Arrow table: market_id, ts, oi_base, oi_quote_usd (null where unknown), provisional, filled."""
         pa = require("pyarrow", "arrow")
-        plain = clock_table(self.ts).add_column(0, "market_id", [pa.repeat(self.market_id, len(self))])
-        plain = append(plain, dict(zip(OPEN_INTEREST.values, self.columns.values, strict=True)), pa.string())
+        table = time_table(self.ts).add_column(0, "market_id", [pa.repeat(self.market_id, len(self))])
+        table = append(table, dict(zip(OPEN_INTEREST.values, self.columns.values, strict=True)), pa.string())
         flags = {"provisional": self.columns.provisional, "filled": self.columns.filled}
-        return frames.typed(append(plain, flags, pa.bool_()), OPEN_INTEREST.values, decimals)
+        return typed(append(table, flags, pa.bool_()), OPEN_INTEREST.values, decimals)
 
 
-def densify(series: OpenInterestSeries, fill: Fill = None) -> DenseSeries:
+def densify(series: SeriesBase, fill: Fill = None) -> DenseSeries:
     """A row for every bucket of the series: see ``OpenInterestSeries.densify``."""
-    ts = clock(series)
+    ts = bucket_times(series)
     return DenseSeries(
         market_id=series.market_id,
         interval=series.interval,
         fill=fill,
         ts=ts,
-        columns=on_clock(series, ts, fill),
+        columns=dense_columns(series, ts, fill),
     )
 
 
-def clock(series: OpenInterestSeries) -> list[datetime]:
-    """Every bucket of the span that had begun when the fetch finished, or that has a row all the same."""
+def bucket_times(series: SeriesBase) -> list[datetime]:
+    """The start of every bucket of the span that had begun when the fetch finished, or that has a row all the same."""
     width = WIDTHS[series.interval]
     stop = ceil(micros(min(series.end, series.provenance.finished)), width)
     if series.columns.ts:
@@ -114,38 +113,34 @@ def clock(series: OpenInterestSeries) -> list[datetime]:
     return list(map(from_micros, range(ceil(micros(series.start), width), stop, width)))
 
 
-def on_clock(series: OpenInterestSeries, ts: Sequence[datetime], fill: Fill) -> DenseColumns:
-    """The series at the buckets ``ts`` (ascending). What is carried may come from a row before the first of them."""
+def dense_columns(series: SeriesBase, ts: Sequence[datetime], fill: Fill) -> DenseColumns:
+    """The series at the buckets ``ts`` (ascending). A value carried forward may come from a row before the first of them."""
     if fill not in (None, "last"):
         raise UsageError(f"unknown fill {fill!r:.80}: use None or 'last'")
     source, width = series.columns, WIDTHS[series.interval]
-    made = DenseColumns(tuple([] for _ in source.values), [], [])
+    dense = DenseColumns(tuple([] for _ in source.values), [], [])
     row, began = -1, micros(series.provenance.started)
     for stamp in ts:
         while row + 1 < len(source) and source.ts[row + 1] <= stamp:
             row += 1
-        here = row >= 0 and source.ts[row] == stamp
-        known = here or (fill == "last" and row >= 0)
-        for column, values in zip(made.values, source.values, strict=True):
-            column.append(values[row] if known else None)
-        made.provisional.append((known and source.provisional[row]) or (not here and micros(stamp) + width >= began))
-        made.filled.append(known and not here)
-    return made
+        has_row = row >= 0 and source.ts[row] == stamp
+        has_value = has_row or (fill == "last" and row >= 0)
+        for column, values in zip(dense.values, source.values, strict=True):
+            column.append(values[row] if has_value else None)
+        may_come = not has_row and micros(stamp) + width >= began
+        dense.provisional.append(may_come or (has_value and source.provisional[row]))
+        dense.filled.append(has_value and not has_row)
+    return dense
 
 
-def decimal(text: str | None) -> Decimal | None:
-    """The number of a text, exactly."""
-    return None if text is None else Decimal(text)
-
-
-def clock_table(ts: Sequence[datetime]) -> pa.Table:
+def time_table(ts: Sequence[datetime]) -> pa.Table:
     """An Arrow table of one column, ts."""
     pa = require("pyarrow", "arrow")
     return pa.table({"ts": pa.array(ts, pa.timestamp("us", tz="UTC"))})
 
 
 def append(table: pa.Table, columns: dict[str, Any], kind: pa.DataType) -> pa.Table:
-    """The table with more columns of one type."""
+    """The table with further columns of one type."""
     pa = require("pyarrow", "arrow")
     for name, column in columns.items():
         table = table.append_column(name, pa.chunked_array([pa.array(column, kind)]))

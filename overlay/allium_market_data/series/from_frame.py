@@ -1,4 +1,4 @@
-"""A series from rows that lie in a table: read back from Parquet, Arrow or Delta Lake, or selected by an engine."""
+"""A series from rows in a table: read back from Parquet, Arrow or Delta Lake, or selected by a query engine."""
 
 from __future__ import annotations
 
@@ -9,206 +9,200 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from ..client.decode import DECIMAL
 from ..errors import UsageError
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import INTERVALS, WIDTHS, Interval
 from ..model.provenance import Provenance
-from ..model.rows import Columns
+from ..model.rows import PLAIN_DECIMAL, Columns
 from ..model.times import from_micros, micros, to_iso
 from ..optional import require
 from ..validation import Instant, to_instant
-from .series import OpenInterestSeries
+from .base import SeriesBase
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+S = TypeVar("S", bound=SeriesBase)
 T = TypeVar("T")
-UNKNOWN = "unknown"
 
 
-def restore(
-    table: object,
-    *,
-    market_id: str | None = None,
-    interval: Interval | None = None,
-    start: Instant | None = None,
-    end: Instant | None = None,
-    fetched: Instant | None = None,
-) -> OpenInterestSeries:
-    """A series of the rows of one market in ``table``, an Arrow table or whatever speaks the Arrow PyCapsule interface.
-
-    Needed are the columns market_id, ts, oi_base, oi_quote_usd (exact decimals or their text) and provisional, in any
-    order of rows; a column ``interval`` selects too. ``market_id``, ``interval``, ``start`` and ``end`` may be left out
-    where the table or its metadata tells them. The span is the caller's word that the table is complete in it: what has
-    no row there is a gap. A span within that of the metadata is a part of the series; one beyond it is refused.
-
-    ``fetched`` is when the rows were fetched. Without it the latest ``fetched_at`` of the rows counts, where there is
-    such a column; else the end of the earliest provisional bucket, or the end of the span where none is provisional.
-    The provenance has what the metadata tells, ``"unknown"`` for the rest, no windows and no requests.
-    Raises ``UsageError`` for a table that is not like that, or that has one bucket twice.
-    """
-    rows = _table(table)
-    told = {
-        key.decode(): value.decode() for key, value in (rows.schema.metadata or {}).items() if key != b"ARROW:schema"
+def from_frame(
+    series_class: type[S],
+    frame: object,
+    market_id: str | None,
+    interval: Interval | None,
+    start: Instant | None,
+    end: Instant | None,
+    fetched: Instant | None,
+) -> S:
+    """A series of ``series_class`` from the rows of ``frame``: see ``OpenInterestSeries.from_frame``."""
+    table = _checked_table(frame)
+    metadata = {
+        key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items() if key != b"ARROW:schema"
     }
-    found = _interval(interval, rows, told)
-    rows = _where(rows, "interval", found) if "interval" in rows.column_names else rows
-    market = _chosen(market_id, rows.column("market_id").unique().to_pylist(), "market_id")
-    since, until = _span(start, end, told)
-    rows = _within(_where(rows, "market_id", market), since, until)
-    columns = _columns(rows, WIDTHS[found])
-    return OpenInterestSeries(
-        market_id=market,
-        interval=found,
+    interval = _interval(interval, table, metadata)
+    if "interval" in table.column_names:
+        table = _rows_with(table, "interval", interval)
+    market_id = _only_value(market_id, table.column("market_id").unique().to_pylist(), "market_id")
+    since, until = _span(start, end, metadata)
+    table = _rows_within(_rows_with(table, "market_id", market_id), since, until)
+    columns = _columns(table, WIDTHS[interval])
+    return series_class(
+        market_id=market_id,
+        interval=interval,
         start=since,
         end=until,
         columns=columns,
-        provenance=_provenance(told, _fetched(fetched, rows, columns, found, until)),
+        provenance=_provenance(metadata, *_fetch_times(fetched, table, columns, interval, until)),
     )
 
 
-def _wrong(what: str) -> NoReturn:
-    raise UsageError(f"this table is no open interest: {what}")
+def _invalid(reason: str) -> NoReturn:
+    raise UsageError(f"not an open-interest table: {reason}")
 
 
-def _table(source: Any) -> pa.Table:
-    """The source as an Arrow table with the columns needed, its times in UTC."""
+def _checked_table(frame: Any) -> pa.Table:
+    """The frame as an Arrow table with all required columns, text as strings and times in UTC."""
     pa = require("pyarrow", "arrow")
-    if not hasattr(source, "__arrow_c_stream__"):
-        _wrong(f"{type(source).__name__} does not speak Arrow")
-    rows = source if isinstance(source, pa.Table) else pa.table(source)
-    missing = [
-        name for name in ("market_id", "ts", *OPEN_INTEREST.values, "provisional") if name not in rows.column_names
-    ]
-    if missing:
-        _wrong(f"it has no column {', '.join(missing)}")
-    for name in ("market_id", "interval", *OPEN_INTEREST.values):  # engines hand out text in several types
-        if name in rows.column_names and (name in ("market_id", "interval") or "string" in str(rows[name].type)):
-            column = _attempt(partial(rows[name].cast, pa.string()), f"{name} is no text")
-            rows = rows.set_column(rows.schema.get_field_index(name), name, column)
-    for name in [name for name in ("ts", "fetched_at") if name in rows.column_names]:
-        column = _attempt(partial(rows[name].cast, pa.timestamp("us", tz="UTC")), f"{name} is no time in microseconds")
-        rows = rows.set_column(rows.schema.get_field_index(name), name, column)
-    if not pa.types.is_boolean(rows["provisional"].type):
-        _wrong(f"provisional is {rows['provisional'].type}, not bool")
-    return rows
+    if not hasattr(frame, "__arrow_c_stream__"):
+        _invalid(f"{type(frame).__name__} does not support the Arrow PyCapsule interface")
+    table = frame if isinstance(frame, pa.Table) else pa.table(frame)
+    required = ("market_id", "ts", *OPEN_INTEREST.values, "provisional")
+    if missing := [name for name in required if name not in table.column_names]:
+        _invalid(f"missing column {', '.join(missing)}")
+    for name in ("market_id", "interval", *OPEN_INTEREST.values):  # engines return text in several types
+        if name in table.column_names and (name in ("market_id", "interval") or "string" in str(table[name].type)):
+            table = _with_type(table, name, pa.string(), "is not text")
+    for name in ("ts", "fetched_at"):
+        if name in table.column_names:
+            table = _with_type(table, name, pa.timestamp("us", tz="UTC"), "is not a time in microseconds")
+    if not pa.types.is_boolean(table["provisional"].type):
+        _invalid(f"column provisional is {table['provisional'].type}, not bool")
+    return table
 
 
-def _attempt(make: Callable[[], T], what: str) -> T:
+def _with_type(table: pa.Table, name: str, kind: pa.DataType, problem: str) -> pa.Table:
+    column = _or_invalid(partial(table[name].cast, kind), f"column {name} {problem}")
+    return table.set_column(table.schema.get_field_index(name), name, column)
+
+
+def _or_invalid(convert: Callable[[], T], problem: str) -> T:
     try:
-        return make()
+        return convert()
     except require("pyarrow", "arrow").ArrowException as error:
-        _wrong(f"{what} ({error})")
+        _invalid(f"{problem} ({error})")
 
 
-def _where(rows: pa.Table, name: str, value: str) -> pa.Table:
+def _rows_with(table: pa.Table, name: str, value: str) -> pa.Table:
     compute = require("pyarrow.compute", "arrow")
-    return rows.filter(compute.equal(rows[name], value))
+    return table.filter(compute.equal(table[name], value))
 
 
-def _within(rows: pa.Table, start: datetime, end: datetime) -> pa.Table:
+def _rows_within(table: pa.Table, start: datetime, end: datetime) -> pa.Table:
     """The rows with start <= ts < end, ascending."""
     compute = require("pyarrow.compute", "arrow")
-    if rows["ts"].null_count:
-        _wrong("a row has no ts")
-    after, before = compute.greater_equal(rows["ts"], start), compute.less(rows["ts"], end)
-    return rows.filter(compute.and_(after, before)).sort_by("ts")
+    if table["ts"].null_count:
+        _invalid("ts is null in some row")
+    after, before = compute.greater_equal(table["ts"], start), compute.less(table["ts"], end)
+    return table.filter(compute.and_(after, before)).sort_by("ts")
 
 
-def _chosen(wanted: str | None, there: list[Any], name: str) -> str:
-    """What was asked for, or the only one there is."""
-    if wanted is not None:
-        return wanted
-    if len(there) != 1 or there[0] is None:
-        raise UsageError(f"the table has {len(there)} values of {name}: say which with {name}=")
-    return str(there[0])
+def _only_value(requested: str | None, available: list[Any], name: str) -> str:
+    """The requested value, or else the only one available."""
+    if requested is not None:
+        return requested
+    if len(available) != 1 or available[0] is None:
+        raise UsageError(f"the table has {len(available)} values of {name}: choose one with {name}=")
+    return str(available[0])
 
 
-def _interval(wanted: Interval | None, rows: pa.Table, told: Mapping[str, str]) -> Interval:
-    there = rows.column("interval").unique().to_pylist() if "interval" in rows.column_names else []
-    there = there or [told[key] for key in ("interval",) if key in told]
-    found = _chosen(wanted, there, "interval")
-    if found not in INTERVALS:
-        raise UsageError(f"unknown interval {found!r:.80}: use one of {', '.join(INTERVALS)}")
-    if "interval" in told and told["interval"] != found:
-        raise UsageError(f"the rows are of {told['interval']}, not of {found}: resample the series instead")
-    return found
+def _interval(requested: Interval | None, table: pa.Table, metadata: Mapping[str, str]) -> Interval:
+    available = table.column("interval").unique().to_pylist() if "interval" in table.column_names else []
+    if not available and "interval" in metadata:
+        available = [metadata["interval"]]
+    interval = _only_value(requested, available, "interval")
+    if interval not in INTERVALS:
+        raise UsageError(f"unknown interval {interval!r:.80}: use one of {', '.join(INTERVALS)}")
+    if metadata.get("interval", interval) != interval:
+        raise UsageError(
+            f"the interval of the rows is {metadata['interval']}, not {interval}: resample the series instead"
+        )
+    return interval
 
 
-def _span(start: Instant | None, end: Instant | None, told: Mapping[str, str]) -> tuple[datetime, datetime]:
-    """The span asked for, which is that of the metadata or lies within it."""
+def _span(start: Instant | None, end: Instant | None, metadata: Mapping[str, str]) -> tuple[datetime, datetime]:
+    """The requested span, by default that of the metadata, which must contain it."""
     for name, given in (("start", start), ("end", end)):
-        if given is None and name not in told:
-            raise UsageError(f"the table does not tell from when to when it is complete: say {name}=")
-    since = to_instant(told["start"] if start is None else start, "start")
-    until = to_instant(told["end"] if end is None else end, "end")
-    if since > until or (since == until and told.get("start") != told.get("end")):
+        if given is None and name not in metadata:
+            raise UsageError(f"the table does not say over which span it is complete: pass {name}=")
+    since = to_instant(metadata["start"] if start is None else start, "start")
+    until = to_instant(metadata["end"] if end is None else end, "end")
+    if since > until or (since == until and metadata.get("start") != metadata.get("end")):
         raise UsageError(f"start must be before end: {to_iso(since)} is not before {to_iso(until)}")
-    if "start" in told and "end" in told:
-        first, last = to_instant(told["start"], "start"), to_instant(told["end"], "end")
+    if "start" in metadata and "end" in metadata:
+        first, last = to_instant(metadata["start"], "start"), to_instant(metadata["end"], "end")
         if since < first or until > last:
             raise UsageError(
-                f"the table holds {to_iso(first)} to {to_iso(last)}, and not all of {to_iso(since)} to {to_iso(until)}"
+                f"the table covers {to_iso(first)} to {to_iso(last)}, not all of {to_iso(since)} to {to_iso(until)}"
             )
     return since, until
 
 
-def _columns(rows: pa.Table, width: int) -> Columns:
-    ts = rows["ts"].to_pylist()
-    stamps = [from_micros(micros(stamp)) for stamp in ts]  # plain UTC, whatever time zone class Arrow chose
+def _columns(table: pa.Table, width: int) -> Columns:
+    # Plain UTC datetimes, whichever time zone class Arrow chose.
+    stamps = [from_micros(micros(stamp)) for stamp in table["ts"].to_pylist()]
     for before, stamp in pairwise(stamps):
         if before == stamp:
-            _wrong(f"the bucket {to_iso(stamp)} stands there twice")
-    odd = next((stamp for stamp in stamps if micros(stamp) % width), None)
-    if odd is not None:
-        _wrong(f"{to_iso(odd)} is not on a boundary of its interval")
-    if rows["provisional"].null_count:
-        _wrong("a row does not say whether it is provisional")
-    return Columns(
-        stamps, tuple(_texts(rows[name], name) for name in OPEN_INTEREST.values), rows["provisional"].to_pylist()
-    )
+            _invalid(f"the bucket {to_iso(stamp)} occurs twice")
+    unaligned = next((stamp for stamp in stamps if micros(stamp) % width), None)
+    if unaligned is not None:
+        _invalid(f"{to_iso(unaligned)} is not on a boundary of its interval")
+    if table["provisional"].null_count:
+        _invalid("provisional is null in some row")
+    values = tuple(_decimal_text(table[name], name) for name in OPEN_INTEREST.values)
+    return Columns(stamps, values, table["provisional"].to_pylist())
 
 
-def _texts(column: pa.ChunkedArray, name: str) -> list[str]:
-    """Decimal text; of Arrow decimals without the zeros behind that their scale adds."""
+def _decimal_text(column: pa.ChunkedArray, name: str) -> list[str]:
+    """Decimals as text. Arrow decimals lose the trailing zeros that their scale adds."""
     types = require("pyarrow", "arrow").types
     if not (types.is_decimal(column.type) or types.is_string(column.type)):
-        _wrong(f"{name} is {column.type}, and only decimals or their text are exact")
-    made = [_plain(value) if isinstance(value, Decimal) else value for value in column.to_pylist()]
-    for row, value in enumerate(made):
-        if value is None or not DECIMAL.fullmatch(value):
-            _wrong(f"{name} of row {row} is {value!r:.80}, no plain, finite, non-negative decimal")
-    return made
+        _invalid(f"column {name} is {column.type}; only decimals and text are exact")
+    texts = [_plain_text(value) if isinstance(value, Decimal) else value for value in column.to_pylist()]
+    for row, text in enumerate(texts):
+        if text is None or not PLAIN_DECIMAL.fullmatch(text):
+            _invalid(f"{name} in row {row} is {text!r:.80}, not a plain non-negative decimal")
+    return texts
 
 
-def _plain(value: Decimal) -> str:
-    written = f"{value:f}"
-    return written.rstrip("0").rstrip(".") if "." in written else written
+def _plain_text(value: Decimal) -> str:
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _fetched(
-    told: Instant | None, rows: pa.Table, columns: Columns, interval: Interval, end: datetime
+def _fetch_times(
+    fetched: Instant | None, table: pa.Table, columns: Columns, interval: Interval, end: datetime
 ) -> tuple[datetime, datetime]:
-    """Between which instants the rows were fetched, as far as it matters to what is provisional and what is a gap."""
-    if told is not None:
-        return to_instant(told, "fetched"), to_instant(told, "fetched")
-    if "fetched_at" in rows.column_names and len(rows) and rows["fetched_at"].null_count < len(rows):
-        latest = max(stamp for stamp in rows["fetched_at"].to_pylist() if stamp is not None)
-        return from_micros(micros(latest)), from_micros(micros(latest))
+    """When the fetch of the rows started and finished, as far as provisional rows and gaps depend on it."""
+    if fetched is not None:
+        return to_instant(fetched, "fetched"), to_instant(fetched, "fetched")
+    if "fetched_at" in table.column_names:
+        times = [from_micros(micros(time)) for time in table["fetched_at"].to_pylist() if time is not None]
+        if times:
+            return max(times), max(times)
     if True not in columns.provisional:
         return end, end
     first = columns.ts[columns.provisional.index(True)]
     return first, from_micros(micros(first) + WIDTHS[interval])
 
 
-def _provenance(told: Mapping[str, str], fetched: tuple[datetime, datetime]) -> Provenance:
+def _provenance(metadata: Mapping[str, str], started: datetime, finished: datetime) -> Provenance:
     return Provenance(
-        base_url=told.get("base_url", UNKNOWN),
-        specification=told.get("specification", UNKNOWN),
-        client_version=told.get("client_version", UNKNOWN),
+        base_url=metadata.get("base_url", "unknown"),
+        specification=metadata.get("specification", "unknown"),
+        client_version=metadata.get("client_version", "unknown"),
         windows=(),
         requests=0,
-        started=fetched[0],
-        finished=fetched[1],
+        started=started,
+        finished=finished,
     )

@@ -1,75 +1,38 @@
-"""The open interest of one market over a span: rows, the gaps between them, frames and files."""
+"""The open interest of one market over a span: its rows, its gaps, and how to get them as frames and files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ..errors import UsageError
-from ..formats import arrow as frames
-from ..formats import files
-from ..formats.arrow import Decimals, Tabular
-from ..model.intervals import WIDTHS, Interval, ceil
-from ..model.provenance import Provenance
-from ..model.rows import Columns, OpenInterest
-from ..model.times import from_micros, micros, to_iso
-from ..model.timestamps import contiguous_runs
+from ..formats.arrow import Decimals, RowSchema, Tabular, source_metadata, to_table
+from ..formats.files import Format, Path, write
+from ..model.intervals import Interval
+from ..model.rows import OpenInterest
 from ..validation import Instant
+from .base import Amount, SeriesBase
+from .dense import DenseSeries, Fill, densify
+from .from_frame import from_frame
+from .plot import plot
+from .price import decimal_prices, float_prices
+from .resample import Label, resample
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.axes import Axes
 
-    from .align import Amount
-    from .dense import DenseSeries, Fill
-    from .resample import Label
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Neighbouring buckets that have no row: those with start <= ts < end, aware UTC datetimes on boundaries."""
-
-    start: datetime
-    end: datetime
-    buckets: int
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class OpenInterestSeries(Tabular, Sequence[OpenInterest]):
-    """Every row of one market with start <= ts < end, ascending and each once.
+class OpenInterestSeries(SeriesBase, Tabular, Sequence[OpenInterest]):
+    """Every row of one market with start <= ts < end, ascending and each once: a sequence of ``OpenInterest``.
 
-    ``columns`` holds the rows as the server wrote them; records are made from it as they are looked at.
-    ``unknown_fields`` tells for each field that the specification does not name in how many rows or answers it stood.
-    Two series are equal when market, interval, span and records are; where the rows came from does not count.
-    Raises ``UsageError`` for columns that are not of one length, or whose ends do not fit the span or the interval.
+    ``unknown_fields`` counts, for each field that the specification does not name, the rows or responses that had it.
+    Two series are equal if market, interval, span and records are equal; their provenance does not matter.
+    Raises ``UsageError`` for columns of different lengths, or whose ends do not fit the span or the interval.
     """
-
-    market_id: str
-    interval: Interval
-    start: datetime
-    end: datetime
-    columns: Columns
-    provenance: Provenance
-    unknown_fields: Mapping[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        ts, width = self.columns.ts, WIDTHS[self.interval]
-        if {len(self.columns.provisional), *map(len, self.columns.values)} != {len(ts)}:
-            raise UsageError("the columns of a series must be of one length")
-        if ts and not self.start <= ts[0] <= ts[-1] < self.end:
-            raise UsageError(f"rows of {to_iso(ts[0])} to {to_iso(ts[-1])} are not within {self._span}")
-        if any(micros(label) % width for label in (*ts[:1], *ts[-1:])):
-            raise UsageError(f"{to_iso(ts[0])} or {to_iso(ts[-1])} is no boundary of {self.interval}")
-
-    @property
-    def _span(self) -> str:
-        return f"{to_iso(self.start)} to {to_iso(self.end)}"
-
-    def __len__(self) -> int:
-        return len(self.columns)
 
     def __iter__(self) -> Iterator[OpenInterest]:
         return self.columns.records(self.market_id)
@@ -81,23 +44,24 @@ class OpenInterestSeries(Tabular, Sequence[OpenInterest]):
     def __getitem__(self, index: int | slice) -> OpenInterest | OpenInterestSeries:
         """A record, or the series of a range of rows.
 
-        A part that does not begin (end) with this series begins with its first row (ends where the next row begins),
-        so a gap between two parts belongs to the earlier one and none is lost. A step raises ``UsageError``: every n-th
-        row is no series, as the rows left out would look like gaps; ``list(series)[::n]`` gives such records.
+        A slice that omits the first (last) rows starts at its first row (ends at the first row after it), so a gap
+        between two slices belongs to the earlier one and none is lost. A step raises ``UsageError``, since the skipped
+        rows would look like gaps; ``list(series)[::n]`` gives every n-th record.
         """
         if isinstance(index, slice):
-            return self._part(index)
+            return self._slice(index)
         position = range(len(self))[index]
         return next(self.columns[position : position + 1].records(self.market_id))
 
-    def _part(self, part: slice) -> OpenInterestSeries:
+    def _slice(self, part: slice) -> OpenInterestSeries:
         if part.step not in (None, 1):
-            raise UsageError(f"a series has no every n-th row: use list(series)[{_shown(part)}] for records")
+            bounds = ":".join("" if bound is None else str(bound) for bound in (part.start, part.stop, part.step))
+            raise UsageError(f"a series cannot be sliced with a step: use list(series)[{bounds}] for records")
         first, stop, _ = part.indices(len(self))
-        stop, labels = max(first, stop), self.columns.ts
-        start = self.start if first == 0 else labels[first] if first < len(self) else self.end
-        end = self.end if stop == len(self) else labels[stop]
-        if first == stop and len(self):  # no rows, so no span in which any could be missing
+        stop, ts = max(first, stop), self.columns.ts
+        start = self.start if first == 0 else ts[first] if first < len(self) else self.end
+        end = self.end if stop == len(self) else ts[stop]
+        if first == stop and len(self):  # an empty slice has an empty span, so that it has no gaps
             end = start
         return replace(self, start=start, end=end, columns=self.columns[first:stop])
 
@@ -109,7 +73,7 @@ class OpenInterestSeries(Tabular, Sequence[OpenInterest]):
             (self.market_id, self.interval, self.start, self.end)
             == (other.market_id, other.interval, other.start, other.end)
             and (mine.ts, mine.provisional) == (theirs.ts, theirs.provisional)
-            and all(map(_same, mine.values, theirs.values))
+            and all(map(_equal_numbers, mine.values, theirs.values))
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -122,77 +86,54 @@ class OpenInterestSeries(Tabular, Sequence[OpenInterest]):
             f"{len(gaps)} gaps of {missing} buckets, {provisional} provisional>"
         )
 
-    def gaps(self) -> list[Gap]:
-        """The buckets without a row, as ranges that could not be longer, ascending.
-
-        A bucket that had not begun when the fetch finished is not missing.
-        """
-        width, ts = WIDTHS[self.interval], self.columns.ts
-        bucket = timedelta(microseconds=width)
-        begun = ceil(micros(min(self.end, self.provenance.finished)), width)
-        edges = [from_micros(ceil(micros(self.start), width))]
-        for first, stop in contiguous_runs(ts, self.interval):
-            edges += (ts[first], ts[stop - 1] + bucket)
-        edges.append(from_micros(max(begun, micros(edges[-1]))))
-        spans = zip(edges[::2], edges[1::2], strict=True)
-        return [Gap(start, end, (end - start) // bucket) for start, end in spans if start < end]
-
     @property
     def provisional(self) -> tuple[OpenInterest, ...]:
-        """The records whose bucket was not over when it was asked for: their values may still change."""
+        """The records of buckets that had not ended when they were requested: their values may still change."""
         flags = self.columns.provisional
         return tuple(self[row] for row, flag in enumerate(flags) if flag) if True in flags else ()
 
     def resample(self, interval: Interval, *, label: Label = "start") -> OpenInterestSeries:
-        """The series at a coarser interval: the last value of each coarser bucket, as the server would give it.
+        """The series at a coarser interval: the last value of each coarser bucket, as the server would return it.
 
         ``label`` is what ``ts`` names, which the specification leaves open: the start of a bucket or its end. A coarser
-        bucket that the span covers in part is left out, and the span shrinks by it, unless nothing behind the span had
-        begun when it was fetched: the bucket is then provisional. Provisional is also every bucket that was not over when
-        the fetch began, and one with a provisional row. Raises ``UsageError`` for an interval that is no multiple.
+        bucket that the span covers only in part is omitted, and the span shrinks accordingly. The exception is the last
+        bucket if nothing after the span had begun when it was fetched. A bucket is provisional if it had not ended when the
+        fetch began, or if it has a provisional row. Raises ``UsageError`` for an interval that is not a multiple.
         """
-        from .resample import resample
-
         return resample(self, interval, label)
 
     def densify(self, *, fill: Fill = None) -> DenseSeries:
         """A row for every bucket of the span that had begun when the fetch finished: the rows, and those of ``gaps()``.
 
-        A bucket without a row has the values None, or with ``fill="last"`` those of the last row before it, marked
-        ``filled``; before the first row there is nothing to carry, so None stays.
+        A bucket without a row has the values None or, with ``fill="last"``, those of the last row before it, marked
+        ``filled``. Before the first row there is nothing to carry forward, so the values stay None.
         """
-        from .dense import densify
-
         return densify(self, fill)
 
     @overload
-    def implied_price(self, numbers: Literal["decimal"] = "decimal", *, digits: int = 28) -> list[Decimal | None]: ...
+    def implied_price(self, *, decimals: Literal["exact"] = "exact", digits: int = 28) -> list[Decimal | None]: ...
     @overload
-    def implied_price(self, numbers: Literal["float"]) -> list[float | None]: ...
+    def implied_price(self, *, decimals: Literal["float"]) -> list[float | None]: ...
     def implied_price(
-        self, numbers: Literal["decimal", "float"] = "decimal", *, digits: int = 28
+        self, *, decimals: Literal["exact", "float"] = "exact", digits: int = 28
     ) -> list[Decimal | None] | list[float | None]:
-        """US dollars for a unit of the base, one for each row: oi_quote_usd / oi_base, or None where the base is zero.
+        """The price of each row in US dollars, oi_quote_usd / oi_base, or None where the base is zero.
 
-        A Decimal has ``digits`` significant digits, rounded half to even; a float is the one nearest to the exact
-        quotient, and ``PrecisionError`` tells of one that no float can hold.
+        ``"exact"`` gives Decimals, rounded once, half to even, to ``digits`` significant digits. ``"float"`` gives the
+        floats nearest to the exact quotients, and raises ``PrecisionError`` for one that is out of range.
         """
-        from . import price
-
-        if numbers not in ("decimal", "float"):
-            raise UsageError(f"unknown numbers {numbers!r:.80}: use 'decimal' or 'float'")
-        return price.as_decimals(self, digits) if numbers == "decimal" else price.as_floats(self)
+        if decimals not in ("exact", "float"):
+            raise UsageError(f"unknown decimals {decimals!r:.80}: use 'exact' or 'float'")
+        return decimal_prices(self, digits) if decimals == "exact" else float_prices(self)
 
     def plot(self, *, axes: Axes | None = None, amount: Amount = "oi_quote_usd") -> Axes:
         """Draw the series and return matplotlib's Axes: gaps as gaps, provisional rows marked, time in UTC."""
-        from .plot import plot
-
         return plot(self, axes=axes, amount=amount)
 
     @classmethod
-    def from_arrow(
+    def from_frame(
         cls,
-        table: object,
+        frame: object,
         *,
         market_id: str | None = None,
         interval: Interval | None = None,
@@ -200,47 +141,56 @@ class OpenInterestSeries(Tabular, Sequence[OpenInterest]):
         end: Instant | None = None,
         fetched: Instant | None = None,
     ) -> OpenInterestSeries:
-        """A series again from rows that this package wrote: a table, a frame, whatever speaks Arrow. See ``restore``."""
-        from .from_frame import restore
+        """A series from the rows of one market in ``frame``: an Arrow table or anything with the Arrow PyCapsule interface.
 
-        return restore(table, market_id=market_id, interval=interval, start=start, end=end, fetched=fetched)
+        Required are the columns market_id, ts, oi_base, oi_quote_usd (exact decimals or their text) and provisional, in
+        any order of rows; a column ``interval`` selects rows too. ``market_id``, ``interval``, ``start`` and ``end`` may
+        be omitted if the table or its metadata determines them. By passing a span, the caller asserts that the table is
+        complete over it: a bucket without a row there is a gap. A span beyond that of the metadata is refused.
+
+        ``fetched`` is when the rows were fetched. It defaults to the latest ``fetched_at`` of the rows if there is such a
+        column; else to the end of the earliest provisional bucket, or the end of the span if no row is provisional.
+        The provenance holds what the metadata says, else ``"unknown"``, with no windows and no requests.
+        Raises ``UsageError`` for any other table, and for one in which a bucket occurs twice.
+        """
+        return from_frame(cls, frame, market_id, interval, start, end, fetched)
 
     def to_arrow(self, *, decimals: Decimals = "exact") -> pa.Table:
-        """An Arrow table: market_id, ts (microseconds, UTC), oi_base, oi_quote_usd, provisional; with provenance.
+        """An Arrow table: market_id, ts (microseconds, UTC), oi_base, oi_quote_usd, provisional; its metadata says the source.
 
-        Exact decimals are decimal128(38, 18) where every value of a column fits that, else decimal128(38, s), else
-        decimal256(76, s) with the least scale s that fits. Nothing is rounded: what fits none of them raises
-        ``PrecisionError``. ``decimals="text"`` keeps the text of the server, ``"float"`` gives the nearest floats.
+        Exact decimals are decimal128(38, 18) if every value of a column fits, else decimal128(38, s), else
+        decimal256(76, s), with the smallest scale s that fits. Nothing is rounded: a value that fits none of them raises
+        ``PrecisionError``. ``decimals="text"`` keeps the text of the server; ``"float"`` gives the nearest floats.
         """
-        form = frames.Form(decimals=decimals, metadata=self._metadata())
-        return frames.to_table([(self.market_id, self.columns)], self.interval, form)
+        schema = RowSchema(decimals=decimals, metadata=self._metadata())
+        return to_table([(self.market_id, self.columns)], self.interval, schema)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """The Arrow PyCapsule interface: whatever reads Arrow can read a series."""
+        """The Arrow PyCapsule interface, by which any library that reads Arrow can read a series."""
         return self.to_arrow().__arrow_c_stream__(requested_schema)
 
-    def to_csv(self, path: files.Path, *, overwrite: bool = False) -> int:
-        """Write CSV: market_id, ts, oi_base, oi_quote_usd, decimals as the server wrote them. Returns the rows.
+    def to_csv(self, path: Path, *, overwrite: bool = False) -> int:
+        """Write CSV: market_id, ts, oi_base, oi_quote_usd, decimals as the server wrote them. Returns the number of rows.
 
-        As all files: it appears whole or not at all, and one that exists is kept unless ``overwrite``; ``OutputError``
-        says what went wrong.
+        Like all files it appears complete or not at all, and an existing file is kept unless ``overwrite`` is true.
+        Raises ``OutputError``.
         """
         return self._write(path, "csv", overwrite=overwrite)
 
-    def to_jsonl(self, path: files.Path, *, overwrite: bool = False) -> int:
-        """Write JSON Lines, with the columns of ``to_csv``, all as strings. Returns the rows."""
+    def to_jsonl(self, path: Path, *, overwrite: bool = False) -> int:
+        """Write JSON Lines with the fields of ``to_csv``, all as strings. Returns the number of rows."""
         return self._write(path, "jsonl", overwrite=overwrite)
 
-    def to_parquet(self, path: files.Path, *, overwrite: bool = False, decimals: Decimals = "exact") -> int:
-        """Write Parquet, with the columns, types and metadata of ``to_arrow``. Returns the rows."""
+    def to_parquet(self, path: Path, *, overwrite: bool = False, decimals: Decimals = "exact") -> int:
+        """Write Parquet with the columns, types and metadata of ``to_arrow``. Returns the number of rows."""
         return self._write(path, "parquet", overwrite=overwrite, decimals=decimals)
 
-    def _write(self, path: files.Path, form: files.Format, **options: Any) -> int:
+    def _write(self, path: Path, file_format: Format, **options: Any) -> int:
         pages = [(self.market_id, self.columns)]
-        return files.write(pages, path, form, interval=self.interval, metadata=self._metadata(), **options)
+        return write(pages, path, file_format, interval=self.interval, metadata=self._metadata(), **options)
 
     def _metadata(self) -> dict[str, str]:
-        return frames.metadata(
+        return source_metadata(
             interval=self.interval,
             start=self.start,
             end=self.end,
@@ -250,12 +200,8 @@ class OpenInterestSeries(Tabular, Sequence[OpenInterest]):
         )
 
 
-def _same(mine: list[str], theirs: list[str]) -> bool:
-    """Whether two columns hold the same numbers. Equal text is the quick way; 1.50 and 1.5 are equal too."""
+def _equal_numbers(mine: list[str], theirs: list[str]) -> bool:
+    """Whether two columns hold the same numbers: 1.50 equals 1.5. Comparing text first is faster."""
     return mine == theirs or (
         len(mine) == len(theirs) and all(a == b or Decimal(a) == Decimal(b) for a, b in zip(mine, theirs, strict=True))
     )
-
-
-def _shown(part: slice) -> str:
-    return ":".join("" if bound is None else str(bound) for bound in (part.start, part.stop, part.step))

@@ -9,7 +9,6 @@ from ..errors import StoreError
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import WIDTHS, Interval, ceil
 from ..model.times import from_micros, micros, to_iso
-from ..series.from_frame import restore
 from ..series.series import OpenInterestSeries
 from ..validation import Instant, check_market, to_instant
 from .spans import without
@@ -34,7 +33,7 @@ def read(table: Table, market: str, interval: Interval, start: Instant, end: Ins
     hashes = sorted(set(rows["specification"].to_pylist()))
     told = {"specification": hashes[0]} if len(hashes) == 1 else {}
     fetched = max([span[1], *(micros(moment) for moment in rows["fetched_at"].to_pylist())])
-    return restore(
+    return OpenInterestSeries.from_frame(
         rows.replace_schema_metadata(told),
         market_id=market,
         interval=interval,

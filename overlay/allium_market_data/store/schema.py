@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..errors import PrecisionError
-from ..formats.arrow import Form, plain_table
-from ..formats.decimal_width import USUAL, DecimalWidth, measure
+from ..formats.arrow import RowSchema, text_table
+from ..formats.decimal_width import DEFAULT_WIDTH, DecimalWidth, decimal_width
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import Interval
 from ..model.rows import Columns
@@ -28,7 +28,7 @@ NAME: Final = "allium-md open interest, schema"
 RESTATEMENTS_NAME: Final = "allium-md restatements, schema"
 PARTITIONS: Final = ("interval", "market_id", "month")
 PRECISION, SCALE = 38, 18
-ROOM: Final = USUAL
+ROOM: Final = DEFAULT_WIDTH
 
 CONFIGURATION: Final = {
     "delta.dataSkippingStatsColumns": "ts,provisional",
@@ -72,11 +72,11 @@ def restatements_schema() -> pa.Schema:
 def rows_table(market_id: str, interval: Interval, columns: Columns, fetched_at: int, specification: str) -> pa.Table:
     """Rows of one market and month as they stand in the table. Raises ``PrecisionError``; nothing is rounded."""
     pa = require("pyarrow", "store")
-    plain = plain_table(market_id, columns, interval, OPEN_INTEREST.values)
+    plain = text_table(market_id, columns, interval)
     for name in OPEN_INTEREST.values:
-        if measure(plain[name]).wider(ROOM) != ROOM:
+        if decimal_width(plain[name]).union(ROOM) != ROOM:
             raise _no_room(market_id, name, columns)
-    shaped = Form(rooms=(ROOM,) * len(OPEN_INTEREST.values)).shape(plain)
+    shaped = RowSchema(widths=(ROOM,) * len(OPEN_INTEREST.values)).cast(plain)
     stamp = pa.scalar(fetched_at, pa.timestamp("us", tz="UTC"))
     label = month(0) if not columns else f"{columns.ts[0]:%Y-%m}"
     constants = {
@@ -93,7 +93,7 @@ def rows_table(market_id: str, interval: Interval, columns: Columns, fetched_at:
 def _no_room(market_id: str, name: str, columns: Columns) -> PrecisionError:
     values = columns.values[OPEN_INTEREST.values.index(name)]
     ts, value = next(
-        pair for pair in zip(columns.ts, values, strict=True) if DecimalWidth.of(pair[1]).wider(ROOM) != ROOM
+        pair for pair in zip(columns.ts, values, strict=True) if DecimalWidth.of(pair[1]).union(ROOM) != ROOM
     )
     return PrecisionError(
         f"{name} of {market_id} at {to_iso(ts)}, {value:.80}: the table holds {ROOM.whole} digits before the point "

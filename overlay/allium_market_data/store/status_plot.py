@@ -11,7 +11,7 @@ from ..formats.atomic_file import resolve_target
 from ..model.intervals import DAY
 from ..optional import require
 from ..sanitize import clean
-from ..series.plot import drawn
+from ..series.plot import figure_file
 from .spans import Span, by_month, month
 from .status import Standing
 
@@ -31,7 +31,7 @@ def plot(standings: Sequence[Standing], file: Path, *, overwrite: bool = False) 
     """Draw the standings to a PNG file: complete windows blue, darker where more buckets have a row; gaps orange."""
     colors = require("matplotlib", "plot").colormaps["Blues"]
     size = (10.0, 1.5 + 0.24 * max(len(standings), 2))
-    with drawn(check(file, overwrite=overwrite), "png", size, dpi=110, overwrite=overwrite) as figure:
+    with figure_file(check(file, overwrite=overwrite), "png", size, dpi=110, overwrite=overwrite) as figure:
         axes = figure.add_subplot()
         for row, one in enumerate(standings):
             parts = list(shares(one))

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ...errors import OutputError
-from ...formats.atomic_file import AtomicFile, reported, resolve_target
+from ...formats.atomic_file import AtomicFile, output_errors, resolve_target
 from . import html, markdown
 from .report import UNCHECKED, Report
 
@@ -45,12 +45,12 @@ def write(folder: Path, contents: Mapping[str, str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise OutputError(f"cannot write {folder}: {problem.strerror or problem}") from None
-    with ExitStack() as stack, reported(folder):
+    with ExitStack() as stack, output_errors(folder):
         made = []
         for name, text in contents.items():
             file = AtomicFile(resolve_target(folder / name, overwrite=True))
-            stack.callback(file.discard)
+            stack.callback(file.rollback)
             file.stream.write(text.encode("utf-8", "backslashreplace"))
             made.append(file)
         for file in made:
-            file.publish(overwrite=True)
+            file.commit(overwrite=True)
