@@ -1,4 +1,4 @@
-"""The project's chores. `nox -l` lists them; uv is used where it is present."""
+"""The project's tasks: `nox -l` lists them. uv is used where it is installed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 LOCK = "requirements.lock"
 PYTHON = ("overlay", "tests", "noxfile.py")
 WORKERS = ("-n", "2", "--dist", "loadgroup")
+LIBRARY = [f"tests/{name}" for name in ("model", "client", "series", "formats", "store", "sandbox", "codegen", "cli")]
 
 
 def _install(session: nox.Session, *groups: str, extras: str = "") -> None:
-    """Install the project as it stands and dependency groups of pyproject.toml, in the versions of the lock file."""
+    """Install the project, editable, and dependency groups of pyproject.toml, in the versions of the lock file."""
     wanted = [item for group in groups for item in nox.project.dependency_groups(PYPROJECT, group)]
     session.install("--editable", f".{extras}", *wanted, "--constraint", LOCK)
 
@@ -43,15 +44,22 @@ def tests_system(session: nox.Session) -> None:
 
 
 @nox.session
+def endurance(session: nox.Session) -> None:
+    """Both groups of tests, again and again, half of the runs beside busy processes: `-- --runs N --busy N`."""
+    _install(session, "dev", extras="[all]")
+    session.run("python", "tests/support/endurance.py", *session.posargs)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
-    """Lines and branches of the library that the tests reach; fails under 95 %."""
+    """Line and branch coverage of the library by both groups of tests; fails under 95 %."""
     _install(session, "dev", extras="[all]")
     session.run("pytest", *WORKERS, "--cov", "--cov-report=term", "--cov-fail-under=95", *session.posargs)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and formatting."""
+    """Style, formatting and the layers of the packages."""
     _install(session, "lint")
     _lint(session)
 
@@ -75,7 +83,7 @@ def _types(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """The whole thing once, without access to Allium: real rows from the sandbox to Parquet and a chart."""
+    """A demo without access to Allium: real rows from the sandbox to Parquet files and a chart."""
     _install(session, "demo", extras="[arrow,sandbox]")
     session.run("python", "-m", "allium_market_data.cli.demo", *session.posargs)
 
@@ -96,7 +104,7 @@ def record(session: nox.Session) -> None:
 
 @nox.session
 def kill_matrix(session: nox.Session) -> None:
-    """The conformance suite against every mutant of the sandbox, and every legal reading; writes the table as Markdown."""
+    """The conformance suite against every mutant and every reading of the sandbox; writes the table as Markdown."""
     _install(session, "test", "rival", extras="[sandbox]")
     whole = ("--readings", "--schemathesis", "--output", "tests/conformance/KILL_MATRIX.md")
     session.run("python", "tests/conformance/kill_matrix.py", *(session.posargs or whole))
@@ -104,53 +112,53 @@ def kill_matrix(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Look for inputs that break what reads foreign bytes, led by coverage: `-- --seconds N --target NAME --keep`."""
+    """Coverage-guided fuzzing of everything that parses foreign bytes: `-- --seconds N --target NAME --keep`."""
     _install(session, "test", "fuzz", extras="[sandbox,drift]")
     session.run("python", "-m", "fuzz.run", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
 @nox.session
 def crashes(session: nox.Session) -> None:
-    """Backfills killed at random instants, 50 times, and every table held against an undisturbed one: `-- --kills N`."""
+    """Kill backfills at random instants, 50 times, and compare every table with an undisturbed one: `-- --kills N`."""
     _install(session, extras="[sandbox,store]")
     session.run("python", "tests/benchmarks/crashes.py", *session.posargs)
 
 
 @nox.session
 def update_spec(session: nox.Session) -> None:
-    """Read the pages in spec/upstream and make all that follows from them; `-- --from FILE-OR-URL`, `-- --dry-run`."""
+    """Update spec/ and generated/ from the pages in spec/upstream: `-- --from FILE-OR-URL`, `-- --dry-run`."""
     _install(session, "spec", extras="[drift]")
     session.run("python", "-m", "allium_market_data.cli.codegen", "update", *session.posargs)
 
 
 @nox.session
 def drift(session: nox.Session) -> None:
-    """What changed upstream and what it breaks: `-- --upstream FILE-OR-URL --report-dir DIR`; 0 nothing, 3, 4, 1."""
+    """What changed upstream and what it breaks: `-- --upstream FILE-OR-URL --report-dir DIR`; exit status 0, 3, 4 or 1."""
     _install(session, "test", extras="[drift,sandbox]")
     try:
         session.run("allium-md", "drift", *session.posargs)
-    except nox.command.CommandFailed as failed:  # nox knows 0 and 1 alone, and this command says more
+    except nox.command.CommandFailed as failed:  # nox itself exits with 0 or 1 only
         raise SystemExit(int(str(failed.reason).rpartition(" ")[2])) from None
 
 
 @nox.session
 def workflows(session: nox.Session) -> None:
-    """The workflows of .github, looked at by zizmor and by jactionlint, a fork of actionlint whose package holds it."""
+    """Lint the workflows of .github with zizmor and with jactionlint, a packaged actionlint."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "workflows"))
     session.run("zizmor", "--offline", "--persona=pedantic", "--min-severity=low", ".github/workflows")
-    session.run("jactionlint", "--strict-exit")  # with shellcheck over the scripts
+    session.run("jactionlint", "--strict-exit")  # runs shellcheck over the scripts
 
 
 @nox.session
 def audit(session: nox.Session) -> None:
-    """Known faults of the versions in the lock file; asks the advisory database."""
+    """Known vulnerabilities of the versions in the lock file, from the advisory database."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "audit"))
     session.run("pip-audit", "--requirement", LOCK, "--disable-pip", "--no-deps", "--strict", *session.posargs)
 
 
 @nox.session
 def generate(session: nox.Session) -> None:
-    """Make generated/ anew from spec/; `-- --check` only says what differs, and fails if anything does."""
+    """Regenerate generated/ from spec/; `-- --check` only reports differences and fails if there are any."""
     _install(session, "spec")
     session.run("python", "-m", "allium_market_data.cli.codegen", "generate", *session.posargs)
 
@@ -159,7 +167,7 @@ def generate(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Speed, as ratios in one run, against a peer in an environment of its own; writes tests/benchmarks/RESULTS.md."""
     _install(session, "demo", extras="[all]")
-    rival = os.path.join(session.create_tmp(), "rival")  # noqa: PTH118 - nox speaks in text
+    rival = os.path.join(session.create_tmp(), "rival")  # noqa: PTH118 - nox takes text
     session.run("uv", "venv", "--quiet", "--clear", rival, external=True)
     session.run(
         "uv",
@@ -178,7 +186,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def bench_cluster(session: nox.Session) -> None:
-    """A backfill on 1, 2 and 4 workers, rows a second, bytes a row; writes tests/benchmarks/CLUSTER.md: `-- --times N`."""
+    """A backfill on 1, 2 and 4 workers, in rows per second and bytes per row; writes tests/benchmarks/CLUSTER.md."""
     _install(session, extras="[sandbox,dask]")
     session.run("python", "tests/benchmarks/cluster.py", *session.posargs)
 
@@ -188,12 +196,12 @@ def lowest(session: nox.Session) -> None:
     """The tests with the oldest versions that pyproject.toml allows."""
     wanted = [item for group in ("spec", "test") for item in nox.project.dependency_groups(PYPROJECT, group)]
     session.install("--resolution", "lowest-direct", "--editable", ".[all]", *wanted)
-    session.run("pytest", *WORKERS, "tests/unit", "tests/property", "tests/store", *session.posargs)
+    session.run("pytest", *WORKERS, *LIBRARY, *session.posargs)
 
 
 @nox.session(venv_backend="uv")
 def wheel(session: nox.Session) -> None:
-    """The built wheel by itself, away from the source: it installs, imports, and answers the command."""
+    """The built wheel without the source: it installs, the command runs, and so do the demo and the drift check."""
     session.install("build[uv]")
     folder = session.create_tmp()
     session.run("python", "-m", "build", "--installer=uv", "--wheel", "--outdir", folder)
