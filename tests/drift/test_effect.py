@@ -241,7 +241,7 @@ from pathlib import Path
 from allium_market_data.drift import Source, judge
 data = Path("spec/upstream/get-open-interest.md").read_bytes()
 page = Source.of_bytes([("get-open-interest.md", data)])
-print(judge(page, page).verdict, sorted({"hypothesis", "httpx", "griffe", "jsonschema"} & set(sys.modules)))
+print(judge(page, page).verdict, sorted({"hypothesis", "httpx", "griffe"} & set(sys.modules)))
 """
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)

@@ -91,7 +91,7 @@ def _parameter_facts(before: Parameter, after: Parameter, what: str) -> Iterator
 
 def _default(place: Place, before: Schema, after: Schema, spots: tuple[str, str]) -> Iterator[Draft]:
     """What is assumed of a value that is left out. Where nothing was said before, saying it takes nothing away."""
-    was, now = before.note("default"), after.note("default")
+    was, now = before.annotation("default"), after.annotation("default")
     if same(was, now):
         return
     known = was is not None

@@ -11,7 +11,6 @@ from ..model import Level
 from ..schema.problem import Mode, Problem
 from ..schema.schema import Resolver, Schema
 from ..schema.subset import problems
-from ..schema.subset_members import GONE
 from .finding import Draft, Location
 from .operations import Content, Operation
 from .text import path_text, schema_sentence
@@ -103,8 +102,7 @@ def _draft(place: Place, problem: Problem, level: Level, *, old_is_small: bool) 
     inner = path_text(problem.path)
     thing = f"{_part(inner)} of {place.owner}" if inner else place.thing
     name = problem.keyword
-    gone = problem.why == GONE and place.side == "response" and level is Level.BREAKING
-    sentence = schema_sentence(place.side, thing, name, old, new, gone=gone)
+    sentence = schema_sentence(place.side, thing, name, old, new)
     location = place.location
     return Draft(
         level,
@@ -113,15 +111,15 @@ def _draft(place: Place, problem: Problem, level: Level, *, old_is_small: bool) 
         f"{place.where}{', ' if inner else ''}{inner}",
         sentence
         + (
-            f" Whether that breaks anything cannot be told: {problem.why}."
-            if problem.cannot and level is Level.BREAKING
+            f" Whether that breaks anything cannot be told: {problem.unsure}."
+            if problem.unsure and level is Level.BREAKING
             else ""
         ),
         old,
         new,
         spot(place.resolvers[1], new_pointer, name),
         spot(place.resolvers[0], old_pointer, name),
-        problem.cannot and level is Level.BREAKING,
+        bool(problem.unsure) and level is Level.BREAKING,
         Location(
             location.old, location.new, location.part, location.name, location.media, (*location.path, *problem.path)
         ),
@@ -132,7 +130,7 @@ def spot(resolver: Resolver, pointer: str, keyword: str) -> str:
     """The pointer of a keyword where it is stated, or else of its schema; "" for a schema that is not there."""
     inner = join(pointer, keyword)
     try:
-        resolve(resolver.document, inner)
+        resolve(resolver.published, inner)
     except (LookupError, ValueError):
         return pointer
     return inner if pointer else ""

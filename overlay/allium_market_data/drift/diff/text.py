@@ -55,7 +55,7 @@ def listed(values: Sequence[Any]) -> str:
     return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1]
 
 
-def schema_sentence(side: str, thing: str, keyword: str, old: Any, new: Any, *, gone: bool = False) -> str:
+def schema_sentence(side: str, thing: str, keyword: str, old: Any, new: Any) -> str:
     """What a keyword of a schema says now; ``side`` is ``request`` or ``answer``, ``thing`` names the value."""
     if keyword in _NOUNS:
         return f"The {_NOUNS[keyword]} of {_inner(thing)} was {said(old)}, and is {said(new)} now."
@@ -64,7 +64,7 @@ def schema_sentence(side: str, thing: str, keyword: str, old: Any, new: Any, *, 
     if keyword == "enum":
         return _enum(thing, old, new)
     if keyword == "required":
-        return _required(side, thing, old, gone=gone)
+        return _required(side, thing, old, new)
     others = {
         "uniqueItems": f"{thing} {'may hold equal items now' if old else 'may no longer hold equal items'}.",
         "additionalProperties": f"{thing} may {'no longer ' if new is False else ''}have members that are not named.",
@@ -98,9 +98,7 @@ def _enum(thing: str, old: Any, new: Any) -> str:
     return f"{thing} {', and '.join(parts) or 'has other values'}."
 
 
-def _required(side: str, thing: str, old: Any, *, gone: bool) -> str:
-    if gone:
-        return f"{thing} is gone."
+def _required(side: str, thing: str, old: Any, new: Any) -> str:
     if side == "request":
         return f"{thing} {'may be left out now' if old else 'must be sent now'}."
-    return f"{thing} {'may be missing now' if old else 'is always there now'}."
+    return f"{thing} {'is gone' if new is None else 'may be missing now' if old else 'is always there now'}."

@@ -6,15 +6,13 @@ keeps it; `prose` looks for quoted sentences in the same table.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ...codegen.canonical import canonical, join, same
+from ...codegen.canonical import join, same
 from ..model import Level
-from ..schema.schema import Resolver, Schema
-from ..schema.validation import is_hidden
+from ..schema.schema import Resolver, Schema, walk, walk_pairs
 from .finding import Draft, Location
 from .operations import Content, Operation, Parameter, Response
 from .security import scheme
@@ -163,7 +161,7 @@ def _content_texts(content: Content, place: tuple[str | int, ...], where: str) -
 
 
 def _schema_texts(node: Schema, place: tuple[str | int, ...], where: str) -> Iterator[Text]:
-    for path, inner in members(node):
+    for path, inner in walk(node):
         text = path_text(path)
         named = f"{where}, {text}" if text else where
         found: dict[str, Text] = {}
@@ -174,75 +172,11 @@ def _schema_texts(node: Schema, place: tuple[str | int, ...], where: str) -> Ite
         yield from found.values()
 
 
-def members(node: Schema) -> Iterator[tuple[tuple[str | int, ...], Schema]]:
-    """A schema and all that it describes beneath it, with the way there; a recursion is gone into once.
-
-    Schemas that share many others have more security_alternatives than anyone would read: the first many are enough.
-    """
-    todo: deque[tuple[tuple[str | int, ...], Schema, frozenset[Any]]] = deque([((), node, frozenset())])
-    for _ in range(_MOST):
-        if not todo:
-            return
-        path, inner, above = todo.popleft()
-        if inner.key in above or (not inner.subschemas and path):
-            continue
-        yield path, inner
-        above |= {inner.key}
-        below: list[tuple[tuple[str | int, ...], Schema]] = [
-            ((*path, "properties", name), inner.member(name)) for name in inner.names
-        ]
-        below += [((*path, "prefixItems", at), inner.item(at)) for at in range(inner.prefix)]
-        below += [((*path, "items"), inner.item(inner.prefix)), ((*path, "additionalProperties"), inner.others())]
-        for group in inner.constraints.groups:
-            alone = [inner.resolver.schema(spot.value, spot.pointer) for spot in group.branches]
-            below += [((*path, group.kind, _name(branch, at)), branch) for at, branch in enumerate(alone)]
-        todo += [(way, child, above) for way, child in below]
-
-
-def _name(branch: Schema, at: int) -> str:
-    """What a branch is known by when branches change places: its reference, its title, or else what it says."""
-    pointer = branch.subschemas[-1].pointer if branch.subschemas else ""
-    if pointer.startswith("/components/schemas/"):
-        return pointer.split("/")[3]
-    stated = [branch.resolver.plainly(spot.value, spot.pointer) for spot in branch.subschemas]
-    return str(branch.note("title") or canonical(stated)[:200] or at)
-
-
-def paired(old: Schema, new: Schema) -> Iterator[tuple[tuple[str | int, ...], Schema, Schema]]:
-    """Two schemas and all that both describe beneath them, with the way there; a recursion is gone into once."""
-    todo: list[tuple[tuple[str | int, ...], Schema, Schema]] = [((), old, new)]
-    seen = set()
-    while todo:
-        path, one, other = todo.pop()
-        if (one.key, other.key) in seen:
-            continue
-        seen.add((one.key, other.key))
-        yield path, one, other
-        names = [name for name in one.names if name in other.names]
-        todo += [((*path, "properties", name), one.member(name), other.member(name)) for name in names]
-        prefix = min(one.prefix, other.prefix)
-        todo += [((*path, "prefixItems", at), one.item(at), other.item(at)) for at in range(prefix)]
-        todo.append(((*path, "items"), one.item(one.prefix), other.item(other.prefix)))
-        todo.append(((*path, "additionalProperties"), one.others(), other.others()))
-        for name, before in _branches(one).items():
-            if name in _branches(other):
-                todo.append(((*path, *name), before, _branches(other)[name]))
-
-
-def _branches(node: Schema) -> dict[tuple[str, str], Schema]:
-    alone = [
-        (group.kind, at, node.alone(spot))
-        for group in node.constraints.groups
-        for at, spot in enumerate(group.branches)
-    ]
-    return {(kind, _name(branch, at)): branch for kind, at, branch in alone}
-
-
 def additions(
     old: Schema, new: Schema, logical: tuple[str | int, ...], where: str, location: Location
 ) -> Iterator[Draft]:
     """Members of an answer that only one side sends, where nothing forces a resolver to know or to miss them."""
-    for path, before, after in paired(old, new):
+    for path, before, after in walk_pairs(old, new):
         was, now = (_sent(node) for node in (before, after))
         for name in [*now.keys() - was.keys(), *was.keys() - now.keys()]:
             text = path_text((*path, "properties", name))
@@ -269,4 +203,4 @@ def additions(
 
 def _sent(node: Schema) -> dict[str, Schema]:
     members = {name: node.member(name) for name in node.names}
-    return {name: member for name, member in members.items() if not is_hidden(member, "response")}
+    return {name: member for name, member in members.items() if not member.is_hidden("response")}

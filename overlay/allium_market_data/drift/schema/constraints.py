@@ -1,4 +1,4 @@
-"""What the schemas of one value say together, as plain facts: types, bounds, sizes, members, items, choices."""
+"""The constraints on one value: what all its subschemas say together about types, bounds, sizes, members and items."""
 
 from __future__ import annotations
 
@@ -13,63 +13,73 @@ from ...codegen.canonical import canonical, join
 from ...errors import SpecError
 
 ALL_TYPES: Final = frozenset({"null", "boolean", "object", "array", "string", "integer", "fraction"})
-"""The types of JSON, numbers in two parts: ``integer`` holds 1 and 1.0, ``fraction`` every other number."""
+"""The types of JSON. Numbers are split: ``integer`` holds 1 and 1.0, ``fraction`` every other number."""
 
 ANNOTATIONS: Final = frozenset(
     "title description example examples default deprecated readOnly writeOnly externalDocs xml "  # noqa: SIM905
     "$comment $schema $id $anchor $defs definitions contentEncoding contentMediaType contentSchema discriminator".split()
 )
-"""Keywords that allow and refuse nothing."""
+"""Keywords that do not restrict a value."""
 
-_OPAQUE: Final = frozenset(
+_UNCOMPARED: Final = frozenset(
     "contains minContains maxContains propertyNames dependentRequired dependentSchemas dependencies "  # noqa: SIM905
-    "unevaluatedItems if then else $dynamicRef $recursiveRef $dynamicAnchor".split()
+    "unevaluatedItems unevaluatedProperties if then else $dynamicRef $recursiveRef $dynamicAnchor".split()
 )
-_PYTHON: Final = ((bool, "boolean"), (int, "integer"), (str, "string"), (list, "array"), (type(None), "null"))
-_WHOLE: Final = {"int32": 2**31, "int64": 2**63}
+_PYTHON_TYPES: Final = ((bool, "boolean"), (int, "integer"), (str, "string"), (list, "array"), (type(None), "null"))
+_INTEGER_FORMATS: Final = {"int32": 2**31, "int64": 2**63}
 _TYPES: Final = {"number": {"integer", "fraction"}} | {name: {name} for name in ALL_TYPES - {"fraction"}}
+_SIZES: Final = (
+    ("minLength", "min_length", max),
+    ("maxLength", "max_length", min),
+    ("minItems", "min_items", max),
+    ("maxItems", "max_items", min),
+    ("minProperties", "min_properties", max),
+    ("maxProperties", "max_properties", min),
+)
 
+ChoiceKey: TypeAlias = tuple[str, str, str]
 Bound: TypeAlias = tuple[Fraction, bool]
-"""A limit of a number, and whether the limit itself is excluded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subschema:
-    """One schema as it stands in the document. ``covers`` are the spots that its ``unevaluatedProperties`` looks at."""
+    """One schema object of the document, without its ``$ref`` and ``allOf``."""
 
     value: Mapping[str, Any] | bool
     pointer: str
     variant: str = ""
-    covers: tuple[Subschema, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells it from every other one of its document."""
+        """Identifies the subschema within its document."""
         return self.pointer, self.variant
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """What one spot says about the members of an object; ``others`` None: members that it does not name are free."""
+class ObjectKeywords:
+    """What one subschema says about the members of an object. ``others`` is None where unnamed members are free."""
 
     properties: Mapping[str, Subschema]
     patterns: Mapping[str, Subschema]
     others: Subschema | None
-    known: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Choice:
     """One ``anyOf`` or ``oneOf`` with its branches."""
 
     kind: str
-    key: tuple[str, str, str]
+    key: ChoiceKey
     branches: tuple[Subschema, ...]
 
 
 @dataclass(slots=True)
 class Constraints:
-    """What a node allows. None stands for: not limited."""
+    """What a schema allows; None means unlimited.
+
+    ``lower`` is (limit, exclusive) and ``upper`` is (limit, inclusive), so that the tighter bound is ``max`` of the lower
+    and ``min`` of the upper ones. ``uncompared`` holds the keywords that the comparison does not interpret.
+    """
 
     types: frozenset[str] = ALL_TYPES
     enum: dict[str, Any] | None = None
@@ -86,38 +96,50 @@ class Constraints:
     min_properties: int = 0
     max_properties: int | None = None
     required: frozenset[str] = frozenset()
-    shapes: list[Shape] = field(default_factory=list)
+    objects: list[ObjectKeywords] = field(default_factory=list)
     arrays: list[tuple[tuple[Subschema, ...], Subschema | None]] = field(default_factory=list)
-    groups: list[Group] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
     nots: list[Subschema] = field(default_factory=list)
-    opaque: dict[str, str] = field(default_factory=dict)
+    uncompared: dict[str, str] = field(default_factory=dict)
+
+    def tighten_lower(self, *bounds: Bound) -> None:
+        """Apply further lower bounds."""
+        self.lower = max(bounds if self.lower is None else (self.lower, *bounds))
+
+    def tighten_upper(self, *bounds: Bound) -> None:
+        """Apply further upper bounds."""
+        self.upper = min(bounds if self.upper is None else (self.upper, *bounds))
 
 
-def gather(
-    spots: Iterable[Subschema], skip: frozenset[tuple[str, str, str]], expand: Callable[[Any, str], Any]
+def combine(
+    subschemas: Iterable[Subschema], settled: frozenset[ChoiceKey], expand: Callable[[Any, str], Any]
 ) -> Constraints:
-    """The facts of schemas that all hold. ``skip`` names choices that are settled; ``expand`` puts references in place."""
-    facts = Constraints()
-    for spot in spots:
-        if isinstance(spot.value, bool):
-            facts.types = facts.types if spot.value else frozenset()
+    """The constraints of subschemas that all apply.
+
+    ``settled`` names choices to leave out; ``expand`` replaces references by what they refer to.
+    """
+    constraints = Constraints()
+    for subschema in subschemas:
+        if isinstance(subschema.value, bool):
+            constraints.types = constraints.types if subschema.value else frozenset()
         else:
-            _add(facts, spot, spot.value, skip, expand)
-    _settle(facts)
-    return facts
+            _add(constraints, subschema, subschema.value, expand)
+            _add_choices(constraints, subschema, subschema.value, settled)
+    _derive(constraints)
+    return constraints
 
 
 def mapping(value: Any, pointer: str) -> dict[str, Any]:
-    """The value, which must be an object, or `SpecError`."""
+    """The value if it is an object; raises `SpecError` otherwise."""
     if not isinstance(value, dict):
-        raise SpecError(pointer or "the document", "is no object where one must stand")
+        raise SpecError(pointer or "the document", "must be an object")
     return value
 
 
 def sequence(value: Any, pointer: str) -> list[Any]:
-    """The value, which must be a list, or `SpecError`."""
+    """The value if it is a list; raises `SpecError` otherwise."""
     if not isinstance(value, list):
-        raise SpecError(pointer or "the document", "is no list where one must stand")
+        raise SpecError(pointer or "the document", "must be a list")
     return value
 
 
@@ -125,190 +147,138 @@ def type_of(value: Any) -> str:
     """The type of a JSON value, as in `ALL_TYPES`."""
     if isinstance(value, float):
         return "integer" if value.is_integer() else "fraction"
-    return next((name for kind, name in _PYTHON if isinstance(value, kind)), "object")
+    return next((name for kind, name in _PYTHON_TYPES if isinstance(value, kind)), "object")
 
 
 @lru_cache(1024)
 def compiled(pattern: str) -> re.Pattern[str] | None:
-    """A pattern of a schema, or None where Python cannot read it."""
+    """A pattern of a schema, or None if Python cannot compile it."""
     try:
         return re.compile(pattern)
     except (re.error, RecursionError, OverflowError):
         return None
 
 
-def matches(pattern: str, text: str) -> bool:
-    """Whether a pattern is found in a text; one that cannot be read is found nowhere."""
-    found = compiled(pattern)
-    return found is not None and found.search(text) is not None
-
-
-def number(value: Any, pointer: str) -> Fraction:
-    """A number exactly as it is written, or `SpecError`."""
+def _number(value: Any, pointer: str) -> Fraction:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SpecError(pointer, f"{value!r:.60} is no number where one must stand")
+        raise SpecError(pointer, f"{value!r:.60} must be a number")
     return Fraction(str(value))
 
 
 def _add(
-    facts: Constraints,
-    spot: Subschema,
-    value: Mapping[str, Any],
-    skip: frozenset[tuple[str, str, str]],
-    expand: Callable[[Any, str], Any],
+    constraints: Constraints, subschema: Subschema, value: Mapping[str, Any], expand: Callable[[Any, str], Any]
 ) -> None:
-    _add_types(facts, value, spot.pointer)
-    _add_numbers(facts, value, spot.pointer)
+    pointer = subschema.pointer
+    _add_types(constraints, value, pointer)
+    _add_numbers(constraints, value, pointer)
     for key, name, tighter in _SIZES:
         if key in value:
-            size = int(number(value[key], spot.pointer))
-            known = getattr(facts, name)
-            setattr(facts, name, size if known is None else tighter(known, size))
+            size, known = int(_number(value[key], pointer)), getattr(constraints, name)
+            setattr(constraints, name, size if known is None else tighter(known, size))
     if isinstance(value.get("pattern"), str) and value["pattern"] not in {"", ".*", "^.*$", "^", "$"}:
-        facts.patterns |= {value["pattern"]}
+        constraints.patterns |= {value["pattern"]}
     if isinstance(value.get("format"), str):
-        facts.formats |= {value["format"]}
-    facts.unique |= value.get("uniqueItems") is True
-    facts.required |= {name for name in sequence(value.get("required", []), spot.pointer) if isinstance(name, str)}
-    _add_members(facts, spot, value)
-    _add_choices(facts, spot, value, skip)
-    for key in value.keys() & _OPAQUE:
-        facts.opaque[key] = facts.opaque.get(key, "") + canonical(expand(value[key], spot.pointer))
+        constraints.formats |= {value["format"]}
+    constraints.unique |= value.get("uniqueItems") is True
+    constraints.required |= {name for name in sequence(value.get("required", []), pointer) if isinstance(name, str)}
+    _add_objects(constraints, subschema, value)
+    if value.keys() & {"prefixItems", "items"}:
+        prefix = sequence(value.get("prefixItems", []), pointer)
+        first = tuple(Subschema(item, join(pointer, "prefixItems", at)) for at, item in enumerate(prefix))
+        rest = value.get("items", True)
+        constraints.arrays.append((first, None if rest is True else Subschema(rest, join(pointer, "items"))))
+    for key in value.keys() & _UNCOMPARED:
+        constraints.uncompared[key] = constraints.uncompared.get(key, "") + canonical(expand(value[key], pointer))
 
 
-_SIZES: Final = (
-    ("minLength", "min_length", max),
-    ("maxLength", "max_length", min),
-    ("minItems", "min_items", max),
-    ("maxItems", "max_items", min),
-    ("minProperties", "min_properties", max),
-    ("maxProperties", "max_properties", min),
-)
-
-
-def _add_types(facts: Constraints, value: Mapping[str, Any], pointer: str) -> None:
+def _add_types(constraints: Constraints, value: Mapping[str, Any], pointer: str) -> None:
     if "type" in value:
-        stated = value["type"] if isinstance(value["type"], list) else [value["type"]]
-        unknown = [name for name in stated if not isinstance(name, str) or name not in _TYPES]
+        names = value["type"] if isinstance(value["type"], list) else [value["type"]]
+        unknown = [name for name in names if not isinstance(name, str) or name not in _TYPES]
         if unknown:
             raise SpecError(pointer, f"has the unknown type {unknown[0]!r:.60}")
-        facts.types &= frozenset(part for name in stated for part in _TYPES[name])
-    for key in ("enum", "const"):
-        if key in value:
-            stated = sequence(value["enum"], pointer) if key == "enum" else [value["const"]]
-            values = {canonical(item): item for item in stated}
-            facts.enum = values if facts.enum is None else {k: v for k, v in facts.enum.items() if k in values}
+        constraints.types &= frozenset(part for name in names for part in _TYPES[name])
+    for key in value.keys() & {"enum", "const"}:
+        values = sequence(value["enum"], pointer) if key == "enum" else [value["const"]]
+        allowed = {canonical(item): item for item in values}
+        known = allowed if constraints.enum is None else constraints.enum
+        constraints.enum = {text: item for text, item in known.items() if text in allowed}
 
 
-def _add_numbers(facts: Constraints, value: Mapping[str, Any], pointer: str) -> None:
-    for key, strict in (("minimum", False), ("exclusiveMinimum", True)):
+def _add_numbers(constraints: Constraints, value: Mapping[str, Any], pointer: str) -> None:
+    for key, is_exclusive in (("minimum", False), ("exclusiveMinimum", True)):
         if key in value:
-            bound = (number(value[key], pointer), strict)
-            facts.lower = bound if facts.lower is None else max(facts.lower, bound)
-    for key, strict in (("maximum", False), ("exclusiveMaximum", True)):
+            constraints.tighten_lower((_number(value[key], pointer), is_exclusive))
+    for key, is_exclusive in (("maximum", False), ("exclusiveMaximum", True)):
         if key in value:
-            bound = (number(value[key], pointer), strict)
-            facts.upper = (
-                bound if facts.upper is None else min(facts.upper, bound, key=lambda limit: (limit[0], not limit[1]))
-            )
+            constraints.tighten_upper((_number(value[key], pointer), not is_exclusive))
     if "multipleOf" in value:
-        facts.multiples |= {number(value["multipleOf"], pointer)}
+        constraints.multiples |= {_number(value["multipleOf"], pointer)}
 
 
-def _add_members(facts: Constraints, spot: Subschema, value: Mapping[str, Any]) -> None:
-    pointer = spot.pointer
+def _add_objects(constraints: Constraints, subschema: Subschema, value: Mapping[str, Any]) -> None:
+    pointer = subschema.pointer
     if value.keys() & {"properties", "patternProperties", "additionalProperties"}:
         others = value.get("additionalProperties", True)
-        facts.shapes.append(
-            Shape(
-                _spots(value, "properties", pointer),
-                _spots(value, "patternProperties", pointer),
+        constraints.objects.append(
+            ObjectKeywords(
+                _subschemas(value, "properties", pointer),
+                _subschemas(value, "patternProperties", pointer),
                 None if others is True else Subschema(others, join(pointer, "additionalProperties")),
             )
         )
-    if "unevaluatedProperties" in value:
-        _add_unevaluated(facts, spot, value["unevaluatedProperties"])
-    first = value.get("prefixItems", [])
-    rest = value.get("items")
-    if isinstance(rest, list):
-        first, rest = rest, value.get("additionalItems")
-    if "prefixItems" in value or "items" in value:
-        prefix = tuple(
-            Subschema(item, join(pointer, "prefixItems", at)) for at, item in enumerate(sequence(first, pointer))
-        )
-        facts.arrays.append((prefix, None if rest is None or rest is True else Subschema(rest, join(pointer, "items"))))
 
 
-def _add_unevaluated(facts: Constraints, spot: Subschema, others: Any) -> None:
-    """The members that no other schema of the same object speaks of; where choices do, that is beyond this project."""
-    seen = [covered.value for covered in spot.covers if isinstance(covered.value, dict)]
-    if any("additionalProperties" in value for value in seen) or others is True:
-        return
-    if any(value.keys() & {"anyOf", "oneOf", "if", "dependentSchemas", "not"} for value in seen):
-        facts.opaque["unevaluatedProperties"] = canonical(others)
-        return
-    names = frozenset(name for value in seen for name in mapping(value.get("properties", {}), spot.pointer))
-    patterns = {
-        pattern: Subschema(True, spot.pointer) for value in seen for pattern in value.get("patternProperties", {})
-    }
-    facts.shapes.append(Shape({}, patterns, Subschema(others, join(spot.pointer, "unevaluatedProperties")), names))
-
-
-def _spots(value: Mapping[str, Any], key: str, pointer: str) -> dict[str, Subschema]:
-    return {
-        name: Subschema(item, join(pointer, key, name)) for name, item in mapping(value.get(key, {}), pointer).items()
-    }
+def _subschemas(value: Mapping[str, Any], key: str, pointer: str) -> dict[str, Subschema]:
+    members = mapping(value.get(key, {}), pointer)
+    return {name: Subschema(item, join(pointer, key, name)) for name, item in members.items()}
 
 
 def _add_choices(
-    facts: Constraints, spot: Subschema, value: Mapping[str, Any], skip: frozenset[tuple[str, str, str]]
+    constraints: Constraints, subschema: Subschema, value: Mapping[str, Any], settled: frozenset[ChoiceKey]
 ) -> None:
     for kind in ("anyOf", "oneOf"):
-        key = (*spot.key, kind)
-        if kind in value and key not in skip:
-            members = sequence(value[kind], spot.pointer)
-            branches = tuple(Subschema(item, join(spot.pointer, kind, at)) for at, item in enumerate(members))
-            facts.groups.append(Group(kind, key, branches))
+        key = (*subschema.key, kind)
+        if kind in value and key not in settled:
+            branches = enumerate(sequence(value[kind], subschema.pointer))
+            made = tuple(Subschema(item, join(subschema.pointer, kind, at)) for at, item in branches)
+            constraints.choices.append(Choice(kind, key, made))
     if "not" in value:
-        facts.nots.append(Subschema(value["not"], join(spot.pointer, "not")))
+        constraints.nots.append(Subschema(value["not"], join(subschema.pointer, "not")))
 
 
-def _settle(facts: Constraints) -> None:
-    """Draw what follows: the types of an enum's values, whole bounds for whole numbers, types that are left with nothing."""
-    if any(step.denominator == 1 for step in facts.multiples):
-        facts.types -= {"fraction"}
-    if facts.enum is not None:
-        facts.enum = {key: value for key, value in facts.enum.items() if type_of(value) in facts.types}
-        facts.types = frozenset(map(type_of, facts.enum.values()))
-    if "fraction" not in facts.types and "integer" in facts.types:
-        _settle_whole(facts)
-    facts.types -= {kind for kind, low, high in _ranges(facts) if high is not None and low > high}
-    if facts.lower is not None and facts.upper is not None:
-        (low, strict), (high, strict_too) = facts.lower, facts.upper
-        if low > high or (low == high and (strict or strict_too)):
-            facts.types -= {"integer", "fraction"}
+def _derive(constraints: Constraints) -> None:
+    """Derive the types of enum values, integer bounds of integers, and which types cannot have a value."""
+    if any(step.denominator == 1 for step in constraints.multiples):
+        constraints.types -= {"fraction"}
+    if constraints.enum is not None:
+        constraints.enum = {text: item for text, item in constraints.enum.items() if type_of(item) in constraints.types}
+        constraints.types = frozenset(map(type_of, constraints.enum.values()))
+    if "fraction" not in constraints.types and "integer" in constraints.types:
+        _derive_integer_bounds(constraints)
+    constraints.types -= {kind for kind, least, most in _size_ranges(constraints) if most is not None and least > most}
+    if constraints.lower is not None and constraints.upper is not None:
+        (low, low_excluded), (high, high_included) = constraints.lower, constraints.upper
+        if low > high or (low == high and (low_excluded or not high_included)):
+            constraints.types -= {"integer", "fraction"}
         elif low == high and low.denominator == 1:
-            facts.types -= {"fraction"}
+            constraints.types -= {"fraction"}
 
 
-def _ranges(facts: Constraints) -> Iterable[tuple[str, int, int | None]]:
-    yield "string", facts.min_length, facts.max_length
-    yield "array", facts.min_items, facts.max_items
-    yield "object", max(facts.min_properties, len(facts.required)), facts.max_properties
+def _size_ranges(constraints: Constraints) -> Iterable[tuple[str, int, int | None]]:
+    yield "string", constraints.min_length, constraints.max_length
+    yield "array", constraints.min_items, constraints.max_items
+    yield "object", max(constraints.min_properties, len(constraints.required)), constraints.max_properties
 
 
-def _settle_whole(facts: Constraints) -> None:
-    """Formats of whole numbers are ranges, and their bounds are whole."""
-    for name in facts.formats & _WHOLE.keys():
-        low, high = (Fraction(-_WHOLE[name]), False), (Fraction(_WHOLE[name] - 1), False)
-        facts.lower = low if facts.lower is None else max(facts.lower, low)
-        facts.upper = (
-            high if facts.upper is None else min(facts.upper, high, key=lambda limit: (limit[0], not limit[1]))
-        )
-    facts.formats -= _WHOLE.keys()
-    if facts.lower is not None:
-        value, strict = facts.lower
-        facts.lower = (Fraction(value // 1 + 1 if strict else -(-value // 1)), False)
-    if facts.upper is not None:
-        value, strict = facts.upper
-        facts.upper = (Fraction(-(-value // 1) - 1 if strict else value // 1), False)
+def _derive_integer_bounds(constraints: Constraints) -> None:
+    for name in constraints.formats & _INTEGER_FORMATS.keys():
+        constraints.tighten_lower((Fraction(-_INTEGER_FORMATS[name]), False))
+        constraints.tighten_upper((Fraction(_INTEGER_FORMATS[name] - 1), True))
+    constraints.formats -= _INTEGER_FORMATS.keys()
+    if constraints.lower is not None:
+        limit, is_excluded = constraints.lower
+        constraints.lower = (Fraction(limit // 1 + 1 if is_excluded else -(-limit // 1)), False)
+    if constraints.upper is not None:
+        limit, is_included = constraints.upper
+        constraints.upper = (Fraction(limit // 1 if is_included else -(-limit // 1) - 1), True)

@@ -1,4 +1,4 @@
-"""Values that one schema allows and another refuses, found by Hypothesis: always the same ones, and without a file."""
+"""Values that one schema allows and another refuses, found by Hypothesis: deterministic, and without writing files."""
 
 from __future__ import annotations
 
@@ -6,47 +6,48 @@ import contextlib
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Final
 
-from .schema import Schema
+from .schema import Path, Schema
 from .validation import accepts
 
 if TYPE_CHECKING:
     from hypothesis import strategies as st
 
 _TRIES: Final = 150
-_FEWER: Final = 60
+_TRIES_WITH_CONDITION: Final = 60
 
 
 def find_counterexample(
-    small: Schema, large: Schema, path: tuple[str | int, ...], side: str = "", also: Callable[[Any], bool] | None = None
+    small: Schema, large: Schema, path: Path, side: str = "", condition: Callable[[Any], bool] | None = None
 ) -> tuple[Any] | None:
-    """A value, in a tuple, that one schema allows and another refuses; None where none was found in so many tries.
+    """A value that ``small`` allows and ``large`` refuses, in a tuple; None if none was found.
 
-    Values that differ from a plain one at ``path`` alone are tried first. With ``also``, which says what else a value must
-    fulfil, they are all that is tried.
+    Values that differ from a sample value only at ``path`` are tried first. With a ``condition`` that a value has to meet,
+    only those are tried.
     """
-    from .strategies import aim, focused, values
+    from .strategies import focused, targets, values
 
-    def fits(value: Any) -> bool:
+    def is_counterexample(value: Any) -> bool:
         return (
             accepts(small, value, side) is not False
             and accepts(large, value, side) is False
-            and (also is None or also(value))
+            and (condition is None or condition(value))
         )
 
-    aimed = aim(large, side)
-    found = first(focused(small, path, aimed), fits, _TRIES if also is None else _FEWER)
-    return found if found or also else first(values(small, aimed), fits, _TRIES)
+    target = targets(large, side)
+    tries = _TRIES_WITH_CONDITION if condition else _TRIES
+    found = _find(focused(small, path, target), is_counterexample, tries)
+    return found if found or condition else _find(values(small, target), is_counterexample, tries)
 
 
-def first(strategy: st.SearchStrategy[Any], fits: Callable[[Any], bool], tries: int) -> tuple[Any] | None:
-    """The simplest value of a strategy that fits, in a tuple, or None: always the same one."""
+def _find(strategy: st.SearchStrategy[Any], condition: Callable[[Any], bool], tries: int) -> tuple[Any] | None:
+    """The simplest value of a strategy that meets a condition, in a tuple; None if none was found."""
     from hypothesis import HealthCheck, Phase, find, settings
     from hypothesis.errors import InvalidArgument, NoSuchExample, Unsatisfiable
 
-    wanted = settings(
+    options = settings(
         database=None,
         derandomize=True,
         deadline=None,
@@ -54,21 +55,21 @@ def first(strategy: st.SearchStrategy[Any], fits: Callable[[Any], bool], tries: 
         phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
-    with _no_files(), warnings.catch_warnings():
+    with _without_files(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return (find(strategy, fits, settings=wanted),)
+            return (find(strategy, condition, settings=options),)
         except (NoSuchExample, Unsatisfiable, InvalidArgument):
             return None
 
 
 @contextlib.contextmanager
-def _no_files() -> Iterator[None]:
-    """Point Hypothesis's folder to where no folder can be: it does without, and says nothing of it."""
+def _without_files() -> Iterator[None]:
+    """Point Hypothesis to a home folder that cannot exist, so that it writes no files."""
     from hypothesis.configuration import set_hypothesis_home_dir, storage_directory
 
     before = storage_directory(intent_to_write=False).home_directory
-    set_hypothesis_home_dir(Path(os.devnull, "none"))
+    set_hypothesis_home_dir(FilePath(os.devnull, "none"))
     try:
         yield
     finally:

@@ -1,8 +1,7 @@
-"""Schemas that allow nothing, and pairs that allow nothing in common. Both are proven where they are said to be so."""
+"""Schemas that certainly allow no value, and pairs of schemas that certainly have no value in common."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from .constraints import Constraints
@@ -12,71 +11,48 @@ from .validation import accepts
 _DEPTH: Final = 4
 
 
-def empty(node: Schema, depth: int = _DEPTH) -> bool:
+def is_empty(schema: Schema, depth: int = _DEPTH) -> bool:
     """Whether a schema certainly allows no value."""
-    facts = node.constraints
-    if not facts.types or facts.enum == {} or any(not group.branches for group in facts.groups):
+    constraints = schema.constraints
+    if not constraints.types or any(not choice.branches for choice in constraints.choices):
         return True
-    if any(spot.value is True or spot.value == {} for spot in facts.nots):
+    if any(inner.value is True or inner.value == {} for inner in constraints.nots):
         return True
-    if facts.enum is not None:
-        return all(accepts(node, value) is False for value in facts.enum.values())
-    return all(_NONE.get(kind, _never)(node, facts, depth) for kind in facts.types)
+    if constraints.enum is not None:
+        return all(accepts(schema, value) is False for value in constraints.enum.values())
+    return all(_is_type_empty(schema, kind, depth) for kind in constraints.types)
 
 
-def _never(node: Schema, facts: Constraints, depth: int) -> bool:
+def _is_type_empty(schema: Schema, kind: str, depth: int) -> bool:
+    """Whether a part that an array or object must have is empty. Empty ranges have been derived with the types."""
+    constraints = schema.constraints
+    if depth and kind == "array":
+        needed = range(min(constraints.min_items, schema.prefix + 1))
+        return any(is_empty(schema.item(at), depth - 1) for at in needed)
+    if depth and kind == "object":
+        return any(is_empty(schema.member(name), depth - 1) for name in constraints.required)
     return False
 
 
-def _no_number(node: Schema, facts: Constraints, depth: int) -> bool:
-    if facts.lower is None or facts.upper is None:
-        return False
-    strict = facts.lower[1] or facts.upper[1]
-    return facts.lower[0] > facts.upper[0] or (strict and facts.lower[0] == facts.upper[0])
-
-
-def _no_text(node: Schema, facts: Constraints, depth: int) -> bool:
-    return facts.max_length is not None and facts.min_length > facts.max_length
-
-
-def _no_array(node: Schema, facts: Constraints, depth: int) -> bool:
-    if facts.max_items is not None and facts.min_items > facts.max_items:
-        return True
-    return depth > 0 and any(empty(node.item(at), depth - 1) for at in range(min(facts.min_items, node.prefix + 1)))
-
-
-def _no_object(node: Schema, facts: Constraints, depth: int) -> bool:
-    if facts.max_properties is not None and max(facts.min_properties, len(facts.required)) > facts.max_properties:
-        return True
-    return depth > 0 and any(empty(node.member(name), depth - 1) for name in facts.required)
-
-
-_NONE: Final[dict[str, Callable[[Schema, Constraints, int], bool]]] = {
-    "integer": _no_number,
-    "fraction": _no_number,
-    "string": _no_text,
-    "array": _no_array,
-    "object": _no_object,
-}
-
-
-def disjoint(one: Schema, other: Schema, depth: int = _DEPTH) -> bool:
+def are_disjoint(one: Schema, other: Schema, depth: int = _DEPTH) -> bool:
     """Whether two schemas certainly have no value in common."""
     a, b = one.constraints, other.constraints
-    both = a.types & b.types
-    if not both or empty(one) or empty(other):
+    shared = a.types & b.types
+    if not shared or is_empty(one) or is_empty(other):
         return True
-    for mine, theirs in ((a, other), (b, one)):
-        if mine.enum is not None:
-            return all(accepts(theirs, value) is False for value in mine.enum.values())
-    if both <= {"integer", "fraction"}:
-        return _apart(a, b) or _apart(b, a)
-    if both == {"object"} and depth > 0:
-        return any(disjoint(one.member(name), other.member(name), depth - 1) for name in a.required | b.required)
+    for own, opposite in ((a, other), (b, one)):
+        if own.enum is not None:
+            return all(accepts(opposite, value) is False for value in own.enum.values())
+    if shared <= {"integer", "fraction"}:
+        return _is_below(a, b) or _is_below(b, a)
+    if shared == {"object"} and depth:
+        return any(are_disjoint(one.member(name), other.member(name), depth - 1) for name in a.required | b.required)
     return False
 
 
-def _apart(a: Constraints, b: Constraints) -> bool:
+def _is_below(a: Constraints, b: Constraints) -> bool:
+    """Whether every number of ``a`` is below every number of ``b``."""
     if a.upper is None or b.lower is None:
         return False
-    return a.upper[0] < b.lower[0] or (a.upper[0] == b.lower[0] and (a.upper[1] or b.lower[1]))
+    (high, is_included), (low, is_excluded) = a.upper, b.lower
+    return high < low or (high == low and (not is_included or is_excluded))

@@ -1,4 +1,4 @@
-"""What stands against one schema being part of another, and the frame in which that is looked for."""
+"""One reason why a schema is not a subset of another, and the assumptions under which schemas are compared."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from .schema import Schema
+from .schema import Path, Schema
 
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """How strictly two schemas are compared.
+    """What a comparison assumes.
 
-    ``side`` is ``request`` or ``answer``, so that readOnly and writeOnly members count where they are, and what is not
-    named is not sent; "" for neither. ``tolerant``: the resolver of an answer ignores members that it does not know.
-    ``lenient``: the branches of a ``oneOf`` are taken to exclude each other, as their authors mean it. ``closing``: that
-    other members are refused counts, even where a tolerant resolver would not mind.
+    ``side`` is ``request`` or ``response``: readOnly and writeOnly members count there, and unnamed members are not sent.
+    ``tolerant``: the reader of a response ignores members that it does not know. ``lenient``: the branches of a ``oneOf``
+    exclude each other, as their authors mean it. ``closing``: refusing other members counts even for a tolerant reader.
     """
 
     side: str = ""
@@ -26,44 +25,35 @@ class Mode:
 
 
 STRICT: Final = Mode()
-"""Nothing is taken for granted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One place where the small side allows what the large one refuses, or (``cannot``) may do so.
+    """One keyword by which the small side allows what the large side refuses.
 
-    ``path`` are the tokens from the schema to the value at fault, ``small`` and ``large`` what the sides say there.
+    ``path`` leads from the schema to the value at fault, ``small`` and ``large`` are what the sides say there. ``unsure``
+    says why it may be none; it is "" for a certain one.
     """
 
-    path: tuple[str | int, ...]
+    path: Path
     keyword: str
     small: Any
     large: Any
     small_pointer: str
     large_pointer: str
-    why: str
-    cannot: bool = False
+    unsure: str = ""
 
 
-class Check:
-    """A comparison that is under way: its mode, and how to compare two nodes further down."""
-
-    def __init__(self, mode: Mode) -> None:
-        self.mode = mode
-
-    def run(self, small: Schema, large: Schema) -> list[Problem]:
-        """What stands against ``small`` being part of ``large``."""
-        raise NotImplementedError
+def problem(keyword: str, small: Schema, large: Schema, values: tuple[Any, Any], unsure: str = "") -> Problem:
+    """A problem at two schemas; ``values`` are what the small and the large side say of the keyword."""
+    return Problem((), keyword, *values, small.pointer, large.pointer, unsure)
 
 
-def beneath(path: tuple[str | int, ...], found: Iterable[Problem]) -> list[Problem]:
+def beneath(path: Path, problems: Iterable[Problem]) -> list[Problem]:
     """The problems of an inner schema as those of the outer one."""
-    return [replace(problem, path=path + problem.path) for problem in found]
+    return [replace(inner, path=path + inner.path) for inner in problems]
 
 
-def stated(
-    keyword: str, small: Schema, large: Schema, one: Any, other: Any, why: str, *, cannot: bool = False
-) -> Problem:
-    """A problem at two nodes: what their sides say of a keyword, and why that stands against the subset."""
-    return Problem((), keyword, one, other, small.pointer, large.pointer, why, cannot)
+def made_unsure(problems: Iterable[Problem], why: str) -> list[Problem]:
+    """The problems, none of them certain any more."""
+    return [replace(inner, unsure=inner.unsure or why) for inner in problems]

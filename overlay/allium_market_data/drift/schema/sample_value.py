@@ -1,16 +1,17 @@
-"""One plain value of a schema: what the document itself gives as an example where it can, or else the simplest."""
+"""One simple value of a schema: an example from the document where it has one, otherwise made up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Final
 
+from .constraints import Constraints
 from .schema import Schema
-from .validation import accepts, is_hidden
+from .validation import accepts
 
 _DEPTH: Final = 8
 LONGEST: Final = 5000
-"""The longest text that is made up; a schema that wants longer ones gets none."""
+"""The longest text that is made up; a schema that requires longer ones gets none."""
 
 FORMATS: Final = {
     "date-time": "2026-05-01T00:00:00Z",
@@ -21,67 +22,66 @@ FORMATS: Final = {
     "ipv6": "2001:db8::1",
     "uri": "https://example.com/",
 }
-"""A text of each format that is known."""
+"""A text of each format that can be checked."""
 
 
-def sample_value(node: Schema, side: str = "", depth: int = _DEPTH) -> Any:
-    """A value that the node allows, if one is easily found; the first guess otherwise."""
-    guesses = [*_guesses(node, side, depth)]
-    return next(
-        (guess for guess in guesses if accepts(node, guess, side) is not False), guesses[0] if guesses else None
-    )
+def sample_value(schema: Schema, side: str = "", depth: int = _DEPTH) -> Any:
+    """A value that the schema allows, if one is easily found; the first guess otherwise."""
+    guesses = [*_guesses(schema, side, depth)]
+    allowed = (guess for guess in guesses if accepts(schema, guess, side) is not False)
+    return next(allowed, guesses[0] if guesses else None)
 
 
-def _guesses(node: Schema, side: str, depth: int) -> Iterator[Any]:
-    facts = node.constraints
-    examples = node.note("examples")
-    yield from (value for value in [node.note("example"), node.note("default")] if value is not None)
+def _guesses(schema: Schema, side: str, depth: int) -> Iterator[Any]:
+    constraints = schema.constraints
+    stated = [schema.annotation("example"), schema.annotation("default")]
+    yield from (value for value in stated if value is not None)
+    examples = schema.annotation("examples")
     yield from examples if isinstance(examples, list) else []
-    if facts.enum is not None:
-        yield from facts.enum.values()
+    if constraints.enum is not None:
+        yield from constraints.enum.values()
         return
-    if facts.groups and depth:
-        yield from (
-            sample_value(node.choose(facts.groups[0], at), side, depth - 1)
-            for at in range(len(facts.groups[0].branches))
-        )
+    if constraints.choices and depth:
+        choice = constraints.choices[0]
+        branches = (schema.choose(choice, at) for at in range(len(choice.branches)))
+        yield from (sample_value(branch, side, depth - 1) for branch in branches)
     for kind in ("object", "array", "string", "integer", "fraction", "boolean", "null"):
-        if kind in facts.types:
-            yield from _of_type(node, kind, side, depth)
+        if kind in constraints.types:
+            yield from _of_type(schema, kind, side, depth)
 
 
-def _of_type(node: Schema, kind: str, side: str, depth: int) -> Iterator[Any]:
-    facts = node.constraints
+def _of_type(schema: Schema, kind: str, side: str, depth: int) -> Iterator[Any]:
+    constraints = schema.constraints
     match kind:
         case "object":
-            wanted = [*node.names, *sorted(facts.required - {*node.names})]
-            kept = [name for name in wanted if not is_hidden(node.member(name), side)]
-            yield {
-                name: sample_value(node.member(name), side, depth - 1)
-                for name in kept
-                if depth or name in facts.required
-            }
-            yield {
-                name: sample_value(node.member(name), side, depth - 1)
-                for name in kept
-                if name in facts.required and depth
-            }
+            yield from _objects(schema, side, depth)
         case "array":
-            count = max(facts.min_items, 0 if depth <= 0 or facts.max_items == 0 else 1)
-            yield [sample_value(node.item(at), side, depth - 1) for at in range(min(count, 20))]
+            count = max(constraints.min_items, 0 if depth <= 0 or constraints.max_items == 0 else 1)
+            yield [sample_value(schema.item(at), side, depth - 1) for at in range(min(count, 20))]
         case "string":
-            yield from (FORMATS[name] for name in sorted(facts.formats) if name in FORMATS)
-            yield from ("text", "a" * min(facts.min_length, LONGEST), "1", "")
+            yield from (FORMATS[name] for name in sorted(constraints.formats & FORMATS.keys()))
+            yield from ("text", "a" * min(constraints.min_length, LONGEST), "1", "")
         case "integer":
-            yield from (int(bound[0]) + step for bound in (facts.lower, facts.upper) if bound for step in (0, 1, -1))
-            yield from (int(step) for step in sorted(facts.multiples))
-            yield from (1, 0)
+            yield from (int(limit + step) for limit in limits(constraints) for step in (0, 1, -1))
+            yield from (*map(int, sorted(constraints.multiples)), 1, 0)
         case "fraction":
-            yield from (
-                float(bound[0]) + step for bound in (facts.lower, facts.upper) if bound for step in (0, 0.5, -0.5)
-            )
+            yield from (limit + step for limit in limits(constraints) for step in (0, 0.5, -0.5))
             yield from (0.5, 1.5)
         case "boolean":
             yield from (True, False)
         case _:
             yield None
+
+
+def _objects(schema: Schema, side: str, depth: int) -> Iterator[dict[str, Any]]:
+    """An object with all members, and one with the required members alone."""
+    required = schema.constraints.required
+    names = [*schema.names, *sorted(required - {*schema.names})]
+    sent = {name: schema.member(name) for name in names if not schema.member(name).is_hidden(side)}
+    for kept in (sent.keys() if depth else sent.keys() & required, sent.keys() & required if depth else ()):
+        yield {name: sample_value(member, side, depth - 1) for name, member in sent.items() if name in kept}
+
+
+def limits(constraints: Constraints) -> list[float]:
+    """The bounds of a number, without whether they are excluded."""
+    return [float(bound[0]) for bound in (constraints.lower, constraints.upper) if bound]

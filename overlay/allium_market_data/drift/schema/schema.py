@@ -1,23 +1,28 @@
-"""A JSON Schema of an OpenAPI document as one node a value: references followed, ``allOf`` merged, both dialects made one.
+"""The schemas of an OpenAPI document: references followed and ``allOf`` merged.
 
-A `Schema` is everything that is said about one value, wherever it is said: the schema itself, what it refers to, and the
-members of its ``allOf``. Its `Constraints` are what all of these say together. ``anyOf`` and ``oneOf`` stay choices, and what
-this project cannot reason about stays as it is written, in ``Constraints.opaque``.
+A `Schema` is everything that applies to one value: the schema itself, what it refers to, and the members of its ``allOf``.
+Its `Constraints` are what all of these say together. ``anyOf`` and ``oneOf`` stay choices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
-from ...codegen.canonical import join, resolve
+from ...codegen.canonical import canonical, digest, join, resolve
 from ...codegen.page import Document
 from ...errors import SpecError
-from .constraints import ANNOTATIONS, Constraints, Group, Subschema, gather, mapping, matches, sequence
+from .constraints import ANNOTATIONS, Choice, ChoiceKey, Constraints, Subschema, combine, compiled, mapping, sequence
+from .dialect import to_31
 
-_LARGEST: Final = 500
+Path: TypeAlias = tuple[str | int, ...]
+"""The tokens from a schema to a schema inside it, such as ``("properties", "items", "items")``."""
+
+_MOST_EXPANDED: Final = 500
+_MOST_WALKED: Final = 1500
 
 
 class _TooLargeError(Exception):
@@ -25,229 +30,268 @@ class _TooLargeError(Exception):
 
 
 class Resolver:
-    """Follows the references of one document."""
+    """Reads the schemas of one document and follows its references.
+
+    ``document`` is in the dialect of OpenAPI 3.1; ``published`` is the document as given, to which pointers refer.
+    """
 
     def __init__(self, document: Document) -> None:
-        self.document = document
-        self.said: dict[tuple[str, str, str], tuple[str, tuple[str, ...]]] = {}
-        self.dialect_30 = str(document.get("openapi", "3.1.0")).startswith("3.0")
+        self.published = document
+        self.document = to_31(document)
+        self.choice_texts: dict[ChoiceKey, tuple[str, tuple[str, ...]]] = {}
+        self.validators: dict[Any, Any] = {}
 
     def follow(self, value: Any, pointer: str) -> tuple[Any, str]:
-        """What stands behind the references of an object that is no schema, and where."""
+        """What the references of an object other than a schema lead to, and its pointer."""
         seen = set()
         while isinstance(value, dict) and isinstance(value.get("$ref"), str):
             if pointer in seen:
-                raise SpecError(pointer, "a reference that leads back to itself")
+                raise SpecError(pointer, "the reference leads back to itself")
             seen.add(pointer)
             value, pointer = self._target(value["$ref"], pointer)
         return value, pointer
 
     def schema(self, value: Any, pointer: str) -> Schema:
-        """The node of a schema."""
-        return Schema(self, tuple(self.spread(Subschema(value, pointer))))
+        """A schema of the document."""
+        return Schema(self, (Subschema(value, pointer),))
 
     def _target(self, reference: str, pointer: str) -> tuple[Any, str]:
         target = unquote(reference.removeprefix("#"))
         if not reference.startswith("#") or (target and not target.startswith("/")):
-            raise SpecError(pointer, f"refers to {reference}, which cannot be followed")
+            raise SpecError(pointer, f"refers to {reference}, which is outside of this document")
         try:
             return resolve(self.document, target), target
         except (LookupError, ValueError):
-            raise SpecError(pointer, f"refers to {reference}, which is not there") from None
+            raise SpecError(pointer, f"refers to {reference}, which does not exist") from None
 
-    def spread(self, spot: Subschema, seen: frozenset[tuple[str, str]] = frozenset()) -> Iterator[Subschema]:
-        """A schema, what it refers to, and the members of its ``allOf``."""
-        if spot.key in seen:
-            raise SpecError(spot.pointer, "a schema that refers back to itself, with nothing in between")
-        if isinstance(spot.value, bool):
-            yield spot
+    def spread(self, subschema: Subschema, seen: frozenset[tuple[str, str]] = frozenset()) -> Iterator[Subschema]:
+        """A subschema, what it refers to, and the members of its ``allOf``."""
+        if subschema.key in seen:
+            raise SpecError(subschema.pointer, "the schema refers back to itself with nothing in between")
+        if isinstance(subschema.value, bool):
+            yield subschema
             return
-        value = mapping(spot.value, spot.pointer)
-        if self.dialect_30:
-            value = _from_30(value)
-        seen |= {spot.key}
-        rest = {key: item for key, item in value.items() if key not in {"$ref", "allOf"}}
+        value, pointer = mapping(subschema.value, subschema.pointer), subschema.pointer
+        seen |= {subschema.key}
         inner: list[Subschema] = []
         if isinstance(value.get("$ref"), str):
-            target, place = self._target(value["$ref"], spot.pointer)
-            inner += self.spread(Subschema(target, place), seen)
-        for at, member in enumerate(sequence(value.get("allOf", []), spot.pointer)):
-            inner += self.spread(Subschema(member, join(spot.pointer, "allOf", at)), seen)
-        own = Subschema(rest, spot.pointer, spot.variant)
-        yield Subschema(rest, spot.pointer, spot.variant, (own, *inner)) if "unevaluatedProperties" in rest else own
+            inner += self.spread(Subschema(*self._target(value["$ref"], pointer)), seen)
+        for at, member in enumerate(sequence(value.get("allOf", []), pointer)):
+            inner += self.spread(Subschema(member, join(pointer, "allOf", at)), seen)
+        rest = {key: item for key, item in value.items() if key not in {"$ref", "allOf"}}
+        for key in rest.keys() & {"unevaluatedProperties", "unevaluatedItems"}:
+            rest[key] = value  # what they refuse depends on the whole schema, so that all of it has to be compared
+        yield Subschema(rest, pointer, subschema.variant)
         yield from inner
 
-    def plainly(self, value: Any, pointer: str) -> Any:
-        """Plain data that is the same for schemas that say the same in the same words, wherever they keep their parts.
+    def expanded(self, value: Any, pointer: str) -> Any:
+        """A schema as plain data without annotations, and with references replaced by what they refer to.
 
-        References are put in place and annotations left out. Where that grows too large, what is referred to stands
-        beside the schema instead, under its pointer.
+        Two schemas that expand to the same data allow the same values. A schema that would grow too large is represented
+        by its pointer and the digest of its whole document.
         """
         try:
-            return self._inline(value, pointer, frozenset(), [_LARGEST])
+            return self._expand(value, pointer, frozenset(), [_MOST_EXPANDED])
         except _TooLargeError:
-            return self._beside(value, pointer)
+            return [pointer, digest(self.document)]
 
-    def _inline(self, value: Any, pointer: str, above: frozenset[str], left: list[int]) -> Any:
+    def _expand(self, value: Any, pointer: str, above: frozenset[str], left: list[int]) -> Any:
         left[0] -= 1
         if left[0] < 0:
             raise _TooLargeError
         if isinstance(value, dict) and isinstance(value.get("$ref"), str):
             target, place = self._target(value["$ref"], pointer)
-            rest = {} if self.dialect_30 else {key: item for key, item in value.items() if key != "$ref"}
-            inner = f"again {place}" if place in above else self._inline(target, place, above | {place}, left)
-            return [self._inline(rest, pointer, above, left), inner] if rest else inner
-        return _mapped(value, lambda key, item: self._inline(item, join(pointer, key), above, left))
-
-    def _beside(self, value: Any, pointer: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        todo = [("", value)]
-        while todo:
-            place, raw = todo.pop()
-            if place not in found:
-                found[place] = raw
-                todo += [(at, target) for target, at in self._referred(raw, pointer)]
-        return found
-
-    def _referred(self, value: Any, pointer: str) -> Iterator[tuple[Any, str]]:
-        if isinstance(value, dict) and isinstance(value.get("$ref"), str):
-            yield self._target(value["$ref"], pointer)
-        for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-            yield from self._referred(item, pointer)
+            rest = {key: item for key, item in value.items() if key != "$ref"}
+            inner = f"again {place}" if place in above else self._expand(target, place, above | {place}, left)
+            return [self._expand(rest, pointer, above, left), inner] if rest else inner
+        return _without_annotations(value, lambda key, item: self._expand(item, join(pointer, key), above, left))
 
 
 class Schema:
-    """Everything that is said about one value; no spots: anything goes. ``skip`` names choices that are settled."""
+    """Everything that applies to one value; without subschemas, any value is allowed.
+
+    ``given`` are the schemas as the document states them; ``settled`` names choices for which a branch has been chosen.
+    """
 
     def __init__(
-        self, resolver: Resolver, spots: tuple[Subschema, ...], skip: frozenset[tuple[str, str, str]] = frozenset()
+        self, resolver: Resolver, given: tuple[Subschema, ...], settled: frozenset[ChoiceKey] = frozenset()
     ) -> None:
         self.resolver = resolver
-        self.subschemas = spots
-        self.skip = skip
+        self.given = given
+        self.settled = settled
+        self.subschemas = tuple(inner for one in given for inner in resolver.spread(one))
         self._inner: dict[Any, Schema] = {}
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Equal for nodes of one document that say the same because they are the same."""
-        return frozenset(spot.key for spot in self.subschemas), self.skip
+        """Equal for schemas of one document that consist of the same subschemas."""
+        return frozenset(subschema.key for subschema in self.subschemas), self.settled
 
     @property
     def pointer(self) -> str:
-        """Where the first of its schemas that says anything stands; "" where none does."""
-        saying = [spot for spot in self.subschemas if spot.value != {}] or self.subschemas
-        return saying[0].pointer if saying else ""
+        """The pointer of its first subschema that is not empty; "" if there is none."""
+        filled = [subschema for subschema in self.subschemas if subschema.value != {}] or self.subschemas
+        return filled[0].pointer if filled else ""
 
     @cached_property
     def constraints(self) -> Constraints:
-        """What all of its schemas say together."""
-        return gather(self.subschemas, self.skip, self.resolver.plainly)
+        """What all of its subschemas say together."""
+        return combine(self.subschemas, self.settled, self.resolver.expanded)
 
-    def note(self, key: str, default: Any = None) -> Any:
-        """An annotation: that of the first schema that has it."""
-        return next(
-            (spot.value[key] for spot in self.subschemas if isinstance(spot.value, dict) and key in spot.value), default
-        )
+    def annotation(self, key: str) -> Any:
+        """An annotation of the first subschema that has it, or None."""
+        objects = (subschema.value for subschema in self.subschemas if isinstance(subschema.value, dict))
+        return next((value[key] for value in objects if key in value), None)
 
-    def marked(self, key: str) -> bool:
-        """Whether any of its schemas sets a flag such as ``readOnly``."""
-        return any(isinstance(spot.value, dict) and spot.value.get(key) is True for spot in self.subschemas)
+    def is_marked(self, key: str) -> bool:
+        """Whether any of its subschemas sets a flag such as ``readOnly``."""
+        return any(isinstance(one.value, dict) and one.value.get(key) is True for one in self.subschemas)
+
+    def is_hidden(self, side: str) -> bool:
+        """Whether such a member is left out of requests (readOnly) or of responses (writeOnly)."""
+        return self.is_marked({"request": "readOnly", "response": "writeOnly"}.get(side, ""))
 
     @property
     def names(self) -> list[str]:
-        """The members that its schemas name."""
-        return list(dict.fromkeys(name for shape in self.constraints.shapes for name in shape.properties))
+        """The members that its subschemas name."""
+        return list(dict.fromkeys(name for keywords in self.constraints.objects for name in keywords.properties))
+
+    @property
+    def patterns(self) -> set[str]:
+        """The patterns of names in its ``patternProperties``."""
+        return {pattern for keywords in self.constraints.objects for pattern in keywords.patterns}
 
     def member(self, name: str) -> Schema:
-        """What is said about a member of an object."""
+        """What applies to a member of an object."""
         return self._of(("member", name), lambda: self._member(name))
 
     def _member(self, name: str) -> Iterator[Subschema]:
-        for shape in self.constraints.shapes:
-            mine = [shape.properties[name]] if name in shape.properties else []
-            mine += [spot for pattern, spot in shape.patterns.items() if matches(pattern, name)]
-            if not mine and shape.others is not None and name not in shape.known:
-                mine.append(shape.others)
-            yield from mine
+        for keywords in self.constraints.objects:
+            own = [keywords.properties[name]] if name in keywords.properties else []
+            own += [inner for pattern, inner in keywords.patterns.items() if _matches(pattern, name)]
+            if not own and keywords.others is not None:
+                own.append(keywords.others)
+            yield from own
 
     def others(self) -> Schema:
-        """What is said about a member that no schema names, by name or by pattern."""
-        return self._of(
-            "others", lambda: (shape.others for shape in self.constraints.shapes if shape.others is not None)
-        )
+        """What applies to a member that no subschema names, by name or by pattern."""
+        unnamed = (keywords.others for keywords in self.constraints.objects)
+        return self._of("others", lambda: (inner for inner in unnamed if inner is not None))
 
     def matching(self, pattern: str) -> Schema:
-        """What is said about a member whose name matches a pattern and is not named."""
-        spots = [shape.patterns.get(pattern, shape.others) for shape in self.constraints.shapes]
-        return self._of(("matching", pattern), lambda: (spot for spot in spots if spot is not None))
+        """What applies to an unnamed member whose name matches a pattern."""
+        stated = [keywords.patterns.get(pattern, keywords.others) for keywords in self.constraints.objects]
+        return self._of(("matching", pattern), lambda: (inner for inner in stated if inner is not None))
 
-    def item(self, at: int) -> Schema:
-        """What is said about the item of an array at an index."""
-        stated = [first[at] if at < len(first) else rest for first, rest in self.constraints.arrays]
-        return self._of(("item", min(at, self.prefix)), lambda: (spot for spot in stated if spot is not None))
-
-    def alone(self, spot: Subschema) -> Schema:
-        """The node of one schema out of a choice or a ``not`` of this one."""
-        return self._of(spot.key, lambda: (spot,))
+    def limits_others(self) -> bool:
+        """Whether it says anything about members that it does not name."""
+        return bool(self.others().subschemas or self.patterns)
 
     @property
     def prefix(self) -> int:
         """How many items have schemas of their own."""
         return max((len(first) for first, _ in self.constraints.arrays), default=0)
 
-    def choose(self, group: Group, branch: int) -> Schema:
-        """The node with one choice made."""
-        made = tuple(self.resolver.spread(group.branches[branch]))
-        return Schema(self.resolver, self.subschemas + made, self.skip | {group.key})
+    def item(self, at: int) -> Schema:
+        """What applies to the item of an array at an index."""
+        stated = [first[at] if at < len(first) else rest for first, rest in self.constraints.arrays]
+        return self._of(("item", min(at, self.prefix)), lambda: (inner for inner in stated if inner is not None))
+
+    def alone(self, subschema: Subschema) -> Schema:
+        """One branch of a choice, or a ``not``, without the rest of this schema."""
+        return self._of(subschema.key, lambda: (subschema,))
+
+    def choose(self, choice: Choice, branch: int) -> Schema:
+        """The schema with one branch of a choice chosen."""
+        return Schema(self.resolver, (*self.given, choice.branches[branch]), self.settled | {choice.key})
+
+    def without(self, choices: Iterable[ChoiceKey]) -> Schema:
+        """The schema without some of its choices."""
+        return Schema(self.resolver, self.given, self.settled | frozenset(choices))
 
     def limited(self, types: frozenset[str]) -> Schema:
-        """The node for values of these types alone."""
-        wanted = [name for name in sorted(types) if name != "fraction"] + (["number"] if "fraction" in types else [])
-        spot = Subschema({"type": wanted}, self.pointer, "types " + " ".join(wanted))
-        return Schema(self.resolver, (*self.subschemas, spot), self.skip)
+        """The schema restricted to values of these types."""
+        names = [name for name in sorted(types) if name != "fraction"] + (["number"] if "fraction" in types else [])
+        extra = Subschema({"type": names}, self.pointer, "types " + " ".join(names))
+        return Schema(self.resolver, (*self.given, extra), self.settled)
 
-    def _of(self, key: Any, spots: Callable[[], Iterable[Subschema]]) -> Schema:
-        """An inner node, made once: its facts are worked out when they are first asked for."""
+    def expanded(self) -> list[Any]:
+        """Its subschemas as plain data."""
+        return [self.resolver.expanded(subschema.value, subschema.pointer) for subschema in self.subschemas]
+
+    def _of(self, key: Any, subschemas: Callable[[], Iterable[Subschema]]) -> Schema:
         if key not in self._inner:
-            self._inner[key] = Schema(
-                self.resolver, tuple(one for spot in spots() for one in self.resolver.spread(spot))
-            )
+            self._inner[key] = Schema(self.resolver, tuple(subschemas()))
         return self._inner[key]
 
-
-def _from_30(value: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema of OpenAPI 3.0 as 3.1 would write it."""
-    made = dict(value)
-    if isinstance(made.get("$ref"), str):
-        return {"$ref": made["$ref"]}  # what stands beside a reference does not count in 3.0
-    for plain, strict in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
-        if isinstance(made.get(strict), bool) and made.pop(strict) and plain in made:
-            made[strict] = made.pop(plain)
-    if made.pop("nullable", False) is True:
-        if isinstance(made.get("type"), str):
-            made["type"] = [made["type"], "null"]
-            if isinstance(made.get("enum"), list) and None not in made["enum"]:
-                made["enum"] = [*made["enum"], None]
-        elif not made.keys().isdisjoint({"allOf", "anyOf", "oneOf"}):
-            kept = {key: made.pop(key) for key in [*made] if key not in ANNOTATIONS}
-            made["anyOf"] = [kept, {"type": "null"}]
-    return made
+    def children(self) -> Iterator[tuple[Path, Schema]]:
+        """The schemas directly inside it, with their paths."""
+        yield from ((("properties", name), self.member(name)) for name in self.names)
+        yield from ((("prefixItems", at), self.item(at)) for at in range(self.prefix))
+        yield ("items",), self.item(self.prefix)
+        yield ("additionalProperties",), self.others()
+        for choice in self.constraints.choices:
+            for at, branch in enumerate(map(self.alone, choice.branches)):
+                yield (choice.kind, _branch_name(branch, at)), branch
 
 
-def _mapped(value: Any, change: Callable[[str | int, Any], Any], *, names: bool = False) -> Any:
-    """A schema with its inner values changed and its annotations left out; ``names``: its keys are no keywords."""
+def walk(schema: Schema) -> Iterator[tuple[Path, Schema]]:
+    """A schema and the schemas inside it, with their paths; a recursive schema is entered once.
+
+    Schemas that share many others have a huge number of paths: only the first 1,500 are given.
+    """
+    queue: deque[tuple[Path, Schema, frozenset[Any]]] = deque([((), schema, frozenset())])
+    for _ in range(_MOST_WALKED):
+        if not queue:
+            return
+        path, inner, above = queue.popleft()
+        if inner.key in above or (path and not inner.subschemas):
+            continue
+        yield path, inner
+        queue += [((*path, *step), child, above | {inner.key}) for step, child in inner.children()]
+
+
+def walk_pairs(old: Schema, new: Schema) -> Iterator[tuple[Path, Schema, Schema]]:
+    """Two schemas and the pairs of schemas inside both, with their paths; a recursive pair is entered once."""
+    todo: list[tuple[Path, Schema, Schema]] = [((), old, new)]
+    seen = set()
+    while todo:
+        path, before, after = todo.pop()
+        if (before.key, after.key) not in seen:
+            seen.add((before.key, after.key))
+            yield path, before, after
+            counterparts = dict(after.children())
+            shared = [(step, child) for step, child in before.children() if step in counterparts]
+            todo += [((*path, *step), child, counterparts[step]) for step, child in shared]
+
+
+def _branch_name(branch: Schema, at: int) -> str:
+    """Identifies a branch wherever it is in its list: its reference, its title, or its contents."""
+    pointer = branch.subschemas[-1].pointer if branch.subschemas else ""
+    if pointer.startswith("/components/schemas/"):
+        return pointer.split("/")[3]
+    return str(branch.annotation("title") or canonical(branch.expanded())[:200] or at)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    regex = compiled(pattern)
+    return regex is not None and regex.search(name) is not None
+
+
+def _without_annotations(value: Any, change: Callable[[str | int, Any], Any], *, are_names: bool = False) -> Any:
+    """A schema with its inner values changed and its annotations left out. ``are_names``: its keys are not keywords."""
     if isinstance(value, list):
         return [change(at, item) for at, item in enumerate(value)]
     if not isinstance(value, dict):
         return value
     made = {}
     for key, item in value.items():
-        if names:
+        if are_names:
             made[key] = change(key, item)
         elif key in {"enum", "const"}:
             made[key] = item
         elif key in {"properties", "patternProperties", "dependentSchemas"}:
-            made[key] = _mapped(item, change, names=True)
+            made[key] = _without_annotations(item, change, are_names=True)
         elif key not in ANNOTATIONS:
             made[key] = change(key, item)
     return made

@@ -1,127 +1,96 @@
-"""Whether one value is allowed by a schema: yes, no, or None for what cannot be told."""
+"""Whether a schema allows a value, decided by jsonschema."""
 
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
 import re
-import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, Final
 
-from ...codegen.canonical import canonical
-from .constraints import Constraints, Group, compiled, type_of
-from .schema import Schema
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
+from jsonschema.exceptions import UnknownType
+from jsonschema.protocols import Validator
+
+from ...errors import SpecError
+from .constraints import compiled
+from .schema import Resolver, Schema
 
 _DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
-_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S*")
-_FREE: Final = frozenset({"password", "byte", "binary", "float", "double", "decimal", "int32", "int64"})
-"""Formats that refuse no value of their type."""
+_FORMATS: Final = FormatChecker(("date", "email", "ipv4", "ipv6", "uuid"))
+_UNRESTRICTED: Final = frozenset({"password", "byte", "binary", "float", "double", "decimal", "int32", "int64"})
+"""Formats that allow every value of their type."""
 
 
-def accepts(node: Schema, value: Any, side: str = "") -> bool | None:
-    """Whether a node allows a value. ``side`` is ``request`` or ``answer`` where readOnly or writeOnly count."""
-    facts = node.constraints
-    if facts.enum is not None and canonical(value) not in facts.enum:
-        return False
-    kind = type_of(value)
-    if kind not in facts.types:
-        return False
-    match value:
-        case bool() | None:
-            found: bool | None = True
-        case str():
-            found = _text(facts, value)
-        case int() | float():
-            found = _number(facts, value)
-        case list():
-            found = _array(node, facts, value, side)
-        case _:
-            found = _object(node, facts, value, side)
-    parts = [found, *(_group(node, group, value, side) for group in facts.groups)]
-    parts += [_opposite(accepts(node.alone(spot), value, side)) for spot in facts.nots]
-    return _all([*parts, None if facts.opaque else True])
+@_FORMATS.checks("date-time", ValueError)
+def _is_date_time(value: object) -> bool:
+    return not isinstance(value, str) or bool(_DATE_TIME.fullmatch(value) and dt.datetime.fromisoformat(value))
 
 
-def is_hidden(node: Schema, side: str) -> bool:
-    """Whether a member is left out of requests (readOnly) or of answers (writeOnly)."""
-    return {"request": "readOnly", "response": "writeOnly"}.get(side, "") != "" and node.marked(
-        "readOnly" if side == "request" else "writeOnly"
-    )
+@_FORMATS.checks("uri")
+def _is_uri(value: object) -> bool:
+    return not isinstance(value, str) or _URI.fullmatch(value) is not None
 
 
-def _all(parts: Iterable[bool | None]) -> bool | None:
-    found = set(parts)
-    return False if False in found else None if None in found else True
+def accepts(schema: Schema, value: Any, side: str = "") -> bool | None:
+    """Whether a schema allows a value; None where that depends on a format or pattern that cannot be checked here.
+
+    ``side`` is ``request`` or ``response`` where readOnly or writeOnly count: such a member need not be there.
+    """
+    lenient, strict = (_is_valid(schema, value, side, unknown_matches=matches) for matches in (True, False))
+    return lenient if lenient == strict else None
 
 
-def _opposite(found: bool | None) -> bool | None:
-    return None if found is None else not found
+def matches_format(name: str, value: str) -> bool | None:
+    """Whether a text has a format; None if the format is not known here."""
+    if name in _FORMATS.checkers:
+        return _FORMATS.conforms(value, name)
+    return True if name in _UNRESTRICTED else None
 
 
-def _group(node: Schema, group: Group, value: Any, side: str) -> bool | None:
-    found = [accepts(node.alone(branch), value, side) for branch in group.branches]
-    sure, unsure = found.count(True), found.count(None)
-    if group.kind == "anyOf":
-        return True if sure else None if unsure else False
-    if sure > 1 or sure + unsure == 0:
-        return False
-    return True if sure == 1 and not unsure else None
-
-
-def _text(facts: Constraints, value: str) -> bool | None:
-    if len(value) < facts.min_length or (facts.max_length is not None and len(value) > facts.max_length):
-        return False
-    found: list[bool | None] = []
-    for pattern in facts.patterns:
-        regex = compiled(pattern)
-        found.append(None if regex is None else regex.search(value) is not None)
-    return _all([*found, *(fits(name, value) for name in facts.formats)])
-
-
-def fits(name: str, value: str) -> bool | None:
-    """Whether a text has a format; None for a format that is not known here."""
-    patterns = {"date-time": _DATE_TIME, "email": _EMAIL, "uri": _URI}
-    if name in patterns and not patterns[name].fullmatch(value):
-        return False
-    resolvers: dict[str, Callable[[str], object]] = {
-        "date-time": dt.datetime.fromisoformat,
-        "date": dt.date.fromisoformat,
-        "uuid": uuid.UUID,
-        "ipv4": ipaddress.IPv4Address,
-        "ipv6": ipaddress.IPv6Address,
-    }
-    if name not in resolvers:
-        return True if name in patterns or name in _FREE else None
+def _is_valid(schema: Schema, value: Any, side: str, *, unknown_matches: bool) -> bool:
+    key = (side, unknown_matches)
+    known = schema.resolver.validators
+    if key not in known:
+        known[key] = _validator(schema.resolver, side, unknown_matches=unknown_matches)
     try:
-        resolvers[name](value)
-    except ValueError:
-        return False
-    return True
+        return all(known[key].evolve(schema=given.value).is_valid(value) for given in schema.given)
+    except (AttributeError, TypeError, UnknownType) as problem:
+        raise SpecError(schema.pointer, f"is not a valid JSON Schema: {problem}") from None
 
 
-def _number(facts: Constraints, value: float) -> bool:
-    exact = Fraction(str(value))
-    if facts.lower is not None and (exact < facts.lower[0] or (facts.lower[1] and exact == facts.lower[0])):
-        return False
-    if facts.upper is not None and (exact > facts.upper[0] or (facts.upper[1] and exact == facts.upper[0])):
-        return False
-    return all((exact / multiple).denominator == 1 for multiple in facts.multiples if multiple)
+def _validator(resolver: Resolver, side: str, *, unknown_matches: bool) -> Validator:
+    def check_format(_: Validator, name: Any, value: Any, __: Any) -> Iterator[ValidationError]:
+        if isinstance(value, str) and isinstance(name, str):
+            matches = matches_format(name, value)
+            if not (unknown_matches if matches is None else matches):
+                yield ValidationError(f"does not match the format {name}")
+
+    def check_pattern(_: Validator, pattern: Any, value: Any, __: Any) -> Iterator[ValidationError]:
+        if isinstance(value, str) and isinstance(pattern, str):
+            regex = compiled(pattern)
+            if not (unknown_matches if regex is None else regex.search(value)):
+                yield ValidationError(f"does not match {pattern}")
+
+    def check_required(_: Validator, names: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+        missing = [name for name in names if name not in value] if isinstance(value, dict) else []
+        if missing:
+            own = resolver.schema(schema, "")
+            yield from (
+                ValidationError(f"{name} is missing") for name in missing if not own.member(name).is_hidden(side)
+            )
+
+    extended = validators.extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator,
+        {"format": check_format, "pattern": check_pattern, "required": check_required, "multipleOf": _check_multiple},
+    )
+    made: Validator = extended(resolver.document)
+    return made
 
 
-def _array(node: Schema, facts: Constraints, value: list[Any], side: str) -> bool | None:
-    if len(value) < facts.min_items or (facts.max_items is not None and len(value) > facts.max_items):
-        return False
-    if facts.unique and len({canonical(item) for item in value}) != len(value):
-        return False
-    return _all(accepts(node.item(at), item, side) for at, item in enumerate(value))
-
-
-def _object(node: Schema, facts: Constraints, value: dict[str, Any], side: str) -> bool | None:
-    if len(value) < facts.min_properties or (facts.max_properties is not None and len(value) > facts.max_properties):
-        return False
-    if any(name not in value and not is_hidden(node.member(name), side) for name in facts.required):
-        return False
-    return _all(accepts(node.member(name), item, side) for name, item in value.items())
+def _check_multiple(_: Validator, step: Any, value: Any, __: Any) -> Iterator[ValidationError]:
+    """Exact, where binary floating point would refuse 0.3 as a multiple of 0.1."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and step and (Fraction(str(value)) / Fraction(str(step))).denominator != 1:
+        yield ValidationError(f"is not a multiple of {step}")
