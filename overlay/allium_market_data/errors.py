@@ -1,78 +1,81 @@
-"""Everything that this package raises on purpose, as one tree::
+"""Every error that this package raises on purpose, as one tree::
 
     AlliumError
-    ├── UsageError (also ValueError)   the call is wrong; nothing was asked
-    ├── OutputError                    a file or a frame could not be made; nothing half-written stays
-    │   └── PrecisionError             a decimal does not fit the type asked for; nothing was rounded
-    ├── StoreError                     a table cannot be used; what was committed to it before is unharmed
-    │   └── BudgetError                the requests that were allowed are spent; what was fetched is committed
-    ├── SpecError                      a specification cannot be read, merged, patched or generated
-    ├── SandboxError                   a sandbox cannot be started as asked for
-    └── FetchError                     something was asked, and the answer cannot be used
-        ├── ResponseError              the server answered with an error status
-        │   ├── RefusedError           any 4xx: the server understood and said no
+    ├── UsageError (also ValueError)   the call is invalid; no request was sent
+    ├── OutputError                    a file or a frame could not be created; no partial file remains
+    │   └── PrecisionError             a decimal does not fit the requested type; nothing was rounded
+    ├── StoreError                     a table cannot be used; rows committed to it earlier are unharmed
+    │   ├── NoTableError               there is no table at this address
+    │   └── BudgetError                ``max_requests`` is used up; rows fetched so far are committed
+    ├── SpecError                      a specification cannot be read, merged, patched, generated or compared
+    ├── SandboxError                   the sandbox cannot be started with these options
+    └── FetchError                     the rows of a fetch are not complete
+        ├── ResponseError              the server responded with a status other than 200
+        │   ├── RefusedError           any 4xx
         │   │   ├── AuthenticationError    401
         │   │   ├── PermissionDeniedError  403
         │   │   ├── NotFoundError          404
-        │   │   └── RateLimitedError       429, after the retries
-        │   ├── ServerError            any 5xx, after the retries
-        │   └── UnexpectedStatusError  anything else that is not 200, such as a redirect
-        ├── TransportError             no whole answer came back, after the retries
-        │   ├── DeadlineExceededError  the whole call took longer than its deadline
-        │   ├── RequestTimeoutError    too slow
-        │   └── ConnectionFailedError  refused, reset, cut off, no such host
+        │   │   └── RateLimitedError       429, after retries
+        │   ├── ServerError            any 5xx, after retries
+        │   └── UnexpectedStatusError  any other status, such as a redirect
+        ├── TransportError             no complete response was received
+        │   ├── DeadlineExceededError  the call took longer than its deadline
+        │   ├── RequestTimeoutError    the server took too long, after retries
+        │   └── ConnectionFailedError  no connection, or it broke during the response, after retries
         │       └── CertificateError       the server's certificate is not trusted; nothing was sent
-        ├── ContractError              an answer that the specification does not allow
-        └── IncompleteError            rows are missing and the server does not hand them out
+        ├── ContractError              a response that the specification does not allow
+        └── IncompleteError            rows are missing
 
-A ``FetchError`` knows where it happened: ``market_id``, ``window``, and, where there was an answer, ``status``, ``headers``
-and ``body`` (its first bytes). The API key is in none of them.
+A ``FetchError`` says where it happened: ``market_id``, ``window`` and, if there was a response, its ``status``, ``headers``
+and ``body`` (the first bytes). None of them contains the API key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import Any
 
+from .model.windows import Window
 from .sanitize import clean
 
-if TYPE_CHECKING:
-    from .model.windows import Window
-
 BODY_KEPT = 2_000
-"""How many bytes of an answer's body an error keeps."""
+"""The number of bytes of a response body that an error keeps."""
 
 
 class AlliumError(Exception):
-    """The root of the tree."""
+    """The base class of all errors of this package."""
 
 
 class UsageError(AlliumError, ValueError):
-    """The call is wrong: an unknown interval, a start that is not before its end, an unreadable time, an empty market."""
+    """The call is invalid, such as an unknown interval, a start that is not before the end, or a malformed time."""
 
 
 class OutputError(AlliumError):
-    """A file or a frame could not be made. What was there before is unharmed, and nothing half-written stays."""
+    """A file or a frame could not be created. An existing file is unchanged, and no partial file remains."""
 
 
 class PrecisionError(OutputError):
-    """A decimal does not fit the type that was asked for. Nothing was rounded."""
+    """A decimal does not fit the requested type. Nothing was rounded."""
 
 
 class StoreError(AlliumError):
-    """A table cannot be read, written, or is none of ours. What was committed to it before is unharmed."""
+    """A table cannot be read or written, or is not an open-interest table. Rows committed earlier are unharmed."""
+
+
+class NoTableError(StoreError):
+    """There is no Delta table at this address."""
 
 
 class BudgetError(StoreError):
-    """``max_requests`` is spent. What was fetched whole is committed, and the same call again goes on from there."""
+    """``max_requests`` is used up. Complete windows are committed; repeating the call continues after them."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorContext:
-    """What is known about a failed request: which market and window, and what came back.
+    """What is known about a failed request: the market, the window and the response.
 
-    ``body`` holds at most the first 2,000 bytes, ``headers`` those of the answer. Both are cleaned of the API key.
+    ``body`` holds at most the first 2,000 bytes of the response. The API key is removed from ``headers`` and ``body``.
     """
 
     market_id: str | None = None
@@ -83,7 +86,7 @@ class ErrorContext:
 
 
 class FetchError(AlliumError):
-    """A fetch failed; ``message`` says what happened, the attributes say where."""
+    """A fetch failed. ``message`` says why; the other attributes say where."""
 
     def __init__(self, message: str, context: ErrorContext | None = None) -> None:
         super().__init__(message)
@@ -92,41 +95,41 @@ class FetchError(AlliumError):
 
     @property
     def market_id(self) -> str | None:
-        """The market that was asked for."""
+        """The requested market."""
         return self.context.market_id
 
     @property
     def window(self) -> Window | None:
-        """The window that was asked for."""
+        """The requested window."""
         return self.context.window
 
     @property
     def status(self) -> int | None:
-        """The status of the answer, where there was one."""
+        """The status of the response, if there was one."""
         return self.context.status
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers of the answer, names in lower case."""
+        """The headers of the response, with names in lower case."""
         return self.context.headers
 
     @property
     def body(self) -> bytes:
-        """The first bytes of the answer's body."""
+        """The first bytes of the response body."""
         return self.context.body
 
     def with_context(self, market_id: str, window: Window) -> FetchError:
-        """Say which market and window this error belongs to, and return it."""
+        """Add the market and the window to this error, and return it."""
         self.context = replace(self.context, market_id=market_id, window=window)
         return self
 
     def with_message(self, message: str) -> None:
-        """Say it in other words."""
+        """Replace the message of this error."""
         self.message = message
         self.args = (message,)
 
-    def __reduce__(self) -> tuple[type[FetchError], tuple[str, ErrorContext]]:
-        """Errors cross process borders whole."""
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the context too, so that errors are complete in other processes."""
         return type(self), (self.message, self.context)
 
     def __str__(self) -> str:
@@ -136,59 +139,59 @@ class FetchError(AlliumError):
 
 
 class ResponseError(FetchError):
-    """The server answered with a status that is not 200."""
+    """The server responded with a status other than 200."""
 
 
 class RefusedError(ResponseError):
-    """A 4xx: the server says no. Asking the same again would not help, so it is not retried (408 and 429 are)."""
+    """A 4xx: the server refused the request. Only 408 and 429 are retried, since repeating others would not help."""
 
 
 class AuthenticationError(RefusedError):
-    """401: there is no API key, or it is not accepted."""
+    """401: the API key is missing or not accepted."""
 
 
 class PermissionDeniedError(RefusedError):
-    """403: the API key is not allowed to ask this."""
+    """403: the API key does not permit this request."""
 
 
 class NotFoundError(RefusedError):
-    """404: no such market, or no such endpoint."""
+    """404: the market or the endpoint does not exist."""
 
 
 class RateLimitedError(RefusedError):
-    """429: too many requests, still after the retries or for longer than a retry may wait."""
+    """429: too many requests, after all retries, or with a Retry-After longer than the retry policy allows."""
 
 
 class ServerError(ResponseError):
-    """A 5xx, still after the retries."""
+    """A 5xx, after all retries."""
 
 
 class UnexpectedStatusError(ResponseError):
-    """A status that is neither 200 nor an error, such as a redirect (redirects are not followed)."""
+    """A status that is neither 200 nor an error, such as a redirect. Redirects are not followed."""
 
 
 class TransportError(FetchError):
-    """No whole answer came back, still after the retries."""
+    """No complete response was received."""
 
 
 class DeadlineExceededError(TransportError):
-    """The whole call took longer than its ``deadline``; ``window`` is what was still to come. It is not retried."""
+    """The call took longer than its ``deadline``; ``window`` is the part not yet fetched. It is not retried."""
 
 
 class RequestTimeoutError(TransportError):
-    """The server took longer than ``timeout``."""
+    """The server took longer than ``timeout``, after all retries."""
 
 
 class ConnectionFailedError(TransportError):
-    """The connection was refused, reset, or cut off in the middle of an answer."""
+    """The connection was refused or reset, or broke during the response, after all retries."""
 
 
 class CertificateError(ConnectionFailedError):
-    """The server's certificate is not trusted, so nothing was sent to it. It is not retried, and cannot be ignored."""
+    """The server's certificate is not trusted, so nothing was sent. It is not retried, and the check cannot be disabled."""
 
 
 class ContractError(FetchError):
-    """An answer that the specification does not allow: ``row`` and ``field`` say which place."""
+    """A response that the specification does not allow. ``row`` and ``field`` say where in it, if known."""
 
     def __init__(
         self, message: str, context: ErrorContext | None = None, row: int | None = None, field: str | None = None
@@ -197,20 +200,20 @@ class ContractError(FetchError):
         self.row = row
         self.field = field
 
-    def __reduce__(self) -> tuple[type[FetchError], tuple[str, ErrorContext]]:
-        """Errors cross process borders whole."""
-        return type(self), (self.message, self.context, self.row, self.field)  # type: ignore[return-value]
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the row and the field too."""
+        return type(self), (self.message, self.context, self.row, self.field)
 
 
 class IncompleteError(FetchError):
-    """Rows are known to be missing, and the server does not hand them out."""
+    """Rows are missing: the server does not return all of them, or ``totals`` has no row of a market for a bucket."""
 
 
 class SpecError(AlliumError):
-    """The specification cannot be read, merged, patched or generated; nothing was changed.
+    """A specification cannot be read, merged, patched, generated or compared. Nothing was changed.
 
-    ``where`` names the page, file or address at fault (two of them for a conflict) and ``reason`` says what is wrong;
-    the message is one line made of both, without what a terminal would obey.
+    ``where`` names the page, the file or the place in a document (for a conflict, both); ``reason`` says what is wrong. The
+    message is one line of both, without control characters.
     """
 
     def __init__(self, where: str, reason: str) -> None:
@@ -220,7 +223,4 @@ class SpecError(AlliumError):
 
 
 class SandboxError(AlliumError):
-    """What a user can get wrong about a sandbox: a file, a name, a port, a missing extra.
-
-    The message says what happened and what to do; it is meant to be printed as it is.
-    """
+    """The sandbox cannot be started: an invalid file, name, port or API key. The message says what to do."""

@@ -13,7 +13,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from ..errors import StoreError
+from ..errors import NoTableError, StoreError
 from ..optional import require
 from . import schema
 
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 
 ROOM = 2**20
 """So many bytes must be free on a local disk before anything is written."""
-
-
-class NoTableError(StoreError):
-    """There is no Delta table at all."""
 
 
 def opened(uri: str, options: dict[str, str] | None, name: str, make: Callable[[], pa.Schema] | None) -> DeltaTable:

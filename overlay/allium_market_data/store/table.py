@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import StoreError
+from ..errors import NoTableError, StoreError
 from ..model.times import from_micros, micros
 from ..optional import require
 from . import schema
 from .coverage import KEY, SUM_EVERY, Coverage, Note, Series, add_up, encode, newest_sum
 from .spans import Span, by_month, month, union, without
-from .storage import NoTableError, check_room, is_occupied, opened, reported
+from .storage import check_room, is_occupied, opened, reported
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -49,8 +49,8 @@ class Landed:
     failures: tuple[AlliumError, ...] = ()
 
 
-class OverError(AlliumError):
-    """The run is over: somebody else has said why."""
+class _RunOverError(AlliumError):
+    """The run has ended; another worker or the driver reports why."""
 
 
 def lacks(version: str, uri: str) -> str | None:
@@ -144,7 +144,7 @@ class Work:
         """A piece, or ``None`` where it failed. A failure that the next request would meet too ends the whole run."""
         try:
             return await fetch_piece(client, part)
-        except OverError:
+        except _RunOverError:
             pass
         except NotFoundError as error:
             self.failures.append(error)
@@ -161,7 +161,7 @@ class Work:
         if answer == SPENT:
             raise exhausted(self.order.max_requests or 0)
         if answer != GO:
-            raise OverError("the run is over")
+            raise _RunOverError("the run is over")
 
     async def tell(self, what: str, **told: Any) -> Any:
         """Ask the pace, from the client's loop."""
