@@ -19,7 +19,7 @@ from typing import NamedTuple
 from server import MARKET, MINUTE, START, Rows
 
 from allium_market_data import MarketData
-from allium_market_data.client.decode import Question, decode
+from allium_market_data.client.decode import PageRequest, decode
 from allium_market_data.client.plan import plan
 from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.windows import Window
@@ -109,7 +109,7 @@ def decoding(times: int) -> list[Line]:
     """Decode and check one answer, against ``json.loads`` of the same bytes."""
     body = b'{"items":[' + b",".join(Rows(4_900).items) + b"]}"
     window = Window(START, START + MINUTE, START + 5_000 * MINUTE)
-    question = Question(OPEN_INTEREST, MARKET, "1m", window, datetime.now(UTC))
+    question = PageRequest(OPEN_INTEREST, MARKET, "1m", window, datetime.now(UTC))
     took = alternating(20 * times, {"ours": lambda: decode(body, question), "json": lambda: json.loads(body)})
     return [Line("decode and check one answer", "json.loads alone", took["ours"] / took["json"], "below 1")]
 

@@ -20,9 +20,9 @@ from server import MARKET, MINUTE, PAGE, START
 
 from allium_market_data import MarketData, OpenInterestSeries
 from allium_market_data.client.api_key import ApiKey
-from allium_market_data.client.decode import Question, decode
+from allium_market_data.client.decode import PageRequest, decode
 from allium_market_data.client.plan import plan
-from allium_market_data.client.settings import settings
+from allium_market_data.client.settings import check_settings
 from allium_market_data.client.transport import Transport, request
 from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.windows import Window
@@ -87,7 +87,7 @@ def _parquet(series: OpenInterestSeries) -> None:
 def http(url: str, rows: int) -> list[tuple[Window, bytes]]:
     """The bodies of all answers, one after the other, through the client's transport: nothing is read or made of them."""
     windows = plan(OPEN_INTEREST, "1m", START, START + rows * MINUTE)
-    told = settings(ApiKey("benchmark"), url, 30, 1, None, None, False)
+    told = check_settings(ApiKey("benchmark"), url, 30, 1, None, None, False)
 
     async def run() -> list[tuple[Window, bytes]]:
         transport = Transport(told)
@@ -109,7 +109,7 @@ def stages(url: str, rows: int, tell: Callable[[str, float], None]) -> None:
     tell("stage: HTTP", seconds() - began)
     now = datetime.now(UTC)
     began = seconds()
-    decoded = [decode(body, Question(OPEN_INTEREST, MARKET, "1m", window, now)) for window, body in answers]
+    decoded = [decode(body, PageRequest(OPEN_INTEREST, MARKET, "1m", window, now)) for window, body in answers]
     tell("stage: decode and check", seconds() - began)
     del answers, decoded
     with MarketData("benchmark", url, max_concurrency=1) as client:

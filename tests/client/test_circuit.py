@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allium_market_data.client.api_key import ApiKey
-from allium_market_data.client.circuit import Call, Health
+from allium_market_data.client.circuit import Call, CircuitBreaker
 from allium_market_data.client.retry import RetryPolicy
 from allium_market_data.client.settings import Settings
 from allium_market_data.client.transport import Reply, Request, Transport
@@ -230,12 +230,14 @@ def test_the_toll_is_paid_for_what_is_sent_and_for_nothing_else() -> None:
     async def run() -> None:
         paid = 0
 
-        async def toll() -> None:
+        async def before_request() -> None:
             nonlocal paid
             paid += 1
             await asyncio.sleep(0)
 
-        server = Server(script(None, failing(), None, failing(AuthenticationError, 401)), places=3, toll=toll)
+        server = Server(
+            script(None, failing(), None, failing(AuthenticationError, 401)), places=3, before_request=before_request
+        )
         await together(*(server.ask() for _ in range(20)))
         assert paid == server.asked
 
@@ -255,13 +257,13 @@ def test_a_retry_after_beyond_the_deadline_fails_at_once_and_leaves_the_others_w
 
 
 def test_a_client_that_is_well_makes_nobody_wait() -> None:
-    health = Health()
-    visit = health.visit(Call())
-    assert not health.may_send(visit)
-    asyncio.run(health.admit(visit))
-    health.succeeded(visit)
-    assert health.well
-    assert health.may_send(health.visit(Call()))
+    circuit = CircuitBreaker()
+    ticket = circuit.ticket(Call())
+    assert not circuit.may_send(ticket)
+    asyncio.run(circuit.admit(ticket))
+    circuit.succeeded(ticket)
+    assert circuit.well
+    assert circuit.may_send(circuit.ticket(Call()))
 
 
 FAILURES = [failing(), failing(ConnectionFailedError, 0), failing(retry_after="0"), failing(NotFoundError, 404)]

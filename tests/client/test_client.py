@@ -474,12 +474,12 @@ def test_a_policy_is_taken_from_the_caller(sandbox: Sandbox) -> None:
 def test_a_sibling_has_the_same_settings_and_pays_its_own_toll(sandbox: Sandbox) -> None:
     paid: list[int] = []
 
-    async def toll() -> None:
+    async def before_request() -> None:
         paid.append(1)
 
     async def both(inner: AsyncMarketData) -> tuple[OpenInterestSeries, OpenInterestSeries]:
         span = {"start": "2026-04-01", "end": "2026-04-02"}
-        async with inner.sibling(toll) as other:
+        async with inner.sibling(before_request) as other:
             assert other.settings is inner.settings
             assert other.server_time() is None
             theirs = await other.open_interest(MARKET, interval="1h", **span)  # type: ignore[call-overload]

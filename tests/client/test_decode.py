@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from allium_market_data.client.decode import Answer, Question, decode
+from allium_market_data.client.decode import Page, PageRequest, decode
 from allium_market_data.errors import ConnectionFailedError, ContractError
 from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.windows import Window
@@ -17,7 +17,7 @@ from allium_market_data.model.windows import Window
 MARKET = "hl:perp:BTC-USDC"
 START = datetime(2026, 5, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-QUESTION = Question(OPEN_INTEREST, MARKET, "1h", Window(START, START + HOUR, START + 5 * HOUR), START + 4 * HOUR)
+QUESTION = PageRequest(OPEN_INTEREST, MARKET, "1h", Window(START, START + HOUR, START + 5 * HOUR), START + 4 * HOUR)
 
 
 def item(hour: int = 1, **changes: Any) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def item(hour: int = 1, **changes: Any) -> dict[str, Any]:
     return {name: value for name, value in (row | changes).items() if value is not ...}
 
 
-def answer(*items: dict[str, Any], **beside: Any) -> Answer:
+def answer(*items: dict[str, Any], **beside: Any) -> Page:
     return decode(json.dumps({"items": list(items), **beside}).encode(), QUESTION)
 
 
@@ -124,7 +124,7 @@ def test_a_time_is_read_in_whatever_way_it_is_written(text: str) -> None:
 @pytest.mark.parametrize("first", ["2026-05-01T01:00Z", "2026-05-01T01:00:00Z", "2026-05-01T01:00:00.000+00:00"])
 @pytest.mark.parametrize("stray", ["2026-05-01T01:00:15Z", "2026-05-01T01:00:15+00:00", "2026-05-01T01:00:00.5Z"])
 def test_a_stray_second_is_found_among_well_behaved_rows(first: str, stray: str) -> None:
-    question = Question(OPEN_INTEREST, MARKET, "1m", QUESTION.window, QUESTION.now)
+    question = PageRequest(OPEN_INTEREST, MARKET, "1m", QUESTION.window, QUESTION.now)
     with pytest.raises(ContractError, match="boundary") as caught:
         decode(json.dumps({"items": [item(ts=first), item(ts=stray)]}).encode(), question)
     assert caught.value.row == 1

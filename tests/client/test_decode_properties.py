@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allium_market_data.client.decode import Question, decode
+from allium_market_data.client.decode import PageRequest, decode
 from allium_market_data.errors import ContractError
 from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.intervals import INTERVALS, WIDTHS, Interval
@@ -33,9 +33,9 @@ WRONG = [
 ]
 
 
-def question(interval: Interval, rows: int) -> Question:
+def question(interval: Interval, rows: int) -> PageRequest:
     width = timedelta(microseconds=WIDTHS[interval])
-    return Question(OPEN_INTEREST, MARKET, interval, Window(START, START + width, START + rows * width), NOW)
+    return PageRequest(OPEN_INTEREST, MARKET, interval, Window(START, START + width, START + rows * width), NOW)
 
 
 @st.composite
@@ -61,7 +61,7 @@ def body(rows: Rows, tail: str) -> bytes:
     return json.dumps({"items": items}).encode()
 
 
-def read(sent: bytes, asked: Question) -> Rows:
+def read(sent: bytes, asked: PageRequest) -> Rows:
     rows = decode(sent, asked).rows
     assert not any(rows.provisional)
     assert [(r.ts, r.oi_base.as_tuple(), r.oi_quote_usd.as_tuple()) for r in rows.records(MARKET)] == [

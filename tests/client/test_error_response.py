@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allium_market_data.client.error_response import explanation, refusal
+from allium_market_data.client.error_response import explanation, response_error
 from allium_market_data.errors import (
     AuthenticationError,
     NotFoundError,
@@ -120,7 +120,7 @@ def test_no_body_whatever_breaks_the_reading_or_a_terminal(body: bytes) -> None:
 def test_a_status_stands_for_one_kind_of_error_that_says_what_to_do(
     status: int, kind: type[ResponseError], saying: str
 ) -> None:
-    error = refusal(status, {"x-request-id": "7"}, b'{"detail": "because"}')
+    error = response_error(status, {"x-request-id": "7"}, b'{"detail": "because"}')
     assert type(error) is kind
     assert (error.status, error.headers, error.body) == (status, {"x-request-id": "7"}, b'{"detail": "because"}')
     assert str(error).startswith(f"the server answered {status}: ")
@@ -129,16 +129,16 @@ def test_a_status_stands_for_one_kind_of_error_that_says_what_to_do(
 
 
 def test_a_refusal_without_words_says_none() -> None:
-    assert str(refusal(500, {}, b"")) == "the server answered 500: the server failed"
+    assert str(response_error(500, {}, b"")) == "the server answered 500: the server failed"
 
 
 def test_the_time_that_a_server_asks_for_is_told_and_cleaned() -> None:
-    said = str(refusal(429, {"retry-after": "3600\x1b" + "9" * 60}, b""))
+    said = str(response_error(429, {"retry-after": "3600\x1b" + "9" * 60}, b""))
     assert said.endswith("; the server asks to wait: Retry-After 3600 " + "9" * 35)
 
 
 def test_an_error_keeps_the_first_two_thousand_bytes() -> None:
-    assert refusal(500, {}, b"x" * 3_000).body == b"x" * 2_000
+    assert response_error(500, {}, b"x" * 3_000).body == b"x" * 2_000
 
 
 def test_clean_leaves_what_can_be_printed() -> None:

@@ -1,4 +1,4 @@
-"""The ledger of settled buckets, and the order and end of what is asked at a time."""
+"""The watermark of settled buckets, and the order and end of what is asked at a time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from allium_market_data.client.decode import Answer
-from allium_market_data.client.fetch import Ledger, between, in_order
+from allium_market_data.client.decode import Page
+from allium_market_data.client.fetch import Watermark, between, in_order
 from allium_market_data.errors import ServerError
 from allium_market_data.model.rows import Columns
 from allium_market_data.model.windows import Window
@@ -32,51 +32,51 @@ def window(start: int, first: int, end: int) -> Window:
 
 
 def test_rows_up_to_the_last_one_are_settled() -> None:
-    ledger = Ledger(hour(1), HOUR)
-    again, settled = ledger.add(window(0, 1, 6), rows(0, 1, 2, 4))
-    assert (again, ledger.settled, settled) == (hour(1), hour(5), rows(1, 2, 4))
+    watermark = Watermark(hour(1), HOUR)
+    again, settled = watermark.add(window(0, 1, 6), rows(0, 1, 2, 4))
+    assert (again, watermark.settled, settled) == (hour(1), hour(5), rows(1, 2, 4))
 
 
 def test_a_first_row_at_the_very_start_of_the_window_is_not_trusted_as_whole() -> None:
     """A server that cuts raw samples gives that bucket without its beginning, so it cannot settle what it stands for."""
-    ledger = Ledger(hour(1), HOUR)
-    again, settled = ledger.add(window(1, 1, 4), rows(1, 2, 3))
+    watermark = Watermark(hour(1), HOUR)
+    again, settled = watermark.add(window(1, 1, 4), rows(1, 2, 3))
     assert again == hour(2)
     assert settled == rows(2, 3)
 
 
 def test_what_lies_before_the_first_row_is_looked_at_again() -> None:
-    ledger = Ledger(hour(1), HOUR)
-    again, settled = ledger.add(window(0, 1, 6), rows(3, 4, 5))
+    watermark = Watermark(hour(1), HOUR)
+    again, settled = watermark.add(window(0, 1, 6), rows(3, 4, 5))
     assert (again, settled) == (hour(3), rows(3, 4, 5))
 
 
 def test_what_lies_behind_the_last_row_is_settled_when_the_next_answer_shows_rows_around_it() -> None:
-    ledger = Ledger(hour(1), HOUR)
-    ledger.add(window(0, 1, 6), rows(1, 2))
-    again, settled = ledger.add(window(1, 6, 12), rows(1, 2, 8, 9))
+    watermark = Watermark(hour(1), HOUR)
+    watermark.add(window(0, 1, 6), rows(1, 2))
+    again, settled = watermark.add(window(1, 6, 12), rows(1, 2, 8, 9))
     assert again == hour(3)
-    assert (settled, ledger.settled) == (rows(8, 9), hour(10))
+    assert (settled, watermark.settled) == (rows(8, 9), hour(10))
 
 
 def test_an_empty_answer_settles_nothing() -> None:
-    ledger = Ledger(hour(1), HOUR)
-    assert ledger.add(window(0, 1, 6), rows()) == (hour(1), rows())
-    assert ledger.settled == hour(1)
+    watermark = Watermark(hour(1), HOUR)
+    assert watermark.add(window(0, 1, 6), rows()) == (hour(1), rows())
+    assert watermark.settled == hour(1)
 
 
 def test_a_row_behind_the_window_settles_no_more_than_the_window() -> None:
-    ledger = Ledger(hour(1), HOUR)
-    again, settled = ledger.add(window(0, 1, 4), rows(1, 2, 3, 4))
-    assert (again, settled, ledger.settled) == (hour(1), rows(1, 2, 3), hour(4))
-    again, settled = Ledger(hour(1), HOUR).add(window(0, 1, 4), rows(4))
+    watermark = Watermark(hour(1), HOUR)
+    again, settled = watermark.add(window(0, 1, 4), rows(1, 2, 3, 4))
+    assert (again, settled, watermark.settled) == (hour(1), rows(1, 2, 3), hour(4))
+    again, settled = Watermark(hour(1), HOUR).add(window(0, 1, 4), rows(4))
     assert (again, settled) == (hour(4), rows())
 
 
 def test_an_answer_that_is_older_than_what_is_settled_brings_nothing() -> None:
-    ledger = Ledger(hour(5), HOUR)
-    again, settled = ledger.add(window(0, 1, 6), rows(1, 2))
-    assert (again, settled, ledger.settled) == (hour(5), rows(), hour(5))
+    watermark = Watermark(hour(5), HOUR)
+    again, settled = watermark.add(window(0, 1, 6), rows(1, 2))
+    assert (again, settled, watermark.settled) == (hour(5), rows(), hour(5))
 
 
 def test_between_takes_the_start_and_leaves_the_end() -> None:
@@ -87,10 +87,10 @@ WINDOWS = [window(count, count + 1, count + 2) for count in range(6)]
 
 
 def test_answers_come_in_order_though_they_arrive_in_another() -> None:
-    async def ask(asked: Window) -> Answer:
+    async def ask(asked: Window) -> Page:
         for _ in range(10 - WINDOWS.index(asked)):
             await asyncio.sleep(0)
-        return Answer(rows(WINDOWS.index(asked)), {})
+        return Page(rows(WINDOWS.index(asked)), {})
 
     async def run() -> list[Window]:
         return [asked async for asked, answer in in_order(WINDOWS, ask, 4) if answer.rows.ts == [asked.start]]
@@ -101,9 +101,9 @@ def test_answers_come_in_order_though_they_arrive_in_another() -> None:
 def test_no_more_are_under_way_or_wait_than_was_said() -> None:
     begun: list[Window] = []
 
-    async def ask(asked: Window) -> Answer:
+    async def ask(asked: Window) -> Page:
         begun.append(asked)
-        return Answer(rows(), {})
+        return Page(rows(), {})
 
     async def run() -> None:
         async with aclosing(in_order(WINDOWS, ask, 3)) as answers:
@@ -117,7 +117,7 @@ def test_no_more_are_under_way_or_wait_than_was_said() -> None:
 def test_the_first_failure_of_whichever_window_ends_the_others_at_once() -> None:
     ended: list[Window] = []
 
-    async def ask(asked: Window) -> Answer:
+    async def ask(asked: Window) -> Page:
         if asked is WINDOWS[2]:
             raise ServerError("the server failed")
         try:

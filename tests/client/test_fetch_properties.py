@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allium_market_data.client.decode import Answer, Question, decode
-from allium_market_data.client.fetch import Fetch
+from allium_market_data.client.decode import Page, PageRequest, decode
+from allium_market_data.client.fetch import FetchLoop
 from allium_market_data.client.plan import plan
 from allium_market_data.errors import IncompleteError
 from allium_market_data.model.endpoint import OPEN_INTEREST, Endpoint
@@ -44,12 +44,12 @@ class Server:
         self.history, self.interval, self.reading, self.cut = history, interval, reading, cut
         self.asked: list[Window] = []
 
-    async def ask(self, window: Window) -> Answer:
+    async def ask(self, window: Window) -> Page:
         self.asked.append(window)
         query = Query(self.interval, micros(window.start), micros(window.end), OPEN_INTEREST.limit)
         rows = self.cut(select(query, self.reading, self.history))
         body = render(MARKET, rows, WIDTHS[self.interval], self.reading)
-        return decode(body, Question(OPEN_INTEREST, MARKET, self.interval, window, NOW))
+        return decode(body, PageRequest(OPEN_INTEREST, MARKET, self.interval, window, NOW))
 
     def truth(self, wanted: Plan) -> list[tuple[datetime, str, str]]:
         """One answer without any cap, over so wide a window that no edge is near."""
@@ -64,7 +64,7 @@ class Server:
 def fetched(server: Server, wanted: Plan, ahead: int = 3) -> list[tuple[datetime, str, str]]:
     async def run() -> list[tuple[datetime, str, str]]:
         growing = ColumnsBuilder(2, wanted.width)
-        async for page in Fetch(wanted, server.ask, ahead).pages():
+        async for page in FetchLoop(wanted, server.ask, ahead).pages():
             growing.add(page)
         rows = growing.build()
         return list(zip(rows.ts, *rows.values, strict=True))

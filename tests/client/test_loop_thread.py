@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from allium_market_data.client import loop_thread as portal
-from allium_market_data.client.loop_thread import Portal
+from allium_market_data.client.loop_thread import LoopThread
 from allium_market_data.errors import UsageError
 
 
@@ -44,8 +44,8 @@ class Inside:
             self.left.append(threading.current_thread().name)
 
 
-def made() -> Portal[Inside]:
-    return Portal(Inside, Inside.end)
+def made() -> LoopThread[Inside]:
+    return LoopThread(Inside, Inside.end)
 
 
 async def itself(inside: Inside) -> Inside:
@@ -111,7 +111,7 @@ def test_what_cannot_be_made_is_raised_to_the_caller_and_leaves_no_thread() -> N
     def fail() -> Inside:
         raise UsageError("there is no API key")
 
-    one = Portal(fail, Inside.end)
+    one = LoopThread(fail, Inside.end)
     for _ in range(2):
         with pytest.raises(UsageError, match="there is no API key"):
             one.call(itself)
@@ -321,7 +321,7 @@ def test_what_cannot_be_ended_is_raised_to_who_closes() -> None:
     async def end(_: Inside) -> None:
         raise ZeroDivisionError
 
-    one = Portal(Inside, end)
+    one = LoopThread(Inside, end)
     one.call(itself)
     with pytest.raises(ZeroDivisionError):
         one.close()

@@ -18,7 +18,7 @@ from rich.traceback import Traceback
 from allium_market_data import AsyncMarketData, MarketData
 from allium_market_data.client.api_key import ApiKey
 from allium_market_data.client.retry import RetryPolicy
-from allium_market_data.client.settings import SERVER, Settings, settings
+from allium_market_data.client.settings import SERVER, Settings, check_settings
 from allium_market_data.errors import UsageError
 from security.leaks import forms
 from support.serving import SECRET
@@ -29,7 +29,7 @@ HIDDEN = [SECRET]
 
 def told(key: Any = "key", base_url: Any = None, *, insecure: bool = False, **changes: Any) -> Settings:
     given = {"timeout": 30.0, "max_concurrency": 8, "max_rate": None, "retry": None} | changes
-    return settings(ApiKey(key), base_url, **given, allow_insecure=insecure)
+    return check_settings(ApiKey(key), base_url, **given, allow_insecure=insecure)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), "30", None, True, Decimal(30), 10**400, 5e-324])

@@ -13,7 +13,7 @@ from typing import Final, Literal
 import httpx
 
 from allium_market_data.client.api_key import ApiKey
-from allium_market_data.client.settings import settings
+from allium_market_data.client.settings import check_settings
 from allium_market_data.errors import UsageError
 from allium_market_data.model.intervals import DAY
 
@@ -98,7 +98,7 @@ def chosen(options: Options, document: Document, now: dt.datetime) -> Target:
         raise OptionsError(f"--target live needs a key: --api-key, or {KEY_VARIABLE} in the environment")
     server = options.base_url or document.server
     try:
-        settings(ApiKey(key), server, TIMEOUT, 1, None, None, allow_insecure=False)
+        check_settings(ApiKey(key), server, TIMEOUT, 1, None, None, allow_insecure=False)
     except UsageError as error:
         raise OptionsError(f"--base-url: {error}") from None
     return Target("live", server, key, market, options.non_perp_market, around)

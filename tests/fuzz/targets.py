@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from allium_market_data.client.api_key import ApiKey
-from allium_market_data.client.decode import Question, decode
-from allium_market_data.client.error_response import explanation, refusal
-from allium_market_data.client.retry import retry_after
+from allium_market_data.client.decode import PageRequest, decode
+from allium_market_data.client.error_response import explanation, response_error
+from allium_market_data.client.retry import parse_retry_after
 from allium_market_data.codegen.page import read
 from allium_market_data.errors import ConnectionFailedError, ContractError, SpecError
 from allium_market_data.model.endpoint import OPEN_INTEREST
@@ -33,13 +33,13 @@ START: Final = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 @lru_cache
-def question(choice: int) -> Question:
+def question(choice: int) -> PageRequest:
     """One of a few questions: every interval, a limit that is soon reached, a time before, in and behind the window."""
     interval = INTERVALS[choice % len(INTERVALS)]
     limit = (5_000, 3)[choice // len(INTERVALS) % 2]
     width = timedelta(days=1) if interval == "1d" else timedelta(hours=4)
     now = START + (choice // (2 * len(INTERVALS)) % 3) * width
-    return Question(
+    return PageRequest(
         replace(OPEN_INTEREST, limit=limit), MARKET, interval, Window(START, START, START + timedelta(days=7)), now
     )
 
@@ -129,7 +129,7 @@ def fuzz_refusal(data: bytes) -> None:
     status = 100 + 2 * (data[0] if data else 0)
     header, _, body = data[1:].partition(b"\n")
     key, later = secret(), header.decode("latin-1")
-    wait = retry_after(later, START)
+    wait = parse_retry_after(later, START)
     assert wait is None or wait >= 0
     said = key.redact_bytes(body)
     assert SECRET.encode() not in said
@@ -137,7 +137,7 @@ def fuzz_refusal(data: bytes) -> None:
     assert line.isprintable()
     assert line == line.strip()
     assert len(line) <= 500
-    error = refusal(status, {"retry-after": key.redact(later)}, said)
+    error = response_error(status, {"retry-after": key.redact(later)}, said)
     assert str(error).isprintable()
     assert SECRET not in str(error)
     assert len(str(error)) <= 750

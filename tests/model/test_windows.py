@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from allium_market_data.client.decode import Answer
-from allium_market_data.client.fetch import Fetch
+from allium_market_data.client.decode import Page
+from allium_market_data.client.fetch import FetchLoop
 from allium_market_data.client.plan import plan
 from allium_market_data.errors import UsageError
 from allium_market_data.model.endpoint import OPEN_INTEREST
@@ -34,11 +34,11 @@ def test_unaligned_edges_own_the_labels_between_them_and_no_other() -> None:
 
 
 def test_a_span_without_a_boundary_needs_no_request() -> None:
-    async def ask(window: Window) -> Answer:
+    async def ask(window: Window) -> Page:
         raise AssertionError("nothing may be asked")
 
     async def rows(wanted: Plan) -> list[Any]:
-        return [page async for page in Fetch(wanted, ask, 3).pages()]
+        return [page async for page in FetchLoop(wanted, ask, 3).pages()]
 
     empty = made("1h", MAY + SECOND, MAY + HOUR)
     assert (len(empty), list(empty), empty.buckets, bool(empty)) == (0, [], 0, False)

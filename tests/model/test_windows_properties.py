@@ -11,8 +11,8 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allium_market_data.client.decode import Answer
-from allium_market_data.client.fetch import Fetch
+from allium_market_data.client.decode import Page
+from allium_market_data.client.fetch import FetchLoop
 from allium_market_data.client.plan import plan
 from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.intervals import DAY, INTERVALS, WIDTHS, Interval, ceil
@@ -115,16 +115,16 @@ class Gappy:
             at = max(at, start + length)
         self.ts += MINUTES[at:]
 
-    async def ask(self, window: Window) -> Answer:
+    async def ask(self, window: Window) -> Page:
         self.asked += 1
         found = self.ts[bisect_left(self.ts, window.start) : bisect_left(self.ts, window.end)]
         blank = ["0"] * len(found)
-        return Answer(Columns(found, (blank, blank), [False] * len(found)), {})
+        return Page(Columns(found, (blank, blank), [False] * len(found)), {})
 
 
 def fetched(server: Gappy, made: Plan) -> list[datetime]:
     async def run() -> list[datetime]:
-        return [ts async for page in Fetch(made, server.ask, 4).pages() for ts in page.ts]
+        return [ts async for page in FetchLoop(made, server.ask, 4).pages() for ts in page.ts]
 
     return asyncio.run(run())
 

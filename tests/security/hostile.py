@@ -16,8 +16,8 @@ from typing import Final
 
 from allium_market_data import MarketData, RetryPolicy
 from allium_market_data.client.api_key import ApiKey
-from allium_market_data.client.decode import Question, decode
-from allium_market_data.client.error_response import refusal
+from allium_market_data.client.decode import PageRequest, decode
+from allium_market_data.client.error_response import response_error
 from allium_market_data.errors import AlliumError
 from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.windows import Window
@@ -27,7 +27,7 @@ SIZE: Final = 4 * 2**20
 """Bytes of a body: a quarter of the largest allowed response; time and memory grow linearly."""
 
 START: Final = datetime(2026, 5, 1, tzinfo=UTC)
-QUESTION: Final = Question(OPEN_INTEREST, MARKET, "1h", Window(START, START, START + timedelta(days=7)), START)
+QUESTION: Final = PageRequest(OPEN_INTEREST, MARKET, "1h", Window(START, START, START + timedelta(days=7)), START)
 ROW: Final = b'{"market_id":"hl:perp:BTC-USDC","ts":"2026-05-01T00:00:00Z","oi_base":"1","oi_quote_usd":"2"}'
 
 
@@ -101,7 +101,7 @@ def measure(name: str, act: Callable[[], object], base: int) -> None:
 
 def _refused(body: bytes) -> object:
     key = ApiKey(SECRET)
-    return refusal(400, {}, key.redact_bytes(body[: 2**16]))
+    return response_error(400, {}, key.redact_bytes(body[: 2**16]))
 
 
 def _unpacked(size: int) -> bytes:

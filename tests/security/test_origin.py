@@ -17,7 +17,7 @@ from yarl import URL
 
 from allium_market_data import MarketData, RetryPolicy
 from allium_market_data.client.api_key import ApiKey
-from allium_market_data.client.settings import settings
+from allium_market_data.client.settings import check_settings
 from allium_market_data.codegen.fetch import fetch
 from allium_market_data.errors import ConnectionFailedError, FetchError, UnexpectedStatusError, UsageError
 from support.serving import MARKET, SECRET, http, served
@@ -29,7 +29,7 @@ ONCE = RetryPolicy(attempts=1)
 
 
 def url(text: str, *, insecure: bool = False) -> str:
-    return settings(ApiKey("key"), text, 30.0, 8, None, None, insecure).base_url
+    return check_settings(ApiKey("key"), text, 30.0, 8, None, None, insecure).base_url
 
 
 # --- Base URLs ---

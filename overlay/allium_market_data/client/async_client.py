@@ -23,8 +23,8 @@ from .api_key import ApiKey
 from .circuit import Call
 from .plan import plan
 from .retry import RetryPolicy
-from .series_fetch import Run, began, rows
-from .settings import Settings, settings
+from .series_fetch import SeriesFetch, iter_rows, start_call
+from .settings import Settings, check_settings
 
 if TYPE_CHECKING:
     from .http import Connections
@@ -52,7 +52,7 @@ class AsyncMarketData:
 
     _http: Connections | None = None
     _clock: Callable[[], datetime] = staticmethod(now)
-    _toll: Callable[[], Awaitable[None]] | None = None
+    _before_request: Callable[[], Awaitable[None]] | None = None
 
     def __init__(
         self,
@@ -67,11 +67,11 @@ class AsyncMarketData:
     ) -> None:
         key = ApiKey(api_key)
         del api_key  # the traceback of a wrong argument shows this frame's variables
-        self._settings = settings(key, base_url, timeout, max_concurrency, max_rate, retry, allow_insecure)
+        self._settings = check_settings(key, base_url, timeout, max_concurrency, max_rate, retry, allow_insecure)
         self._transport: Transport | None = None
 
     @classmethod
-    def _told(cls, told: Settings) -> Self:
+    def _from_settings(cls, told: Settings) -> Self:
         client = cls.__new__(cls)
         client._settings, client._transport = told, None
         return client
@@ -105,10 +105,10 @@ class AsyncMarketData:
         """When the last answer was sent by the server's own clock, UTC; None where none came or none says so."""
         return None if self._transport is None else self._transport.server_time
 
-    def sibling(self, toll: Callable[[], Awaitable[None]] | None = None) -> Self:
-        """A client of the same settings with connections of its own. ``toll`` is awaited before each request is sent."""
-        client = self._told(self._settings)
-        client._http, client._clock, client._toll = self._http, self._clock, toll
+    def sibling(self, before_request: Callable[[], Awaitable[None]] | None = None) -> Self:
+        """A client with the same settings and connections of its own. Awaits ``before_request`` before each request."""
+        client = self._from_settings(self._settings)
+        client._http, client._clock, client._before_request = self._http, self._clock, before_request
         return client
 
     def plan(self, *, interval: Interval, start: Instant, end: Instant) -> Plan:
@@ -148,7 +148,7 @@ class AsyncMarketData:
 
         Raises ``UsageError`` for a wrong call, before anything is asked, and ``FetchError`` for a fetch that is not whole.
         """
-        wanted, call = _plan(OPEN_INTEREST, interval, start, end), began(deadline)
+        wanted, call = _plan(OPEN_INTEREST, interval, start, end), start_call(deadline)
         if isinstance(market_id, str):
             return await self._run(check_market(market_id), wanted, call).whole()
         if not isinstance(market_id, Iterable):
@@ -194,18 +194,18 @@ class AsyncMarketData:
         """
         if by not in ("row", "page"):
             raise UsageError(f"by must be 'row' or 'page', not {by!r:.80}")
-        pages = self._pages(check_market(market_id), _plan(OPEN_INTEREST, interval, start, end), began(deadline))
-        return pages if by == "page" else rows(pages)
+        pages = self._pages(check_market(market_id), _plan(OPEN_INTEREST, interval, start, end), start_call(deadline))
+        return pages if by == "page" else iter_rows(pages)
 
     def _pages(self, market_id: str, wanted: Plan, call: Call) -> AsyncGenerator[OpenInterestSeries, None]:
         return self._run(market_id, wanted, call).pages()
 
-    def _run(self, market_id: str, wanted: Plan, call: Call) -> Run:
+    def _run(self, market_id: str, wanted: Plan, call: Call) -> SeriesFetch:
         if self._transport is None:
             from .transport import Transport
 
-            self._transport = Transport(self._settings, self._http, self._toll)
-        return Run(OPEN_INTEREST, market_id, wanted, self._transport, self._settings, self._clock, call)
+            self._transport = Transport(self._settings, self._http, self._before_request)
+        return SeriesFetch(OPEN_INTEREST, market_id, wanted, self._transport, self._settings, self._clock, call)
 
     async def _several(self, market_ids: list[str], wanted: Plan, call: Call) -> dict[str, OpenInterestSeries]:
         """A few markets at a time, so that their unused rows stay few; the first failure ends all."""

@@ -14,7 +14,7 @@ from copy import copy
 from dataclasses import dataclass
 
 from ..errors import AuthenticationError, FetchError
-from .retry import passing
+from .retry import is_transient
 
 
 @dataclass(eq=False, slots=True)
@@ -31,12 +31,12 @@ class Call:
 
 
 @dataclass(eq=False, slots=True)
-class Visit:
+class Ticket:
     """One window on its way through the gate, from its first attempt to its last."""
 
     call: Call
     verdicts: int
-    """How many verdicts there had been when it came: one more, and it is about this visit too."""
+    """How many verdicts there had been when it came: one more, and it is about this ticket too."""
     resume: float = 0.0
     """The server asked to be left alone until then, by `time.monotonic`."""
     is_hurried: bool = False
@@ -45,8 +45,8 @@ class Visit:
     """It was told how another one ended, and has nothing to try again."""
 
 
-class Health:
-    """The gate. Nothing is known of the server at first, and when a visit ended in an error. Belongs to one event loop.
+class CircuitBreaker:
+    """The gate. Nothing is known of the server at first, and when a ticket ended in an error. Belongs to one event loop.
 
     The prober is the first who comes when nothing is known, or the first who meets a passing failure when all was well.
     If it gets a usable answer, all is well. If it has used up its attempts, or the key is refused, that is the *verdict*,
@@ -55,40 +55,40 @@ class Health:
 
     def __init__(self) -> None:
         self.well = False
-        self._prober: Visit | None = None
+        self._prober: Ticket | None = None
         self._row: deque[asyncio.Future[None]] = deque()
         self._resume = 0.0
         self._verdict: FetchError | None = None
         self._verdicts = 0
 
-    def visit(self, call: Call) -> Visit:
-        """A visit that begins now."""
-        return Visit(call, self._verdicts)
+    def ticket(self, call: Call) -> Ticket:
+        """A ticket that begins now."""
+        return Ticket(call, self._verdicts)
 
-    def may_send(self, visit: Visit) -> bool:
+    def may_send(self, ticket: Ticket) -> bool:
         """Whether it need not wait at the gate."""
-        return (self.well or self._prober is visit) and visit.call.failure is None
+        return (self.well or self._prober is ticket) and ticket.call.failure is None
 
-    async def admit(self, visit: Visit) -> None:
-        """Wait until the visit may send. Raises the verdict, or what ended its call in the meantime."""
+    async def admit(self, ticket: Ticket) -> None:
+        """Wait until the ticket may send. Raises the verdict, or what ended its call in the meantime."""
         try:
-            while not self.may_send(visit):
-                if failure := self._ended(visit):
-                    visit.is_told = True
+            while not self.may_send(ticket):
+                if failure := self._ended(ticket):
+                    ticket.is_told = True
                     raise copy(failure)
                 if self._prober is None:
-                    self._prober = visit
+                    self._prober = ticket
                 else:
                     await self._wait()
-            if self._prober is visit:
+            if self._prober is ticket:
                 await self._rest()
         except BaseException:
             if self._prober is None:
                 self._wake_next()  # it may have been this one's turn
             raise
 
-    def _ended(self, visit: Visit) -> FetchError | None:
-        return visit.call.failure or (self._verdict if visit.verdicts != self._verdicts else None)
+    def _ended(self, ticket: Ticket) -> FetchError | None:
+        return ticket.call.failure or (self._verdict if ticket.verdicts != self._verdicts else None)
 
     async def _rest(self) -> None:
         """Until the server may be asked again. Others may hear of a later moment meanwhile."""
@@ -106,40 +106,40 @@ class Health:
             with suppress(ValueError):
                 self._row.remove(turn)
 
-    def succeeded(self, visit: Visit) -> None:
+    def succeeded(self, ticket: Ticket) -> None:
         """A usable answer. From the prober it opens the gate; from one that was sent before the trouble, it says nothing."""
-        if self._prober is visit:
+        if self._prober is ticket:
             self.well, self._prober, self._resume = True, None, 0.0
             self._wake_all()
 
-    def trouble(self, visit: Visit, wait: float | None) -> bool:
-        """A failure that may pass; ``wait`` are the seconds that the server asks for. Whether the visit is the prober."""
-        if self.well or (self._prober is None and visit.verdicts == self._verdicts):
-            self.well, self._prober = False, visit
-        is_prober = self._prober is visit
+    def trouble(self, ticket: Ticket, wait: float | None) -> bool:
+        """A failure that may pass; ``wait`` are the seconds that the server asks for. Whether the ticket is the prober."""
+        if self.well or (self._prober is None and ticket.verdicts == self._verdicts):
+            self.well, self._prober = False, ticket
+        is_prober = self._prober is ticket
         if wait is not None and is_prober:
-            visit.resume = time.monotonic() + wait  # it waits by itself: this is for who takes its place
+            ticket.resume = time.monotonic() + wait  # it waits by itself: this is for who takes its place
         elif wait is not None:
             self._resume = max(self._resume, time.monotonic() + wait)
         return is_prober
 
-    def give_up(self, visit: Visit, error: FetchError) -> None:
-        """The visit ends in an error, and its call with it. It may be the verdict for all."""
+    def give_up(self, ticket: Ticket, error: FetchError) -> None:
+        """The ticket ends in an error, and its call with it. It may be the verdict for all."""
         bare = copy(error)  # without its traceback, which holds half of the program
-        visit.call.failure = visit.call.failure or bare
-        spent = self._prober is visit and passing(error) and not visit.is_hurried
-        if spent or (isinstance(error, AuthenticationError) and not visit.is_told):
+        ticket.call.failure = ticket.call.failure or bare
+        spent = self._prober is ticket and is_transient(error) and not ticket.is_hurried
+        if spent or (isinstance(error, AuthenticationError) and not ticket.is_told):
             self.well, self._prober, self._resume = False, None, 0.0
             self._verdict, self._verdicts = bare, self._verdicts + 1
             self._wake_all()
-        elif not visit.is_told:
+        elif not ticket.is_told:
             self.well = False  # it may be so for the others too: one of them at a time shall find out
 
-    def leave(self, visit: Visit) -> None:
-        """The visit is over, however it ended. A prober that leaves the question open hands it on."""
-        if self._prober is visit:
+    def leave(self, ticket: Ticket) -> None:
+        """The ticket is over, however it ended. A prober that leaves the question open hands it on."""
+        if self._prober is ticket:
             self._prober = None
-            self._resume = max(self._resume, visit.resume) if self._row else 0.0
+            self._resume = max(self._resume, ticket.resume) if self._row else 0.0
             self._wake_next()
 
     def _wake_next(self) -> None:

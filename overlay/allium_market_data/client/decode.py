@@ -26,8 +26,8 @@ from ..model.times import to_iso
 from ..model.timestamps import Timestamps
 from ..model.windows import Window
 from ..sanitize import preview
-from .contract_error import wrong
-from .timestamp_text import neighbours, read_all
+from .error_response import contract_error
+from .timestamp_text import parse_all, parse_fast
 
 PLACE = re.compile(r"(?P<what>.*?)(?: - at `\$(?:\.items\[(?P<row>\d+)\])?(?:\.(?P<field>\w+))?.*`)?", re.DOTALL)
 """How msgspec ends its message: where it stood."""
@@ -53,7 +53,7 @@ _ITEMS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PageRequest:
     """What was asked, as far as an answer is held against it. ``now`` is when it was asked."""
 
     resource: Endpoint
@@ -69,14 +69,14 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Page:
     """The rows of one answer, ascending and unique, and in how many places each unknown field was seen."""
 
     rows: Columns
     unknown: Mapping[str, int]
 
 
-def decode(body: bytes, question: Question) -> Answer:
+def decode(body: bytes, question: PageRequest) -> Page:
     """The rows of an answer, checked against the specification and against what was asked.
 
     Raises ``ContractError`` with ``row`` and ``field`` for everything that the specification does not allow, and
@@ -84,14 +84,14 @@ def decode(body: bytes, question: Question) -> Answer:
     """
     items, unknown = _parse(body, question)
     if len(items) > question.resource.limit:
-        raise wrong(f"{len(items)} rows, more than the limit of {question.resource.limit}")
+        raise contract_error(f"{len(items)} rows, more than the limit of {question.resource.limit}")
     values = tuple([column(items) for column, _ in zip(COLUMNS, question.resource.values, strict=False)])
     for name, column in zip(question.resource.values, values, strict=True):
         _check_decimals(column, name)
     sent = [item.ts for item in items]
     rows = _ascending(sent, values, question)
     _check_inside(rows.ts, sent, question)
-    return Answer(_mark(rows, question), unknown)
+    return Page(_mark(rows, question), unknown)
 
 
 @lru_cache(maxsize=256)
@@ -104,7 +104,7 @@ def _decoder(market_id: str, values: tuple[str, ...], strict: bool) -> msgspec.j
     return msgspec.json.Decoder(page)
 
 
-def _parse(body: bytes, question: Question) -> tuple[list[Any], Mapping[str, int]]:
+def _parse(body: bytes, question: PageRequest) -> tuple[list[Any], Mapping[str, int]]:
     """The items, and the unknown fields."""
     resource, market_id = question.resource, question.market_id
     try:
@@ -117,11 +117,11 @@ def _parse(body: bytes, question: Question) -> tuple[list[Any], Mapping[str, int
     except msgspec.ValidationError as error:
         message = str(error)
     except RecursionError:
-        raise wrong("JSON nested too deeply") from None
+        raise contract_error("JSON nested too deeply") from None
     except (msgspec.MsgspecError, ValueError) as error:  # malformed JSON, or text that is not UTF-8
         if "truncated" in str(error):
             raise ConnectionFailedError("the answer stops in the middle of its JSON") from None
-        raise wrong(f"no JSON: {error}"[:200]) from None
+        raise contract_error(f"no JSON: {error}"[:200]) from None
     found = PLACE.fullmatch(message)
     named = NAMED.search(message)
     row = found and found["row"]
@@ -129,7 +129,7 @@ def _parse(body: bytes, question: Question) -> tuple[list[Any], Mapping[str, int
     what = found["what"] if found else message
     if field == "market_id" and what.startswith("Invalid enum value "):
         what = f"{preview(what.removeprefix('Invalid enum value '))} is not the market that was asked for"
-    raise wrong(what, int(row) if row else None, field or None)
+    raise contract_error(what, int(row) if row else None, field or None)
 
 
 def _unknown(body: bytes, resource: Endpoint) -> Mapping[str, int]:
@@ -140,7 +140,9 @@ def _unknown(body: bytes, resource: Endpoint) -> Mapping[str, int]:
     count = Counter(name for item in _ITEMS.decode(page["items"]) for name in item if name not in known)
     count.update(name for name in page if name != "items")
     if len(count) > MOST_UNKNOWN or max(map(len, count), default=0) > LONGEST_NAME:
-        raise wrong(f"{len(count)} fields that the specification does not name, or one with a name without end")
+        raise contract_error(
+            f"{len(count)} fields that the specification does not name, or one with a name without end"
+        )
     return dict(count)
 
 
@@ -151,19 +153,19 @@ def _check_decimals(column: list[str], field: str) -> None:
     odd = points.translate(None, b".,") or points.count(b",") != len(column) + 1 or b".." in points
     if column and (odd or b".." in lines.replace(b",", b".")):
         row = next(row for row, value in enumerate(column) if not PLAIN_DECIMAL.fullmatch(value))
-        raise wrong(f"{preview(column[row])} is not a plain, finite, non-negative decimal", row, field)
+        raise contract_error(f"{preview(column[row])} is not a plain, finite, non-negative decimal", row, field)
 
 
-def _ascending(sent: list[str], values: tuple[list[str], ...], question: Question) -> Columns:
+def _ascending(sent: list[str], values: tuple[list[str], ...], question: PageRequest) -> Columns:
     """The rows in ascending order, each once, with their labels read."""
     width = WIDTHS[question.interval]
     if sent and sent[0] > sent[-1]:
-        labels = neighbours(sent[::-1], question.interval)
+        labels = parse_fast(sent[::-1], question.interval)
         if labels is not None:
             return Columns(labels, tuple([column[::-1] for column in values]), [])
-    elif (labels := neighbours(sent, question.interval)) is not None:
+    elif (labels := parse_fast(sent, question.interval)) is not None:
         return Columns(labels, values, [])
-    stamps = read_all(sent, question.width)
+    stamps = parse_all(sent, question.width)
     return _in_order(stamps, values, question.resource, width)
 
 
@@ -179,23 +181,23 @@ def _in_order(stamps: list[datetime], values: tuple[list[str], ...], resource: E
         for name, column in zip(resource.values, values, strict=True):
             if column[row] != column[first] and Decimal(column[row]) != Decimal(column[first]):
                 what = f"the bucket {to_iso(stamp)} stands there twice, as {preview(column[first])} in row {first}"
-                raise wrong(f"{what} and as {preview(column[row])}", row, name)
+                raise contract_error(f"{what} and as {preview(column[row])}", row, name)
     order = sorted(kept)
     return Columns(
         Timestamps.of(order, width), tuple([column[kept[stamp]] for stamp in order] for column in values), []
     )
 
 
-def _check_inside(ordered: Sequence[datetime], sent: list[str], question: Question) -> None:
+def _check_inside(ordered: Sequence[datetime], sent: list[str], question: PageRequest) -> None:
     """No reading of the specification labels a bucket before the window, or more than one bucket behind it."""
     window, width = question.window, question.width
     if ordered and (ordered[0] < window.start or ordered[-1] - width > window.end):
         stray = ordered[0] if ordered[0] < window.start else ordered[-1]
         row = next(row for row, value in enumerate(sent) if datetime.fromisoformat(value) == stray)
-        raise wrong(f"the bucket {to_iso(stray)} lies outside of the window", row, "ts")
+        raise contract_error(f"the bucket {to_iso(stray)} lies outside of the window", row, "ts")
 
 
-def _mark(rows: Columns, question: Question) -> Columns:
+def _mark(rows: Columns, question: PageRequest) -> Columns:
     """Provisional is a bucket whose end was not in the past. The label may be its start, so its end one width later."""
     closed = question.now - question.width
     settled = not rows.ts or rows.ts[-1] < closed

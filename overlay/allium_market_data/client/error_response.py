@@ -10,6 +10,7 @@ import msgspec
 from ..errors import (
     BODY_KEPT,
     AuthenticationError,
+    ContractError,
     ErrorContext,
     NotFoundError,
     PermissionDeniedError,
@@ -32,7 +33,7 @@ TELLING = ("detail", "message", "msg", "error", "errors", "error_description", "
 LONGEST = 500
 
 
-def refusal(status: int, headers: dict[str, str], body: bytes) -> ResponseError:
+def response_error(status: int, headers: dict[str, str], body: bytes) -> ResponseError:
     """The error for an answer whose status is not 200. The key must be cleaned from headers and body before."""
     kind, advice = BY_STATUS.get(status) or _by_class(status)
     said = explanation(body)
@@ -71,3 +72,9 @@ def _said(value: Any, depth: int) -> str:
         where = ".".join(str(part) for part in place) + ": " if isinstance(place, list) and place else ""
         return where + ", ".join(told) if told else ""
     return str(value)
+
+
+def contract_error(what: str, row: int | None = None, field: str | None = None) -> ContractError:
+    """The error for a response that the specification does not allow. ``row`` counts from 0, in the order sent."""
+    place = ", ".join(f"{name} {value}" for name, value in (("row", row), ("field", field)) if value is not None)
+    return ContractError(f"the answer breaks the contract: {place}{': ' if place else ''}{what}", row=row, field=field)

@@ -18,14 +18,14 @@ from ..errors import ErrorContext, IncompleteError
 from ..model.rows import Columns
 from ..model.timestamps import count_before
 from ..model.windows import Plan, Window
-from .decode import Answer
+from .decode import Page
 
-Ask = Callable[[Window], Coroutine[Any, Any, Answer]]
+Ask = Callable[[Window], Coroutine[Any, Any, Page]]
 """Asks one window and gives its checked answer, or raises."""
 
 
 @dataclass
-class Ledger:
+class Watermark:
     """Which buckets are settled: everything before ``settled`` is known, be it as a row or as believed missing. Pure."""
 
     settled: datetime
@@ -48,7 +48,7 @@ def between(rows: Columns, start: datetime, end: datetime) -> Columns:
 
 
 @dataclass
-class Fetch:
+class FetchLoop:
     """One market over one plan. ``ahead`` bounds how many windows are asked, or wait to be used, at a time."""
 
     plan: Plan
@@ -60,25 +60,25 @@ class Fetch:
 
     async def pages(self) -> AsyncGenerator[Columns, None]:
         """The rows, ascending and each once, in pages of at most one answer."""
-        ledger = Ledger(self.plan.first_bucket, self.plan.bucket)
+        watermark = Watermark(self.plan.first_bucket, self.plan.bucket)
         async with aclosing(in_order(self.plan, self._ask, self.ahead)) as answers:
             async for window, answer in answers:
-                before = ledger.settled
-                start, rows = ledger.add(window, answer.rows)
-                async for page in self._again(before, start):
+                before = watermark.settled
+                start, rows = watermark.add(window, answer.rows)
+                async for page in self._refetch(before, start):
                     yield page
                 if rows:
                     yield rows
-        async for page in self._again(ledger.settled, self.plan.stop_bucket):
+        async for page in self._refetch(watermark.settled, self.plan.stop_bucket):
             yield page
 
-    async def _ask(self, window: Window) -> Answer:
+    async def _ask(self, window: Window) -> Page:
         answer = await self.ask(window)
         self.unknown.update(answer.unknown)
         self.most = max(self.most, len(answer.rows))
         return answer
 
-    async def _again(self, start: datetime, end: datetime) -> AsyncGenerator[Columns, None]:
+    async def _refetch(self, start: datetime, end: datetime) -> AsyncGenerator[Columns, None]:
         """A second look at the buckets with start <= ts < end, and another as long as looking brings something new."""
         if start >= end:
             return
@@ -87,15 +87,15 @@ class Fetch:
             async for window, answer in answers:
                 rows = between(answer.rows, window.first, window.end)
                 if not rows:
-                    await self._rule_out(window, answer.rows)
+                    await self._confirm_gap(window, answer.rows)
                     continue
-                async for page in self._again(window.first, rows.ts[0]):
+                async for page in self._refetch(window.first, rows.ts[0]):
                     yield page
                 yield rows
-                async for page in self._again(rows.ts[-1] + self.plan.bucket, window.end):
+                async for page in self._refetch(rows.ts[-1] + self.plan.bucket, window.end):
                     yield page
 
-    async def _rule_out(self, window: Window, neighbours: Columns) -> None:
+    async def _confirm_gap(self, window: Window, neighbours: Columns) -> None:
         """Make sure that neighbouring rows did not use up a tiny cap on rows, by asking so that they stay out."""
         if len(neighbours) < self.most or not neighbours:
             return
@@ -110,12 +110,12 @@ class Fetch:
                 )
 
 
-async def in_order(windows: Iterable[Window], ask: Ask, ahead: int) -> AsyncGenerator[tuple[Window, Answer], None]:
+async def in_order(windows: Iterable[Window], ask: Ask, ahead: int) -> AsyncGenerator[tuple[Window, Page], None]:
     """Each window with its answer, in order, while up to ``ahead`` of them are under way or wait.
 
     The first failure, of whichever window, ends the others and is raised at once.
     """
-    waiting: deque[tuple[Window, asyncio.Task[Answer]]] = deque()
+    waiting: deque[tuple[Window, asyncio.Task[Page]]] = deque()
     left = iter(windows)
     try:
         while True:
@@ -132,7 +132,7 @@ async def in_order(windows: Iterable[Window], ask: Ask, ahead: int) -> AsyncGene
         await asyncio.gather(*(task for _, task in waiting), return_exceptions=True)
 
 
-async def _first(waiting: deque[tuple[Window, asyncio.Task[Answer]]]) -> None:
+async def _first(waiting: deque[tuple[Window, asyncio.Task[Page]]]) -> None:
     """Wait until the first in the row is there; raise the failure of any other that fails before."""
     while not waiting[0][1].done():
         await asyncio.wait([task for _, task in waiting if not task.done()], return_when=asyncio.FIRST_COMPLETED)

@@ -30,7 +30,7 @@ class UntrustedError(BrokenError):
     """The server's certificate is not one to trust, so nothing was sent; the message says why."""
 
 
-class Opened(Protocol):
+class Response(Protocol):
     """An answer whose head has come."""
 
     @property
@@ -51,14 +51,14 @@ class Opened(Protocol):
 class Connections(Protocol):
     """What can ask a server."""
 
-    async def get(self, url: str, headers: Callable[[], Mapping[str, str]]) -> Opened:
+    async def get(self, url: str, headers: Callable[[], Mapping[str, str]]) -> Response:
         """Send one GET, once. Raises ``BrokenError``. ``headers`` is a function so that no frame here holds the key."""
 
     async def close(self) -> None:
         """Close every connection."""
 
 
-def located(url: str) -> str:
+def normalize_url(url: str) -> str:
     """A base URL as a request line carries it: in ASCII. Raises ``UsageError`` for what the HTTP library reads otherwise."""
     try:
         read = URL(url)
@@ -93,7 +93,7 @@ class Pool:
             self._session._retry_connection = False  # a request is repeated where the policy is known, and counted
         return self._session
 
-    async def get(self, url: str, headers: Callable[[], Mapping[str, str]]) -> Opened:
+    async def get(self, url: str, headers: Callable[[], Mapping[str, str]]) -> Response:
         """Send one GET, once. Raises ``BrokenError``."""
         try:
             target = URL(url, encoded=True)
@@ -101,7 +101,7 @@ class Pool:
             answer = await self._opened().get(target, headers=headers(), allow_redirects=False, proxy=proxy)
         except (aiohttp.ClientError, OSError) as error:
             raise _broken(error) from None
-        return _Answer(answer)
+        return _Response(answer)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -116,7 +116,7 @@ def _proxy(url: URL) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Response:
     answer: aiohttp.ClientResponse
 
     @property

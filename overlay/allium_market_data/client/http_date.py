@@ -1,4 +1,4 @@
-"""Instants in the headers of an answer."""
+"""Dates in the headers of a response."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 
-def sent_at(headers: Mapping[str, str]) -> datetime | None:
-    """When an answer was made, by its ``Date`` and ``Age`` headers, UTC; None where they do not tell."""
-    age = headers.get("age", "").strip()
-    aged = timedelta(seconds=int(age[:9]) if age.isascii() and age.isdigit() else 0)
+def parse_http_date(text: str) -> datetime | None:
+    """An HTTP date as an aware UTC datetime; None if it cannot be parsed."""
     try:
-        moment = parsedate_to_datetime(headers.get("date", ""))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC) + aged
-    except (ValueError, TypeError, OverflowError):  # what it raises differs between versions of Python
+        moment = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):  # which one is raised depends on the version of Python
+        return None
+
+
+def sent_at(headers: Mapping[str, str]) -> datetime | None:
+    """When the origin server made a response, by its ``Date`` and ``Age`` headers, UTC; None without a readable date."""
+    age = headers.get("age", "").strip()
+    seconds = int(age[:9]) if age.isascii() and age.isdigit() else 0
+    date = parse_http_date(headers.get("date", ""))
+    try:
+        return None if date is None else date + timedelta(seconds=seconds)
+    except OverflowError:
         return None

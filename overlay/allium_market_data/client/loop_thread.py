@@ -151,7 +151,7 @@ async def _closed(iterator: AsyncGenerator[Any, None]) -> None:
         await iterator.aclose()
 
 
-class Portal(Generic[C]):
+class LoopThread(Generic[C]):
     """Runs coroutines on its loop, which starts at the first call and, after a fork, anew in the child.
 
     ``make`` makes what lives on the loop, ``end`` closes it; both are called there. A portal that nobody holds any longer

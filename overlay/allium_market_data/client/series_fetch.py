@@ -19,8 +19,8 @@ from ..model.windows import Plan, Window
 from ..series.series import OpenInterestSeries
 from ..version import VERSION
 from .circuit import Call
-from .decode import Answer, Question, decode
-from .fetch import Fetch
+from .decode import Page, PageRequest, decode
+from .fetch import FetchLoop
 from .settings import Settings, is_positive
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Run:
+class SeriesFetch:
     """One fetch of one market: its rows as they come, and what is known of it afterwards."""
 
     resource: Endpoint
@@ -44,12 +44,12 @@ class Run:
         self.started = self.clock()
         self.reached = self.plan.first_bucket
         # one more than may be under way: it goes out while the answer before it is read
-        self.fetch = Fetch(self.plan, self._ask, self.settings.max_concurrency + 1)
+        self.fetch = FetchLoop(self.plan, self._ask, self.settings.max_concurrency + 1)
 
-    async def _ask(self, window: Window) -> Answer:
+    async def _ask(self, window: Window) -> Page:
         from .transport import request
 
-        question = Question(self.resource, self.market_id, self.plan.interval, window, self.clock())
+        question = PageRequest(self.resource, self.market_id, self.plan.interval, window, self.clock())
         try:
             return await self.transport.ask(
                 request(self.resource, self.market_id, self.plan.interval, window),
@@ -138,7 +138,7 @@ class Run:
         )
 
 
-def began(deadline: float | None) -> Call:
+def start_call(deadline: float | None) -> Call:
     """A call that begins now and may take ``deadline`` seconds. Raises ``UsageError`` for what is no such number."""
     if deadline is None:
         return Call()
@@ -147,7 +147,7 @@ def began(deadline: float | None) -> Call:
     return Call(time.monotonic() + deadline)
 
 
-async def rows(pages: AsyncGenerator[OpenInterestSeries, None]) -> AsyncGenerator[OpenInterest, None]:
+async def iter_rows(pages: AsyncGenerator[OpenInterestSeries, None]) -> AsyncGenerator[OpenInterest, None]:
     """The rows of pages, one by one."""
     async with aclosing(pages) as opened:
         async for page in opened:

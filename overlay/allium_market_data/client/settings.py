@@ -42,7 +42,7 @@ class Settings:
         return _is_loopback(urlsplit(self.base_url).hostname or "")
 
 
-def settings(
+def check_settings(
     key: ApiKey,
     base_url: str | None,
     timeout: float,

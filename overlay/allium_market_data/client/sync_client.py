@@ -15,10 +15,10 @@ from ..series.series import OpenInterestSeries
 from ..validation import Instant, check_market
 from ..version import VERSION
 from .api_key import ApiKey
-from .loop_thread import Portal
+from .loop_thread import LoopThread
 from .retry import RetryPolicy
-from .series_fetch import began
-from .settings import settings
+from .series_fetch import start_call
+from .settings import check_settings
 
 if TYPE_CHECKING:
     pass
@@ -47,9 +47,9 @@ class MarketData:
     ) -> None:
         key = ApiKey(api_key)
         del api_key  # the traceback of a wrong argument shows this frame's variables
-        told = settings(key, base_url, timeout, max_concurrency, max_rate, retry, allow_insecure)
+        told = check_settings(key, base_url, timeout, max_concurrency, max_rate, retry, allow_insecure)
         self._base_url = told.base_url
-        self._portal = Portal(lambda: AsyncMarketData._told(told), AsyncMarketData.aclose)
+        self._loop_thread = LoopThread(lambda: AsyncMarketData._from_settings(told), AsyncMarketData.aclose)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={getattr(self, '_base_url', None)!r})"
@@ -62,11 +62,11 @@ class MarketData:
 
     def close(self) -> None:
         """Close every connection and end the thread. A closed client may be used again; it connects anew."""
-        self._portal.close()
+        self._loop_thread.close()
 
     def call(self, function: Callable[[AsyncMarketData], Awaitable[T]]) -> T:
         """Run a coroutine function on this client's loop, with the asynchronous client that lives there, and wait for it."""
-        return self._portal.call(function)
+        return self._loop_thread.call(function)
 
     def plan(self, *, interval: Interval, start: Instant, end: Instant) -> Plan:
         """See ``AsyncMarketData.plan``."""
@@ -103,7 +103,7 @@ class MarketData:
         self, market_id: Any, *, interval: Interval, start: Instant, end: Instant, deadline: float | None = None
     ) -> Any:
         """See ``AsyncMarketData.open_interest``."""
-        return self._portal.call(
+        return self._loop_thread.call(
             lambda client: client.open_interest(market_id, interval=interval, start=start, end=end, deadline=deadline)
         )
 
@@ -142,6 +142,10 @@ class MarketData:
         """See ``AsyncMarketData.iter_open_interest``."""
         if by not in ("row", "page"):
             raise UsageError(f"by must be 'row' or 'page', not {by!r:.80}")
-        wanted, checked, call = _plan(OPEN_INTEREST, interval, start, end), check_market(market_id), began(deadline)
-        pages = self._portal.iterate(lambda client: client._pages(checked, wanted, call))
+        wanted, checked, call = (
+            _plan(OPEN_INTEREST, interval, start, end),
+            check_market(market_id),
+            start_call(deadline),
+        )
+        pages = self._loop_thread.iterate(lambda client: client._pages(checked, wanted, call))
         return pages if by == "page" else (row for page in pages for row in page)

@@ -15,7 +15,7 @@ from ..model.intervals import WIDTHS, Interval
 from ..model.times import EPOCH, micros
 from ..model.timestamps import Timestamps, contiguous_runs, format_run
 from ..sanitize import preview
-from .contract_error import wrong
+from .error_response import contract_error
 
 STAMP = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9](:00(\.0+)?)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
@@ -50,7 +50,7 @@ class _Texts(Sequence[datetime]):
         return list(map(datetime.fromisoformat, part)) if isinstance(index, slice) else datetime.fromisoformat(part)
 
 
-def neighbours(sent: list[str], interval: Interval) -> Timestamps | None:
+def parse_fast(sent: list[str], interval: Interval) -> Timestamps | None:
     """The labels of ascending rows with few gaps, all written alike; None where that is not so.
 
     What the labels must then look like is written out and compared as a whole, which is far quicker than to read each.
@@ -69,7 +69,7 @@ def neighbours(sent: list[str], interval: Interval) -> Timestamps | None:
     return labels if lines == ",".join(sent) and labels.is_ascending else None
 
 
-def read_all(column: list[str], width: timedelta) -> list[datetime]:
+def parse_all(column: list[str], width: timedelta) -> list[datetime]:
     """The bucket labels as aware UTC datetimes, each on a boundary."""
     if not column:
         return []
@@ -78,14 +78,14 @@ def read_all(column: list[str], width: timedelta) -> list[datetime]:
     alike = MINUTE_IN_UTC.fullmatch(tail) and lines.count(tail + ",") == len(column)
     # Python reads more than STAMP allows: dates by week, any character for the T, digits without end.
     if not alike or _shape(lines) != _shape(f"0000-00-00T00:00{tail},") * len(column):
-        return [read_one(value, row, width) for row, value in enumerate(column)]
+        return [parse_one(value, row, width) for row, value in enumerate(column)]
     stamps: list[datetime] = []
     try:
         stamps = list(map(datetime.fromisoformat, column))
         off = width > MINUTE and any((stamp - EPOCH) % width for stamp in stamps)
     except ValueError:
         off = True
-    return [read_one(value, row, width) for row, value in enumerate(column)] if off else stamps
+    return [parse_one(value, row, width) for row, value in enumerate(column)] if off else stamps
 
 
 def _shape(text: str) -> bytes:
@@ -93,18 +93,18 @@ def _shape(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass").translate(ANY_DIGIT)
 
 
-def read_one(value: str, row: int, width: timedelta) -> datetime:
+def parse_one(value: str, row: int, width: timedelta) -> datetime:
     """One label by itself, to take what is written in an unusual way, and to say what is wrong."""
     try:
         stamp = datetime.fromisoformat(value)
         aware = stamp.utcoffset() is not None
         stamp = stamp.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise wrong(f"{preview(value)} is no ISO 8601 time", row, "ts") from None
+        raise contract_error(f"{preview(value)} is no ISO 8601 time", row, "ts") from None
     if not aware:
-        raise wrong(f"{preview(value)} has no offset", row, "ts")
+        raise contract_error(f"{preview(value)} has no offset", row, "ts")
     if (stamp - EPOCH) % width or re.search(r"[.,]0*[1-9]", value):
-        raise wrong(f"{preview(value)} is not on a boundary of its interval ({width})", row, "ts")
+        raise contract_error(f"{preview(value)} is not on a boundary of its interval ({width})", row, "ts")
     if not STAMP.fullmatch(value):
-        raise wrong(f"{preview(value)} is not written like 2026-05-01T01:00:00+00:00", row, "ts")
+        raise contract_error(f"{preview(value)} is not written like 2026-05-01T01:00:00+00:00", row, "ts")
     return stamp

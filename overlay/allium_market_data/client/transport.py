@@ -36,11 +36,11 @@ from ..model.windows import Window
 from ..sanitize import clean
 from ..version import VERSION
 from .body import ACCEPTED, Body
-from .circuit import Call, Health, Visit
-from .error_response import refusal
-from .http import BrokenError, Connections, Pool, UntrustedError, located
+from .circuit import Call, CircuitBreaker, Ticket
+from .error_response import response_error
+from .http import BrokenError, Connections, Pool, UntrustedError, normalize_url
 from .http_date import sent_at
-from .retry import passing, pause
+from .retry import is_transient, retry_delay
 from .settings import Settings
 
 T = TypeVar("T")
@@ -89,26 +89,26 @@ class Reply:
 
 
 class Transport:
-    """A pool of connections to one server, with its pace, its time limit, its retries, and what is known of its health.
+    """A pool of connections to one server, with its pace, its time limit, its retries, and what is known of its circuit.
 
-    ``toll`` is awaited before each request is sent; what it raises ends the fetch.
+    ``before_request`` is awaited before each request is sent; what it raises ends the fetch.
     """
 
     def __init__(
         self,
         settings: Settings,
         http: Connections | None = None,
-        toll: Callable[[], Awaitable[None]] | None = None,
+        before_request: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         settings.key.reveal()  # a missing key is told before anything is asked
         self._settings = settings
-        self._toll = toll
-        self._health = Health()
+        self._before_request = before_request
+        self._circuit = CircuitBreaker()
         self._places = asyncio.Semaphore(settings.max_concurrency)
         self._pace = AsyncLimiter(1, 1 / settings.max_rate) if settings.max_rate else None
         # a proxy cannot reach this machine's own addresses
         pool = Pool(settings.max_concurrency, is_secure=settings.is_secure, trust_env=not settings.is_loopback)
-        self._http, self._base = http or pool, located(settings.base_url)
+        self._http, self._base = http or pool, normalize_url(settings.base_url)
         self._is_closed = False
         self.server_time: datetime | None = None
         """When the last answer was sent, by the server's clock; None where none says so."""
@@ -127,32 +127,32 @@ class Transport:
     ) -> T:
         """Send a request until an answer comes that ``read`` takes, as often as the retry policy allows.
 
-        What happens to one request counts for all: see `health`. ``on_attempt`` is called before each is sent.
+        What happens to one request counts for all: see `circuit`. ``on_attempt`` is called before each is sent.
         Raises ``FetchError`` of the kind that the last attempt deserves, or that ended ``call`` elsewhere.
         """
-        visit = self._health.visit(call or Call())
+        ticket = self._circuit.ticket(call or Call())
         failed: list[FetchError] = []
         try:
             try:
-                return await self._send(question, read, on_attempt, visit)
+                return await self._send(question, read, on_attempt, ticket)
             except FetchError as error:
                 failed.append(error)
-            async for attempt in self._attempts(visit):
+            async for attempt in self._attempts(ticket):
                 with attempt:
                     if failed:
                         raise failed.pop()  # the first attempt, which most requests never go beyond
-                    return await self._send(question, read, on_attempt, visit)
+                    return await self._send(question, read, on_attempt, ticket)
         except FetchError as error:
-            self._health.give_up(visit, error)
+            self._circuit.give_up(ticket, error)
             raise
         finally:
-            self._health.leave(visit)
+            self._circuit.leave(ticket)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _attempts(self, visit: Visit) -> AsyncIterator[stamina.Attempt]:
+    def _attempts(self, ticket: Ticket) -> AsyncIterator[stamina.Attempt]:
         policy = self._settings.retry
         return stamina.retry_context(
-            on=lambda error: self._pause(error, visit),
+            on=lambda error: self._pause(error, ticket),
             attempts=policy.attempts,
             timeout=None,
             wait_initial=policy.first_pause,
@@ -160,34 +160,34 @@ class Transport:
             wait_jitter=policy.jitter,
         )
 
-    def _pause(self, error: Exception, visit: Visit) -> bool | float:
+    def _pause(self, error: Exception, ticket: Ticket) -> bool | float:
         """As `pause`, but only one window waits by itself; the others wait at the gate for what becomes of it."""
-        if visit.is_told or not isinstance(error, FetchError) or not passing(error):
+        if ticket.is_told or not isinstance(error, FetchError) or not is_transient(error):
             return False
-        wait = pause(error, self._settings.retry, datetime.now(UTC))
+        wait = retry_delay(error, self._settings.retry, datetime.now(UTC))
         asked = None if isinstance(wait, bool) else wait
-        is_prober = self._health.trouble(visit, asked)
-        if asked is not None and visit.call.is_over_in(asked):
-            visit.is_hurried = True
+        is_prober = self._circuit.trouble(ticket, asked)
+        if asked is not None and ticket.call.is_over_in(asked):
+            ticket.is_hurried = True
             error.with_message(f"{error.message}; the deadline is sooner")
             return False
         return wait if is_prober or wait is False else 0.0
 
     async def _send(
-        self, question: Request, read: Callable[[bytes], T], on_attempt: Callable[[], None], visit: Visit
+        self, question: Request, read: Callable[[bytes], T], on_attempt: Callable[[], None], ticket: Ticket
     ) -> T:
         """Send a request once: when the gate is open, there is a free place, and the pace allows it."""
-        health = self._health
+        circuit = self._circuit
         while True:
-            if not health.may_send(visit):
-                await health.admit(visit)
+            if not circuit.may_send(ticket):
+                await circuit.admit(ticket)
             async with self._places:
-                if self._pace and health.may_send(visit):
+                if self._pace and circuit.may_send(ticket):
                     await self._pace.acquire()
-                if not health.may_send(visit):
+                if not circuit.may_send(ticket):
                     continue  # something happened while this one waited for its turn
-                if self._toll:
-                    await self._toll()
+                if self._before_request:
+                    await self._before_request()
                 if self._is_closed:
                     raise UsageError("the client was closed while a fetch was under way")
                 on_attempt()
@@ -199,8 +199,8 @@ class Transport:
             del reply  # no frame of a traceback holds an answer
             if isinstance(outcome, FetchError):
                 raise outcome
-            if not health.well:
-                health.succeeded(visit)
+            if not circuit.well:
+                circuit.succeeded(ticket)
             return outcome
 
     async def _exchange(self, question: Request) -> Reply | FetchError:
@@ -255,7 +255,7 @@ class Transport:
         key = self._settings.key
         headers = {name.lower(): key.redact(value) for name, value in reply.headers.items()}
         said = key.redact_bytes(reply.body[:LARGEST_SAID])
-        failure = failure or refusal(reply.status, headers, said)
+        failure = failure or response_error(reply.status, headers, said)
         failure.with_message(key.redact(failure.message))
         failure.context = ErrorContext(status=reply.status, headers=headers, body=said[:BODY_KEPT])
         return failure

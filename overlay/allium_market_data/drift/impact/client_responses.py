@@ -30,7 +30,7 @@ def read(body: Any) -> Reading:
 
 def read_bytes(body: bytes, row: dict[str, Any] | None = None) -> Reading:
     """The same for the bytes of an answer; ``row`` is its first one, where there is one."""
-    from ...client.decode import Question, decode
+    from ...client.decode import PageRequest, decode
     from ...errors import FetchError
     from ...model.endpoint import OPEN_INTEREST
     from ...model.windows import Window
@@ -39,7 +39,7 @@ def read_bytes(body: bytes, row: dict[str, Any] | None = None) -> Reading:
     market = row.get("market_id")
     stamp = _stamp(row.get("ts"))
     window = Window(stamp - _HOUR, stamp, stamp + _HOUR)
-    question = Question(OPEN_INTEREST, market if isinstance(market, str) else MARKET, "1h", window, NOW)
+    question = PageRequest(OPEN_INTEREST, market if isinstance(market, str) else MARKET, "1h", window, NOW)
     try:
         answer = decode(body, question)
     except FetchError as error:
@@ -49,11 +49,11 @@ def read_bytes(body: bytes, row: dict[str, Any] | None = None) -> Reading:
 
 def status_error(status: int) -> str:
     """The error that the client raises for a status, "" for 200."""
-    from ...client.error_response import refusal
+    from ...client.error_response import response_error
 
     if status == 200:
         return ""
-    error = refusal(status, {}, b"")
+    error = response_error(status, {}, b"")
     return f"{type(error).__name__}: {error.message}"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from ...client.api_key import ApiKey
-from ...client.settings import settings
+from ...client.settings import check_settings
 from ...errors import (
     AlliumError,
     AuthenticationError,
@@ -52,7 +52,7 @@ class Server:
         """Raise ``UsageError`` for a server, a key or an instant that cannot be meant."""
         from ...validation import to_instant
 
-        settings(self.key, self.base_url, 30.0, 1, None, None, False)
+        check_settings(self.key, self.base_url, 30.0, 1, None, None, False)
         to_instant(self.around, "--around")
         if not self.market.strip():
             raise UsageError("--market is empty: name one like hl:perp:BTC-USDC")
@@ -79,7 +79,7 @@ def look(server: Server, judgement: Judgement) -> Behaviour:
 
 def _target(server: Server) -> str:
     """Whose profile is on record: a server on this machine is a sandbox."""
-    local = settings(server.key, server.base_url, 30.0, 1, None, None, False).is_loopback
+    local = check_settings(server.key, server.base_url, 30.0, 1, None, None, False).is_loopback
     return "sandbox" if local else "live"
 
 
