@@ -17,7 +17,7 @@ from allium_market_data.client.plan import plan
 from allium_market_data.errors import ServerError, UsageError
 from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.rows import OpenInterest
-from support.made import MARKET, START, columns, instant, provenance
+from support.sample_series import MARKET, START, columns, instant, provenance
 
 PLAN = plan(OPEN_INTEREST, "1m", START, START + timedelta(hours=2))
 

@@ -15,7 +15,7 @@ from allium_market_data.formats.decimal_width import DecimalWidth
 from allium_market_data.model.intervals import INTERVALS, Interval
 from allium_market_data.model.rows import Columns
 from allium_market_data.series.series import OpenInterestSeries
-from support.made import MARKET, START, columns, instant, series
+from support.sample_series import MARKET, START, columns, instant, series
 
 NINES = "9" * 38
 DEFAULT = pa.decimal128(38, 18)

@@ -26,7 +26,7 @@ from allium_market_data.formats.atomic_file import AtomicFile
 from allium_market_data.formats.files import FORMATS, Format, open_writer, write, write_text
 from allium_market_data.formats.text import TextFormat
 from allium_market_data.model.rows import Columns
-from support.made import MARKET, columns, series
+from support.sample_series import MARKET, columns, series
 
 PAGES = [(MARKET, columns([0, 1], ["12483.50", "7"], ["0.000", "1"], provisional=[1])), ("b", columns([0]))]
 every_format = pytest.mark.parametrize("form", FORMATS)

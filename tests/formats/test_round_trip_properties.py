@@ -25,7 +25,7 @@ from allium_market_data.formats import files
 from allium_market_data.formats.decimal_width import DecimalWidth, decimal_width
 from allium_market_data.model.rows import Columns
 from allium_market_data.series.series import OpenInterestSeries
-from support.made import columns, series
+from support.sample_series import columns, series
 
 HARD = [
     "0",

@@ -15,7 +15,7 @@ import pytest
 
 from allium_market_data import MarketData, OpenInterestSeries, align, totals
 from allium_market_data.errors import IncompleteError, OutputError, PrecisionError, UsageError
-from support.made import MARKET, columns, instant, series
+from support.sample_series import MARKET, columns, instant, series
 from support.serving import Sandbox
 
 

@@ -21,7 +21,7 @@ from allium_market_data.model.times import from_micros, micros
 from allium_market_data.sandbox.answer import select
 from allium_market_data.sandbox.query import Query
 from allium_market_data.sandbox.readings import Reading
-from support.made import MARKET, columns, instant, provenance, series
+from support.sample_series import MARKET, columns, instant, provenance, series
 from support.strategies import AROUND, ListHistory, histories, plain_decimals
 
 PAIRS: list[tuple[Interval, Interval]] = [

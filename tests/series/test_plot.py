@@ -17,7 +17,7 @@ from allium_market_data import plot
 from allium_market_data.cli import main as cli
 from allium_market_data.errors import OutputError, PrecisionError, UsageError
 from allium_market_data.series.plot import save_plot
-from support.made import MARKET, columns, instant, series
+from support.sample_series import MARKET, columns, instant, series
 from support.serving import Sandbox
 
 mpl.use("agg")

@@ -17,7 +17,7 @@ from allium_market_data.model.rows import Columns, OpenInterest
 from allium_market_data.model.timestamps import contiguous_runs
 from allium_market_data.series.base import Gap
 from allium_market_data.series.series import OpenInterestSeries
-from support.made import MARKET, START, columns, instant, provenance, series
+from support.sample_series import MARKET, START, columns, instant, provenance, series
 
 
 def missing(one: OpenInterestSeries) -> list[tuple[int, int]]:

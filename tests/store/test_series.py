@@ -17,7 +17,7 @@ from allium_market_data.store import Table, backfill, update
 from allium_market_data.store.merge import Look, amend
 from allium_market_data.store.plan import Task
 from support.exchange import BTC, ETH, Exchange
-from support.made import START, columns, series
+from support.sample_series import START, columns, series
 from support.strategies import plain_decimals
 
 SPAN = "2026-05-01", "2026-05-12"

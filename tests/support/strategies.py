@@ -1,4 +1,4 @@
-"""Hypothesis strategies for the field's nouns: intervals, histories, windows, readings, decimal text."""
+"""Hypothesis strategies for intervals, histories of samples, readings of the specification, and decimal text."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from allium_market_data.sandbox.answer import ItemText, Row, Span
 from allium_market_data.sandbox.readings import READINGS, Reading, reading_named
 
 AROUND = 20_574 * DAY
-"""2026-05-01T00:00:00Z."""
+"""2026-05-01T00:00:00Z in microseconds; histories lie around it."""
 
 
 @dataclass(frozen=True)
 class ListHistory:
-    """The samples of one market, (microseconds, oi_base, oi_quote_usd), ascending: the plainest possible store."""
+    """The samples of one market in a list: (microseconds, oi_base, oi_quote_usd), ascending."""
 
     samples: list[tuple[int, str, str]]
 
@@ -40,7 +40,7 @@ class ListHistory:
         return ordered[-limit:] if latest else ordered[:limit]
 
     def items_text(self, width: int, span: Span, limit: int, item: ItemText) -> str:
-        raise NotImplementedError("these tests write rows by themselves")
+        raise NotImplementedError("the tests render rows themselves")
 
     def last_before(self, instant: int) -> tuple[str, str] | None:
         earlier = [sample for sample in self.samples if sample[0] < instant]
@@ -48,7 +48,7 @@ class ListHistory:
 
 
 def plain_decimals() -> st.SearchStrategy[str]:
-    """Decimal text as the contract allows it: any scale, trailing zeros, integers."""
+    """Decimal text that the specification allows: any scale, trailing zeros, integers."""
     return st.from_regex(r"[0-9]{1,12}(\.[0-9]{1,20})?", fullmatch=True)
 
 
@@ -57,7 +57,7 @@ intervals = st.sampled_from(INTERVALS)
 
 @st.composite
 def histories(draw: st.DrawFn, interval: Interval, buckets: int) -> ListHistory:
-    """Samples in and around ``buckets`` buckets: runs of samples, gaps between them, samples on the very boundaries."""
+    """Samples in and around ``buckets`` buckets: runs of samples, gaps between them, samples exactly on boundaries."""
     width = WIDTHS[interval]
     samples: list[tuple[int, str, str]] = []
     time = AROUND + width * draw(st.integers(-3, max(3, buckets // 2))) + draw(st.sampled_from([0, 1, width // 2]))
@@ -78,15 +78,17 @@ def histories(draw: st.DrawFn, interval: Interval, buckets: int) -> ListHistory:
 PAIRS = [names for count in (0, 1, 2) for names in combinations(READINGS, count)]
 
 
-def _legal(names: tuple[str, ...]) -> bool:
+def _is_consistent(names: tuple[str, ...]) -> bool:
     return len({READINGS[name].field for name in names}) == len(names)
 
 
-readings: st.SearchStrategy[Reading] = st.sampled_from([reading_named(names) for names in PAIRS if _legal(names)])
-"""Every legal reading of the specification, and every pair of two."""
+readings: st.SearchStrategy[Reading] = st.sampled_from(
+    [reading_named(names) for names in PAIRS if _is_consistent(names)]
+)
+"""The plain reading, every single deviation from it, and every pair of deviations."""
 
-MEANINGS = [name for name, choice in READINGS.items() if choice.field not in ("error_body", "compression")]
+ROW_READINGS = [name for name, choice in READINGS.items() if choice.field not in ("error_body", "compression")]
 any_readings: st.SearchStrategy[Reading] = st.lists(
-    st.sampled_from(MEANINGS), unique_by=lambda name: READINGS[name].field, max_size=8
+    st.sampled_from(ROW_READINGS), unique_by=lambda name: READINGS[name].field, max_size=8
 ).map(reading_named)
-"""Any number of readings together."""
+"""Up to eight deviations together, of those that affect rows."""

@@ -1,4 +1,4 @@
-"""Rows and series made by hand, for tests of what comes after a fetch."""
+"""Rows and series of open interest at chosen buckets, for tests of everything after a fetch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MARKET = "hl:perp:BTC-USDC"
 
 
 def instant(bucket: int, interval: Interval = "1m") -> datetime:
-    """The boundary so many buckets after 2026-05-01T00:00:00Z."""
+    """The start of a bucket; bucket 0 starts at 2026-05-01T00:00:00Z."""
     return START + bucket * timedelta(microseconds=WIDTHS[interval])
 
 
@@ -27,7 +27,7 @@ def columns(
     interval: Interval = "1m",
     provisional: Sequence[int] = (),
 ) -> Columns:
-    """Rows at these buckets, ``provisional`` being some of the buckets."""
+    """Rows at ``buckets``; those in ``provisional`` are provisional."""
     texts = [f"{bucket}.50" for bucket in buckets]
     return Columns(
         [instant(bucket, interval) for bucket in buckets],
@@ -57,16 +57,16 @@ def series(
     market_id: str = MARKET,
     finished: datetime | None = None,
 ) -> OpenInterestSeries:
-    """A series of these rows over the buckets start <= bucket < end."""
-    made = rows if isinstance(rows, Columns) else columns(rows, interval=interval)
+    """A series of these rows, or of rows at these buckets, over start <= bucket < end."""
+    data = rows if isinstance(rows, Columns) else columns(rows, interval=interval)
     bucket = timedelta(microseconds=WIDTHS[interval])
-    last = (made.ts[-1] - START) // bucket + 1 if made.ts else start + 1
+    after_last = (data.ts[-1] - START) // bucket + 1 if data.ts else start + 1
     return OpenInterestSeries(
         market_id=market_id,
         interval=interval,
         start=instant(start, interval),
-        end=instant(last if end is None else end, interval),
-        columns=made,
+        end=instant(after_last if end is None else end, interval),
+        columns=data,
         provenance=provenance(finished),
         unknown_fields={},
     )
