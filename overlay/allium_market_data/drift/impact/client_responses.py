@@ -1,59 +1,51 @@
-"""Answers as today's client reads them: what it says to a body, and why."""
+"""How today's client reads a response: the error that it raises, in words, or "" if it accepts the response."""
 
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from ...errors import FetchError
 from .client_requests import MARKET
 
-NOW: Final = datetime(2100, 1, 1, tzinfo=UTC)
+Path = tuple[str | int, ...]
+"""The way from a schema to one of its parts: ``("properties", "items", "items")``."""
+
+_NOW: Final = datetime(2100, 1, 1, tzinfo=UTC)
 _HOUR: Final = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What the client makes of an answer: ``refusal`` is the error in words, "" where it takes it."""
-
-    refusal: str
-    field: str | None = None
-    unknown: tuple[str, ...] = ()
+def body_error(body: Any) -> str:
+    """The error for a JSON body. It is read as the response to a request for the market and the hour of its first row."""
+    return bytes_error(json.dumps(body, ensure_ascii=False).encode(), _first_row(body))
 
 
-def read(body: Any) -> Reading:
-    """What the decoder of open interest says to a JSON body, asked a question that the body's own rows would answer."""
-    return read_bytes(json.dumps(body, ensure_ascii=False).encode(), _first_row(body))
-
-
-def read_bytes(body: bytes, row: dict[str, Any] | None = None) -> Reading:
-    """The same for the bytes of an answer; ``row`` is its first one, where there is one."""
+def bytes_error(data: bytes, row: dict[str, Any] | None = None) -> str:
+    """The error for the bytes of a body; ``row`` is its first row, if it has one."""
     from ...client.decode import PageRequest, decode
-    from ...errors import FetchError
     from ...model.endpoint import OPEN_INTEREST
     from ...model.windows import Window
 
     row = row or {}
     market = row.get("market_id")
-    stamp = _stamp(row.get("ts"))
-    window = Window(stamp - _HOUR, stamp, stamp + _HOUR)
-    question = PageRequest(OPEN_INTEREST, market if isinstance(market, str) else MARKET, "1h", window, NOW)
+    start = _hour(row.get("ts"))
+    window = Window(start - _HOUR, start, start + _HOUR)
     try:
-        answer = decode(body, question)
+        decode(data, PageRequest(OPEN_INTEREST, market if isinstance(market, str) else MARKET, "1h", window, _NOW))
     except FetchError as error:
-        return Reading(f"{type(error).__name__}: {error.message}", getattr(error, "field", None))
-    return Reading("", None, tuple(answer.unknown))
+        return _message(error)
+    return ""
 
 
 def status_error(status: int) -> str:
-    """The error that the client raises for a status, "" for 200."""
+    """The error for a status."""
     from ...client.error_response import response_error
 
-    if status == 200:
-        return ""
-    error = response_error(status, {}, b"")
+    return "" if status == 200 else _message(response_error(status, {}, b""))
+
+
+def _message(error: FetchError) -> str:
     return f"{type(error).__name__}: {error.message}"
 
 
@@ -62,32 +54,32 @@ def _first_row(body: Any) -> dict[str, Any] | None:
     return items[0] if isinstance(items, list) and items and isinstance(items[0], dict) else None
 
 
-def _stamp(text: Any) -> datetime:
-    """The bucket that a row's ``ts`` lies in, or any, where it names none."""
-    made = datetime(2026, 5, 1, tzinfo=UTC)
-    if not isinstance(text, str) or not re.match(r"\d{4}-", text):
-        return made
+def _hour(text: Any) -> datetime:
+    """The hour that contains a row's ``ts``, or some hour if that is not a usable time."""
+    default = datetime(2026, 5, 1, tzinfo=UTC)
+    if not isinstance(text, str) or text[4:5] != "-":
+        return default
     try:
-        found = datetime.fromisoformat(text)
-        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        instant = datetime.fromisoformat(text)
+        instant = instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        return made
-    return found.replace(minute=0, second=0, microsecond=0) if 1 < found.year < 9999 else made
+        return default
+    return instant.replace(minute=0, second=0, microsecond=0) if 1 < instant.year < 9999 else default
 
 
-def transplanted(into: Any, out: Any, path: tuple[str | int, ...]) -> Any:
-    """A value with the part at ``path`` as another value has it, be it that it has none."""
-    if len(path) >= 2 and path[0] == "properties" and isinstance(into, dict) and isinstance(out, dict):
+def with_part(target: Any, source: Any, path: Path) -> Any:
+    """``target`` with its part at ``path`` replaced by that of ``source``, or removed if ``source`` has none."""
+    if len(path) >= 2 and path[0] == "properties" and isinstance(target, dict) and isinstance(source, dict):
         name = str(path[1])
-        rest = {key: value for key, value in into.items() if key != name}
-        return {**rest, name: transplanted(into.get(name), out[name], path[2:])} if name in out else rest
-    if path[:1] == ("items",) and isinstance(into, list) and isinstance(out, list) and into and out:
-        return [transplanted(into[0], one, path[1:]) for one in out]
-    return out
+        rest = {key: value for key, value in target.items() if key != name}
+        return {**rest, name: with_part(target.get(name), source[name], path[2:])} if name in source else rest
+    if path[:1] == ("items",) and isinstance(target, list) and isinstance(source, list) and target and source:
+        return [with_part(target[0], item, path[1:]) for item in source]
+    return source
 
 
-def placed(value: Any, path: tuple[str | int, ...]) -> Any:
-    """A value wrapped so that it stands at a path."""
+def wrapped(value: Any, path: Path) -> Any:
+    """The smallest body that has a value at ``path``."""
     for at in reversed(range(len(path))):
         if path[at] == "properties" and at + 1 < len(path):
             value = {str(path[at + 1]): value}
