@@ -1,4 +1,4 @@
-"""Which lines of the package an input reaches; and of many inputs the few that reach as much."""
+"""The code that an input reaches, and the smallest inputs that reach as much."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from types import FrameType
 from typing import Any
 
 LONGEST = 1_500
-"""Bytes of an input that is worth keeping."""
+"""The longest input to keep, in bytes."""
 
 
 def reach(target: Callable[[bytes], None], data: bytes) -> frozenset[tuple[str, int, int]]:
-    """The steps from line to line that the package takes over this input."""
-    found: set[tuple[str, int, int]] = set()
+    """The steps from line to line in the package for this input."""
+    steps: set[tuple[str, int, int]] = set()
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         if "allium_market_data" not in frame.f_code.co_filename:
@@ -24,7 +24,7 @@ def reach(target: Callable[[bytes], None], data: bytes) -> frozenset[tuple[str, 
 
         def step(frame: FrameType, event: str, _: Any) -> Any:
             nonlocal last
-            found.add((name, last, frame.f_lineno))
+            steps.add((name, last, frame.f_lineno))
             last = frame.f_lineno
             return step
 
@@ -36,14 +36,14 @@ def reach(target: Callable[[bytes], None], data: bytes) -> frozenset[tuple[str, 
         target(data)
     finally:
         sys.settrace(before)
-    return frozenset(found)
+    return frozenset(steps)
 
 
 def fewest(inputs: Iterable[bytes], target: Callable[[bytes], None]) -> list[bytes]:
-    """Inputs that together reach all that these reach; the shortest come first, and any that adds nothing is left out."""
+    """Inputs that together reach what ``inputs`` reach. Shorter ones come first; one that adds nothing is left out."""
     seen: set[tuple[str, int, int]] = set()
     chosen = []
-    for data in sorted(set(inputs), key=lambda one: (len(one), one)):
+    for data in sorted(set(inputs), key=lambda data: (len(data), data)):
         reached = reach(target, data)
         if not reached <= seen:
             seen |= reached
@@ -52,14 +52,14 @@ def fewest(inputs: Iterable[bytes], target: Callable[[bytes], None]) -> list[byt
 
 
 def keep(name: str, found: Path) -> int:
-    """Add to the corpus of a target what was found and reaches more than it does; how many that were."""
+    """Add the inputs in ``found`` that reach new code to the corpus of a target; return their number."""
     from fuzz.targets import CORPUS, TARGETS, corpus
 
     target, kept = TARGETS[name], corpus(name)
-    for data in kept.values():  # once, so that what is done but once is not taken for something new
+    for data in kept.values():  # a first run, so that code that runs only once does not count as new
         target(data)
     seen = set().union(*(reach(target, data) for data in kept.values()))
-    fresh = sorted((path.read_bytes() for path in found.iterdir()), key=lambda one: (len(one), one))
+    fresh = sorted((path.read_bytes() for path in found.iterdir()), key=lambda data: (len(data), data))
     added: Mapping[str, bytes] = {}
     for data in fresh:
         if len(data) <= LONGEST and not (reached := reach(target, data)) <= seen:

@@ -1,8 +1,7 @@
-"""The long run: atheris changes the kept inputs of a target, guided by what they reach, and looks for one that fails it.
+"""The long run: atheris mutates the corpus of a target, guided by coverage, and searches for an input that fails.
 
-``python -m fuzz.run --seconds 300 --target decode``. What fails is written into the target's corpus, where the tests find
-it from then on. What only reaches new code goes to a folder of its own; ``--keep`` adds the few of those that reach what
-the corpus does not.
+``python -m fuzz.run --seconds 300 --target decode``. A failing input is written to the target's corpus, where the tests
+replay it. Inputs that reach new code go to a folder of their own; ``--keep`` adds a minimal set of them to the corpus.
 """
 
 from __future__ import annotations
@@ -16,18 +15,18 @@ from pathlib import Path
 from fuzz.reach import keep
 
 LONGEST = 8_192
-"""Bytes of an input: room for a number of more digits than Python reads (4,300)."""
+"""The longest input, in bytes: room for a number of more digits than Python converts (4,300)."""
 
 HERE = Path(__file__).parent
 WORDS = HERE / "words"
 NAMES = sorted(path.stem for path in WORDS.glob("*.dict"))
 
 CODE = ("allium_market_data",)
-"""Packages whose code guides the search. With YAML's own code it is fifty times slower, and finds what YAML does."""
+"""Packages whose coverage guides the search. With PyYAML it is fifty times slower."""
 
 
 def _inside(name: str, options: list[str]) -> None:
-    """Run a target in this process, which libFuzzer ends."""
+    """Run a target in this process. libFuzzer ends the process."""
     import atheris
 
     with atheris.instrument_imports(include=list(CODE)):
@@ -37,7 +36,7 @@ def _inside(name: str, options: list[str]) -> None:
 
 
 def fuzz(name: str, seconds: int, found: Path) -> int:
-    """Fuzz a target in a process of its own; the status is 0 where nothing failed."""
+    """Fuzz a target in a process of its own; return its status, 0 if nothing failed."""
     kept = HERE / "corpus" / name
     found.mkdir(parents=True, exist_ok=True)
     options = [f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-timeout=20", "-rss_limit_mb=3000"]
@@ -52,23 +51,23 @@ def fuzz(name: str, seconds: int, found: Path) -> int:
 
 
 def main() -> int:
-    """The command line."""
+    """Run the command line."""
     if sys.argv[1:2] == ["--inside"]:
         _inside(sys.argv[2], sys.argv[3:])
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--seconds", type=int, default=60, help="how long to search, for each target")
-    words.add_argument("--target", action="append", choices=NAMES, help="may be repeated; all of them otherwise")
-    words.add_argument("--found", type=Path, help="folder for inputs that reach something new, to go on from")
-    words.add_argument("--keep", action="store_true", help="add the few that the corpus lacks to it")
-    told = words.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=60, help="seconds for each target")
+    parser.add_argument("--target", action="append", choices=NAMES, help="repeatable; default: all")
+    parser.add_argument("--found", type=Path, help="folder for inputs that reach new code, to resume from")
+    parser.add_argument("--keep", action="store_true", help="add a minimal set of them to the corpus")
+    arguments = parser.parse_args()
     failed = []
     with tempfile.TemporaryDirectory() as scratch:
-        for name in told.target or NAMES:
-            found = (told.found or Path(scratch)) / name
-            print(f"== {name}: {told.seconds} s", flush=True)
-            if fuzz(name, told.seconds, found):
+        for name in arguments.target or NAMES:
+            found = (arguments.found or Path(scratch)) / name
+            print(f"== {name}: {arguments.seconds} s", flush=True)
+            if fuzz(name, arguments.seconds, found):
                 failed.append(name)
-            if told.keep:
+            if arguments.keep:
                 print(f"{name}: {keep(name, found)} inputs added", flush=True)
     if failed:
         print(f"failed: {', '.join(failed)}; the inputs are in tests/fuzz/corpus", file=sys.stderr)

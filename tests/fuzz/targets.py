@@ -1,4 +1,4 @@
-"""What is fuzzed: each target takes any bytes and fails by an AssertionError, or by letting an error through."""
+"""The targets: each takes any bytes, and fails with an AssertionError or an unexpected exception."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from allium_market_data.client.api_key import ApiKey
 from allium_market_data.client.decode import PageRequest, decode
@@ -22,7 +22,10 @@ from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.intervals import INTERVALS
 from allium_market_data.model.windows import Window
 from allium_market_data.sandbox import Samples, SandboxEndpoint, reading_named
+from allium_market_data.sandbox.bitmex import bitmex_sources
 from allium_market_data.sandbox.endpoint import SandboxRequest
+from allium_market_data.sandbox.samples import connect
+from allium_market_data.sandbox.source import Source
 from fuzz import oracle
 from support.serving import MARKET, SECRET
 
@@ -33,8 +36,8 @@ START: Final = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 @lru_cache
-def question(choice: int) -> PageRequest:
-    """One of a few questions: every interval, a limit that is soon reached, a time before, in and behind the window."""
+def page_request(choice: int) -> PageRequest:
+    """One of several requests: every interval, a low and a high limit, a time before, in and after the window."""
     interval = INTERVALS[choice % len(INTERVALS)]
     limit = (5_000, 3)[choice // len(INTERVALS) % 2]
     width = timedelta(days=1) if interval == "1d" else timedelta(hours=4)
@@ -45,35 +48,35 @@ def question(choice: int) -> PageRequest:
 
 
 def fuzz_decode(data: bytes) -> None:
-    """The first byte chooses the question, the others are the answer: the rows that the oracle tells, or a refusal."""
-    asked, body = question(data[0] if data else 0), data[1:]
-    expected = oracle.told(
+    """The first byte chooses the request, the rest is the body. The client agrees with the oracle, or raises an error."""
+    request, body = page_request(data[0] if data else 0), data[1:]
+    expected = oracle.decode(
         body,
-        oracle.Asked(MARKET, asked.width, asked.window.start, asked.window.end, asked.resource.limit, asked.now),
+        oracle.Request(MARKET, request.width, request.window.start, request.window.end, request.resource.limit, request.now),
     )
-    answer = outcome(lambda: decode(body, asked), ContractError, ConnectionFailedError)
+    answer = outcome(lambda: decode(body, request), ContractError, ConnectionFailedError)
     if isinstance(answer, str):
         assert len(answer) < 1_000
-        assert expected is None or not oracle.is_plain(body), f"a good answer was refused: {answer}"
+        assert expected is None or not oracle.is_plain(body), f"a valid page was rejected: {answer}"
         return
-    assert expected is not None, "an answer was taken that is none"
+    assert expected is not None, "an invalid page was accepted"
     rows = [(row.ts, str(row.oi_base), str(row.oi_quote_usd), row.provisional) for row in answer.rows.records(MARKET)]
     assert rows == [(row.ts, *(str(Decimal(value)) for value in row.values), row.provisional) for row in expected.rows]
     assert dict(answer.unknown) == expected.unknown
 
 
 def outcome(act: Callable[[], T], *allowed: type[Exception]) -> T | str:
-    """What comes out, or the message of an error that may. The message is one that may stand on a terminal."""
+    """The result of ``act``, or the message of an allowed error, which must be printable."""
     try:
         return act()
     except allowed as error:
-        said = str(error)
-    assert said.isprintable(), said
-    return said
+        message = str(error)
+    assert message.isprintable(), message
+    return message
 
 
 def fuzz_page(data: bytes) -> None:
-    """Any file is a page with its documents, or one `SpecError`."""
+    """Any file is a page with documents, or raises a `SpecError`."""
     page = outcome(lambda: read("page.md", data), SpecError)
     if isinstance(page, str):
         assert page.startswith("page.md")
@@ -86,28 +89,33 @@ def fuzz_page(data: bytes) -> None:
     assert read("page.md", data) == page
 
 
+MARKETS: Final = (MARKET, "bitmex:perp:XBTUSD", "hl:spot:HYPE-USDC", "hl:perp:NONE")
+OTHER_READING: Final = (
+    *("end-inclusive", "label-end", "descending", "keep-latest", "carry-forward"),
+    *("unknown-fields", "decimals-18", "error-problem-json"),
+)
+
+
+def _fill(connection: Any, table: str) -> None:
+    """Insert a sample a minute for eight days: enough for the largest response, and quicker than a synthetic market."""
+    first = (START - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    minutes = 8 * 24 * 60
+    connection.execute(
+        f"INSERT INTO {table} SELECT {first} + i * 60000000, i || '.50', i || '00' FROM range({minutes}) AS minutes(i)"  # noqa: S608
+    )
+
+
 @lru_cache
 def endpoints() -> list[SandboxEndpoint]:
-    """The sandbox under the plain reading and under one that is other in everything that changes rows."""
-    samples = Samples.open()
+    """The sandbox under the plain reading, and under one that differs in everything that changes rows."""
+    own = [Source(MARKETS[0], "file", "", _fill), Source(MARKETS[2], "file", "", lambda _connection, _table: None)]
+    samples = Samples(connect(), [*own, *bitmex_sources()])
     atexit.register(samples.close)
-    other = (
-        "end-inclusive",
-        "label-end",
-        "descending",
-        "keep-latest",
-        "carry-forward",
-        "unknown-fields",
-        "decimals-18",
-    )
-    return [SandboxEndpoint(samples, reading_named(names), "key") for names in ((), (*other, "error-problem-json"))]
-
-
-MARKETS: Final = (MARKET, "bitmex:perp:XBTUSD", "hl:spot:HYPE-USDC", "hl:perp:NONE")
+    return [SandboxEndpoint(samples, reading_named(names), "key") for names in ((), OTHER_READING)]
 
 
 def fuzz_query(data: bytes) -> None:
-    """The first byte chooses reading and market, the others are the query string: never an error of the server."""
+    """The first byte chooses reading and market, the rest is the query string. The sandbox never fails."""
     choice, query = data[0] if data else 0, data[1:]
     market = MARKETS[choice // 2 % len(MARKETS)]
     answer = endpoints()[choice % 2](SandboxRequest(market, query, b"key", "gzip"))
@@ -120,24 +128,24 @@ def fuzz_query(data: bytes) -> None:
 
 @lru_cache
 def secret() -> ApiKey:
-    """A key with odd characters."""
+    """A key with characters that are escaped."""
     return ApiKey(SECRET)
 
 
-def fuzz_refusal(data: bytes) -> None:
-    """The first byte chooses the status, the first line is a header, the rest the body: one clean line without the key."""
+def fuzz_error_response(data: bytes) -> None:
+    """The first byte chooses the status, the first line is Retry-After, the rest the body. The message hides the key."""
     status = 100 + 2 * (data[0] if data else 0)
     header, _, body = data[1:].partition(b"\n")
-    key, later = secret(), header.decode("latin-1")
-    wait = parse_retry_after(later, START)
-    assert wait is None or wait >= 0
-    said = key.redact_bytes(body)
-    assert SECRET.encode() not in said
-    line = explanation(said)
+    key, retry_after_text = secret(), header.decode("latin-1")
+    seconds = parse_retry_after(retry_after_text, START)
+    assert seconds is None or seconds >= 0
+    redacted = key.redact_bytes(body)
+    assert SECRET.encode() not in redacted
+    line = explanation(redacted)
     assert line.isprintable()
     assert line == line.strip()
     assert len(line) <= 500
-    error = response_error(status, {"retry-after": key.redact(later)}, said)
+    error = response_error(status, {"retry-after": key.redact(retry_after_text)}, redacted)
     assert str(error).isprintable()
     assert SECRET not in str(error)
     assert len(str(error)) <= 750
@@ -148,11 +156,11 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "decode": fuzz_decode,
     "page": fuzz_page,
     "query": fuzz_query,
-    "refusal": fuzz_refusal,
+    "error_response": fuzz_error_response,
 }
-"""Every target by its name; its kept inputs are in ``corpus/<name>``."""
+"""Every target by name; its inputs are in ``corpus/<name>``."""
 
 
 def corpus(name: str) -> dict[str, bytes]:
-    """The kept inputs of a target, by file name."""
+    """The inputs of a target, by file name."""
     return {path.name: path.read_bytes() for path in sorted((CORPUS / name).iterdir())}

@@ -1,4 +1,4 @@
-"""The sandbox against a model that is nothing but the definitions, over any samples, window and reading."""
+"""The sandbox against a direct model of the definitions, for any samples, window and reading."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from allium_market_data.sandbox.query import MAX_WINDOW, Query
 from allium_market_data.sandbox.readings import READINGS, Reading, reading_named
 from allium_market_data.sandbox.samples import MarketHistory, Samples, connect
 from allium_market_data.sandbox.source import Sample, Source, insert
-from support.budget import examples
 
 MARKET = 'own:perp:A%s-\u00e9"B'
 BASE = 1_777_593_600_000_000  # 2026-05-01T00:00:00Z, a boundary of every interval
@@ -34,7 +33,7 @@ def instants(width: int) -> st.SearchStrategy[int]:
 
 
 @st.composite
-def questions(draw: st.DrawFn) -> tuple[list[Sample], Query]:
+def histories_and_queries(draw: st.DrawFn) -> tuple[list[Sample], Query]:
     interval: Interval = draw(st.sampled_from(INTERVALS))
     moments = instants(WIDTHS[interval])
     samples = draw(st.lists(st.tuples(moments, amounts, amounts), min_size=1, max_size=25))
@@ -48,7 +47,7 @@ readings = st.lists(st.sampled_from(sorted(READINGS)), max_size=6).map(
 )
 
 
-DATABASE = connect()  # a new one for each example would take most of the time
+DATABASE = connect()  # shared: a new one for each example would take most of the time
 
 
 def history_of(samples: list[Sample]) -> MarketHistory:
@@ -58,7 +57,7 @@ def history_of(samples: list[Sample]) -> MarketHistory:
 
 
 def expected(samples: list[Sample], query: Query, reading: Reading) -> list[Row]:
-    """What `readings` says in words, bucket by bucket, with no cleverness."""
+    """The rows according to the text of `readings`, bucket by bucket."""
     at = {t: (base, quote) for t, base, quote in samples}  # a repeated instant: the later one wins
     width, stop = query.width, query.end + reading.end_inclusive
     by_samples = reading.cut == "samples"
@@ -68,34 +67,32 @@ def expected(samples: list[Sample], query: Query, reading: Reading) -> list[Row]
         lo, hi = start, start + width
         if by_samples:
             lo, hi = max(lo, query.start), min(hi, stop)
-            asked = lo < hi
+            is_selected = lo < hi
         else:
             around = start <= query.start < start + width and reading.label == "start"
-            asked = query.start <= label < stop or (reading.start_bucket and around)
+            is_selected = query.start <= label < stop or (reading.start_bucket and around)
         inside = [t for t in at if lo <= t < hi]
         carried = [t for t in at if t < hi] if reading.empty == "carried" and start <= max(at) else []
-        if asked and (inside or carried):
+        if is_selected and (inside or carried):
             rows.append((start, *at[max(inside or carried)]))
-    kept = rows[-query.limit :] if reading.keep == "latest" else rows[: query.limit]
-    return kept[::-1] if reading.order == "descending" else kept
+    rows = rows[-query.limit :] if reading.keep == "latest" else rows[: query.limit]
+    return rows[::-1] if reading.order == "descending" else rows
 
 
-@examples(60)
-@given(questions(), st.lists(readings, min_size=1, max_size=4))
-def test_rows_are_those_of_the_definitions(question: tuple[list[Sample], Query], several: list[Reading]) -> None:
-    samples, query = question
+@given(histories_and_queries(), st.lists(readings, min_size=1, max_size=4))
+def test_rows_follow_the_definitions(case: tuple[list[Sample], Query], several: list[Reading]) -> None:
+    samples, query = case
     history = history_of(samples)
     for reading in (Reading(), *several):
         assert select(query, reading, history) == expected(samples, query, reading)
 
 
-@examples(60)
-@given(questions(), readings)
-def test_the_answer_says_those_rows(question: tuple[list[Sample], Query], reading: Reading) -> None:
-    samples, query = question
+@given(histories_and_queries(), readings)
+def test_response_has_those_rows(case: tuple[list[Sample], Query], reading: Reading) -> None:
+    samples, query = case
     history = history_of(samples)
     body = respond(MARKET, query, reading, history)
-    # The store writes most answers itself: byte for byte what the general way writes.
+    # The database writes the JSON of most responses: the same bytes as the Python code.
     assert body == render(MARKET, select(query, reading, history), query.width, reading)
     items = json.loads(body)["items"]
     shift = query.width if reading.label == "end" else 0
@@ -108,10 +105,9 @@ def test_the_answer_says_those_rows(question: tuple[list[Sample], Query], readin
             assert (item["oi_base"], item["oi_quote_usd"]) == (base, quote)
 
 
-@examples(30)
-@given(questions())
-def test_two_halves_give_the_whole(question: tuple[list[Sample], Query]) -> None:
-    samples, query = question
+@given(histories_and_queries())
+def test_two_half_windows_give_the_whole(case: tuple[list[Sample], Query]) -> None:
+    samples, query = case
     query = replace(query, limit=5000)
     middle = query.start + (query.end - query.start) // 2
     if middle == query.start:
@@ -122,12 +118,9 @@ def test_two_halves_give_the_whole(question: tuple[list[Sample], Query]) -> None
     assert [row for half in halves for row in select(half, Reading(), history)] == whole
 
 
-@examples(60)
-@given(questions(), readings)
-def test_a_smaller_limit_keeps_one_end_of_the_larger_answer(
-    question: tuple[list[Sample], Query], reading: Reading
-) -> None:
-    samples, query = question
+@given(histories_and_queries(), readings)
+def test_limit_keeps_one_end_of_all_rows(case: tuple[list[Sample], Query], reading: Reading) -> None:
+    samples, query = case
     history = history_of(samples)
     everything = sorted(select(replace(query, limit=5000), reading, history))
     few = sorted(select(query, reading, history))
@@ -135,7 +128,7 @@ def test_a_smaller_limit_keeps_one_end_of_the_larger_answer(
 
 
 @given(amounts, st.sampled_from(sorted(DECIMALS)))
-def test_no_reading_changes_a_number(text: str, name: Any) -> None:
+def test_readings_change_no_number(text: str, name: Any) -> None:
     assert Decimal(DECIMALS[name](text)) == Decimal(text)
 
 

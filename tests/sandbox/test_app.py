@@ -1,11 +1,9 @@
-"""The sandbox over HTTP: paths, keys, refusals, the log of requests, starting and stopping."""
+"""The sandbox over HTTP: paths, keys, errors, the log of requests, starting and stopping."""
 
 from __future__ import annotations
 
-import os
-import signal
+import re
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -36,51 +34,43 @@ DAY = {"interval": "1h", "start_timestamp": "2026-05-01T00:00:00Z", "end_timesta
 
 
 @pytest.fixture(scope="module")
-def samples() -> Iterator[Samples]:
-    with Samples.open() as opened:
+def client(sandbox_app: Any) -> Iterator[httpx.Client]:
+    with (
+        running(sandbox_app) as base_url,
+        httpx.Client(base_url=base_url, headers={"X-API-KEY": DEFAULT_API_KEY}) as opened,
+    ):
         yield opened
 
 
-@pytest.fixture(scope="module")
-def app(samples: Samples) -> Any:
-    return create_app(samples)
-
-
-@pytest.fixture(scope="module")
-def client(app: Any) -> Iterator[httpx.Client]:
-    with running(app) as base_url, httpx.Client(base_url=base_url, headers={"X-API-KEY": DEFAULT_API_KEY}) as opened:
-        yield opened
-
-
-def test_the_example_of_the_specification_is_answered(client: httpx.Client) -> None:
-    answer = client.get(PATH.format("hl:perp:BTC-USDC"), params=DAY)
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/json"
-    items = answer.json()["items"]
+def test_example_of_the_specification_is_answered(client: httpx.Client) -> None:
+    response = client.get(PATH.format("hl:perp:BTC-USDC"), params=DAY)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    items = response.json()["items"]
     assert len(items) == 24
     assert list(items[1]) == ["market_id", "ts", "oi_base", "oi_quote_usd"]
     assert items[1]["ts"] == "2026-05-01T01:00:00.000000+00:00"
 
 
-def test_a_market_may_be_sent_with_colons_encoded(client: httpx.Client) -> None:
+def test_colons_of_a_market_may_be_encoded(client: httpx.Client) -> None:
     plain, encoded = (client.get(PATH.format(market), params=DAY) for market in (SOL, SOL.replace(":", "%3A")))
     assert plain.status_code == encoded.status_code == 200
     assert plain.content == encoded.content
 
 
-def test_every_answer_says_where_its_data_comes_from(client: httpx.Client) -> None:
+def test_header_names_the_kind_of_data(client: httpx.Client) -> None:
     real = {"interval": "1m", "start_timestamp": "2019-12-26", "end_timestamp": "2019-12-29"}
-    answer = client.get(PATH.format("bitmex:perp:XBTUSD"), params=real)
-    assert (answer.headers["x-sandbox-data"], len(answer.json()["items"])) == ("real", 70)
+    response = client.get(PATH.format("bitmex:perp:XBTUSD"), params=real)
+    assert (response.headers["x-sandbox-data"], len(response.json()["items"])) == ("real", 70)
     assert client.get(PATH.format(SOL), params=DAY).headers["x-sandbox-data"] == "synthetic"
 
 
-def test_a_window_without_samples_answers_with_no_items(client: httpx.Client) -> None:
+def test_window_without_samples_has_no_items(client: httpx.Client) -> None:
     long_ago = {"interval": "1d", "start_timestamp": "0001-01-01", "end_timestamp": "0001-01-08"}
     assert client.get(PATH.format(SOL), params=long_ago).content == b'{"items":[]}'
 
 
-def test_the_default_limit_is_500_and_the_largest_5000(client: httpx.Client) -> None:
+def test_default_limit_is_500_and_maximum_5000(client: httpx.Client) -> None:
     week = {**DAY, "interval": "1m", "end_timestamp": "2026-05-08"}
     assert len(client.get(PATH.format("hl:perp:BTC-USDC"), params=week).json()["items"]) == 500
     assert len(client.get(PATH.format("hl:perp:BTC-USDC"), params={**week, "limit": "5000"}).json()["items"]) == 5000
@@ -89,43 +79,43 @@ def test_the_default_limit_is_500_and_the_largest_5000(client: httpx.Client) -> 
 @pytest.mark.parametrize(
     ("key", "status"), [(None, 401), ("", 401), ("wrong", 403), ("sandbox-key2", 403), ("schl\u00fcssel", 403)]
 )
-def test_a_missing_key_is_401_and_a_wrong_one_403(client: httpx.Client, key: str | None, status: int) -> None:
+def test_missing_key_is_401_and_wrong_key_403(client: httpx.Client, key: str | None, status: int) -> None:
     headers = [] if key is None else [(b"X-API-KEY", key.encode("latin-1"))]
-    answer = httpx.get(f"{client.base_url}{PATH.format(SOL)}", params=DAY, headers=headers)
-    assert answer.status_code == status
-    assert list(answer.json()) == ["detail"]
+    response = httpx.get(f"{client.base_url}{PATH.format(SOL)}", params=DAY, headers=headers)
+    assert response.status_code == status
+    assert list(response.json()) == ["detail"]
 
 
 @pytest.mark.parametrize(
     ("market", "status"), [("hl:perp:NO-SUCH", 404), ("hl:spot:HYPE-USDC", 422), ("%00", 404), ("%FF", 404)]
 )
-def test_a_market_that_is_unknown_or_no_perpetual_is_refused(client: httpx.Client, market: str, status: int) -> None:
-    answer = client.get(PATH.format(market), params=DAY)
-    assert answer.status_code == status
-    assert isinstance(answer.json()["detail"], str)
+def test_unknown_market_is_404_and_spot_market_422(client: httpx.Client, market: str, status: int) -> None:
+    response = client.get(PATH.format(market), params=DAY)
+    assert response.status_code == status
+    assert isinstance(response.json()["detail"], str)
 
 
-def test_a_refused_parameter_is_explained_in_fastapis_style(client: httpx.Client) -> None:
-    answer = client.get(PATH.format(SOL), params={**DAY, "limit": "5001"})
-    assert answer.status_code == 422
+def test_invalid_parameter_is_explained_as_by_fastapi(client: httpx.Client) -> None:
+    response = client.get(PATH.format(SOL), params={**DAY, "limit": "5001"})
+    assert response.status_code == 422
     message = "Input should be less than or equal to 5000"
-    assert answer.json() == {"detail": [{"loc": ["query", "limit"], "msg": message, "type": "less_than_equal"}]}
+    assert response.json() == {"detail": [{"loc": ["query", "limit"], "msg": message, "type": "less_than_equal"}]}
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/docs", "/openapi.json", PATH.format(SOL) + "/", PATH.format("a/b"), PATH.format("")]
 )
-def test_there_is_nothing_else(client: httpx.Client, path: str) -> None:
+def test_other_paths_are_404(client: httpx.Client, path: str) -> None:
     assert client.get(path, params=DAY).status_code == 404
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD", "OPTIONS"])
-def test_there_is_no_other_method(client: httpx.Client, method: str) -> None:
-    answer = client.request(method, PATH.format(SOL), params=DAY)
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+def test_other_methods_are_405(client: httpx.Client, method: str) -> None:
+    response = client.request(method, PATH.format(SOL), params=DAY)
+    assert (response.status_code, response.headers["allow"]) == (405, "GET")
 
 
-def test_gzip_is_used_where_asked_for_and_accepted(samples: Samples) -> None:
+def test_gzip_is_sent_to_clients_that_accept_it(samples: Samples) -> None:
     app = create_app(samples, reading_named(["gzip", "error-empty"]))
     with running(app) as base_url, httpx.Client(base_url=base_url, headers={"X-API-KEY": DEFAULT_API_KEY}) as client:
         packed = client.get(PATH.format(SOL), params=DAY, headers={"Accept-Encoding": "gzip"})
@@ -137,53 +127,58 @@ def test_gzip_is_used_where_asked_for_and_accepted(samples: Samples) -> None:
     assert (refused.status_code, refused.content) == (404, b"")
 
 
-def test_requests_are_logged_without_the_key(client: httpx.Client, app: Any) -> None:
-    app.state.requests.clear()
+def test_requests_are_logged_without_the_key(client: httpx.Client, sandbox_app: Any) -> None:
+    sandbox_app.state.requests.clear()
     client.get(PATH.format(SOL), params={**DAY, "limit": "0"})
     client.post("/nowhere")
-    first, second = app.state.requests
+    first, second = sandbox_app.state.requests
     assert isinstance(first, LoggedRequest)
     assert (first.method, first.path, first.status) == ("GET", PATH.format(SOL), 422)
     assert first.query.endswith("limit=0")
     assert (second.method, second.path, second.query, second.status) == ("POST", "/nowhere", "", 404)
     assert first.at <= second.at
-    assert DEFAULT_API_KEY not in repr(app.state.requests)
+    assert DEFAULT_API_KEY not in repr(sandbox_app.state.requests)
 
 
-def test_a_double_may_replace_one_step_of_the_endpoint(samples: Samples) -> None:
-    class Stingy(SandboxEndpoint):
+def test_subclass_may_override_one_step(samples: Samples) -> None:
+    class OneRow(SandboxEndpoint):
         def parse(self, query_string: bytes) -> Query:
             query = super().parse(query_string)
             return Query(query.interval, query.start, query.end, 1)
 
-    with running(create_app(samples, endpoint=Stingy)) as base_url:
-        answer = httpx.get(base_url + PATH.format(SOL), params=DAY, headers={"X-API-KEY": DEFAULT_API_KEY})
-    assert len(answer.json()["items"]) == 1
+    with running(create_app(samples, endpoint=OneRow)) as base_url:
+        response = httpx.get(base_url + PATH.format(SOL), params=DAY, headers={"X-API-KEY": DEFAULT_API_KEY})
+    assert len(response.json()["items"]) == 1
 
 
 @pytest.mark.parametrize("key", ["", "schl\u00fcssel", "two\nlines", " spaced"])
-def test_a_key_that_no_header_carries_is_an_error(samples: Samples, key: str) -> None:
+def test_key_that_cannot_be_sent_is_an_error(samples: Samples, key: str) -> None:
     with pytest.raises(SandboxError, match="API key"):
         create_app(samples, api_key=key)
 
 
-def test_a_stopped_sandbox_leaves_no_thread_and_no_socket(samples: Samples) -> None:
-    before = threading.active_count()
+def sandbox_threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "sandbox"}
+
+
+def test_stopped_sandbox_leaves_no_thread_and_no_socket(samples: Samples) -> None:
+    before = sandbox_threads()
     with running(create_app(samples)) as base_url:
         assert httpx.get(base_url).status_code == 404
-    assert threading.active_count() == before
+        assert sandbox_threads() > before
+    assert sandbox_threads() == before
     with pytest.raises(httpx.ConnectError):
         httpx.get(base_url)
 
 
-def test_a_sandbox_stops_when_its_block_fails(samples: Samples) -> None:
-    before = threading.active_count()
+def test_sandbox_stops_when_its_block_fails(samples: Samples) -> None:
+    before = sandbox_threads()
     with pytest.raises(ZeroDivisionError), running(create_app(samples)):
         raise ZeroDivisionError
-    assert threading.active_count() == before
+    assert sandbox_threads() == before
 
 
-def test_a_port_in_use_is_one_clear_error(samples: Samples) -> None:
+def test_port_in_use_is_an_error(samples: Samples) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SandboxError, match=rf"cannot listen on 127.0.0.1 port {port}: .*in use"):
@@ -191,7 +186,7 @@ def test_a_port_in_use_is_one_clear_error(samples: Samples) -> None:
 
 
 @pytest.mark.parametrize("failure", [socket.gaierror(-2, "Name or service not known"), UnicodeError("label too long")])
-def test_a_host_that_has_no_address_is_an_error(
+def test_host_without_address_is_an_error(
     samples: Samples, failure: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def look_up(*_: object, **__: object) -> None:
@@ -202,13 +197,13 @@ def test_a_host_that_has_no_address_is_an_error(
         pass
 
 
-@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 65536), ("127.0.0.1", -1)])
-def test_an_impossible_address_is_an_error(samples: Samples, host: str, port: int) -> None:
-    with pytest.raises(SandboxError, match="port"), running(create_app(samples), host, port):
+@pytest.mark.parametrize("port", [65536, -1])
+def test_impossible_port_is_an_error(samples: Samples, port: int) -> None:
+    with pytest.raises(SandboxError, match="port"), running(create_app(samples), port=port):
         pass
 
 
-def test_main_refuses_what_a_user_gets_wrong(tmp_path: Path) -> None:
+def test_command_rejects_invalid_options(tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match="no reading"):
         command.run(0, "127.0.0.1", [], "k", ["none"], 1)
     with pytest.raises(SandboxError, match="no such file"):
@@ -217,39 +212,27 @@ def test_main_refuses_what_a_user_gets_wrong(tmp_path: Path) -> None:
         command.run(0, "127.0.0.1", [], "", [], 1)
 
 
-def test_ctrl_c_ends_the_command_quietly() -> None:
-    code = "from allium_market_data.cli.sandbox import run; run(0, '127.0.0.1', [], 'own-secret', ['ts-z'], 7)"
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        url = process.stdout.readline().split()[-1]
-        answer = httpx.get(url + PATH.format(SOL), params=DAY, headers={"X-API-KEY": "own-secret"})
-        os.kill(process.pid, signal.SIGINT)
-        out, err = process.stdout.read(), process.stderr.read()
-    assert answer.json()["items"][0]["ts"] == "2026-05-01T00:00:00Z"
-    assert (process.returncode, err) == (0, "")
-    assert "synthetic  made from seed 7" in out
-    assert "reading: ts-z" in out
-    assert "own-secret" not in out
+def test_command_prints_reading_and_markets_but_no_own_key(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "serve", lambda app, host, port, on_start: on_start("http://127.0.0.1:1"))
+    command.run(0, "127.0.0.1", [], "own-secret", ["ts-z"], 7)
+    output = capsys.readouterr().out
+    assert output.startswith("sandbox at http://127.0.0.1:1\n")
+    assert "synthetic  made from seed 7" in output
+    assert "reading: ts-z" in output
+    assert "own-secret" not in output
 
 
-def test_importing_the_package_loads_neither_fastapi_nor_duckdb() -> None:
-    code = "import sys, allium_market_data.sandbox; print({'duckdb', 'fastapi', 'uvicorn'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+def test_missing_extra_is_an_error_with_the_command_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    monkeypatch.delitem(sys.modules, "allium_market_data.sandbox.samples")
+    message = "the sandbox is an extra: pip install 'allium-market-data[sandbox]' (duckdb is not installed)"
+    with pytest.raises(ImportError, match=re.escape(message)):
+        _ = sandbox.Samples
 
 
-def test_a_missing_extra_is_an_error_with_the_command_that_installs_it() -> None:
-    code = "import sys; sys.modules['duckdb'] = None\nfrom allium_market_data.sandbox import Samples"
-    failed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (
-        "ImportError: the sandbox is an extra: pip install 'allium-market-data[sandbox]' (duckdb is not installed)"
-        in failed.stderr
-    )
-
-
-def test_every_public_name_is_there() -> None:
+def test_all_public_names_exist() -> None:
     assert dir(sandbox) == sorted(sandbox.__all__)
     assert all(getattr(sandbox, name) is not None for name in sandbox.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

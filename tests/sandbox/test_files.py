@@ -1,4 +1,4 @@
-"""Own sample files: what was written survives, and what is wrong is named by file, line and column."""
+"""The user's sample files: values are kept as written, and errors name file, line and column."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from allium_market_data.errors import SandboxError
 from allium_market_data.model.intervals import MINUTE
-from allium_market_data.sandbox import Samples
+from allium_market_data.sandbox import Samples, files
 from allium_market_data.sandbox.answer import Row, Span
 from allium_market_data.sandbox.files import load_files
 from allium_market_data.sandbox.instants import parse_instant
@@ -25,8 +25,7 @@ GOOD = "own:perp:A,2026-05-01T00:00:10Z,12483.50,1308734500.00\n"
 MAY = parse_instant("2026-05-01")
 MOMENT = datetime(2026, 5, 1, 0, 0, 10, tzinfo=UTC)
 
-
-DATABASE = connect()  # opening a new one takes longer than all the rest
+DATABASE = connect()  # shared: opening one takes longer than a test
 
 
 def minutes(*paths: Path, market: str = "own:perp:A") -> list[Row]:
@@ -56,7 +55,7 @@ def parquet_file(folder: Path, name: str = "own.parquet", **columns: Any) -> Pat
 
 
 def refused(path: Path) -> str:
-    """The message about ``path``, without its name, which must come first."""
+    """The error message for ``path``, without the path that it starts with."""
     with pytest.raises(SandboxError) as caught:
         load_files(DATABASE, [path])
     message = str(caught.value)
@@ -65,7 +64,7 @@ def refused(path: Path) -> str:
     return message.removeprefix(str(path))
 
 
-def test_the_text_of_an_amount_survives(tmp_path: Path) -> None:
+def test_text_of_amounts_is_kept(tmp_path: Path) -> None:
     rows = (
         GOOD
         + "own:perp:A,2026-05-01 00:01:00,7,0.000000000000000001\n"
@@ -78,12 +77,12 @@ def test_the_text_of_an_amount_survives(tmp_path: Path) -> None:
     ]
 
 
-def test_columns_in_any_order_more_columns_a_byte_order_mark_and_crlf_are_fine(tmp_path: Path) -> None:
+def test_other_column_orders_columns_and_line_ends_are_valid(tmp_path: Path) -> None:
     text = '\ufeffoi_quote_usd,note,ts,oi_base,market_id\r\n1.0,"a\nb",2026-05-01,2.0,own:perp:A\r\n\r\n'
     assert minutes(csv_file(tmp_path, text)) == [(MAY, "2.0", "1.0")]
 
 
-def test_of_samples_at_the_same_instant_the_later_one_wins(tmp_path: Path) -> None:
+def test_later_sample_at_the_same_instant_wins(tmp_path: Path) -> None:
     first = csv_file(tmp_path, HEADER + GOOD + GOOD.replace("12483.50", "2") + GOOD.replace(":10Z", ":05Z"))
     assert minutes(first) == [(MAY, "2", "1308734500.00")]
     second = csv_file(tmp_path, HEADER + GOOD.replace("12483.50", "3"), "second.csv")
@@ -91,7 +90,7 @@ def test_of_samples_at_the_same_instant_the_later_one_wins(tmp_path: Path) -> No
     assert minutes(second, first)[0][1] == "2"
 
 
-def test_a_market_in_a_file_is_served_from_files_alone(tmp_path: Path) -> None:
+def test_market_in_a_file_is_served_from_files_only(tmp_path: Path) -> None:
     path = csv_file(tmp_path, HEADER + GOOD.replace("own:perp:A", "hl:perp:BTC-USDC"))
     assert len(minutes(path, market="hl:perp:BTC-USDC")) == 1
 
@@ -105,7 +104,7 @@ def test_a_market_in_a_file_is_served_from_files_alone(tmp_path: Path) -> None:
         ("own:perp:A,2026-05-01T00:00:00.0000001,1,1", "line 3, column ts: .*finer than a microsecond"),
         ("own:perp:A,1969-12-31,1,1", "line 3, column ts: .*outside the years"),
         ("own:perp:A,9999-12-31,1,1", "line 3, column ts: .*outside the years"),
-        ("own:perp:A,2026-05-01,-1,1", "line 3, column oi_base: '-1': not a plain decimal"),
+        ("own:perp:A,2026-05-01,-1,1", "line 3, column oi_base: '-1': not a plain, non-negative decimal"),
         ("own:perp:A,2026-05-01,1,NaN", "line 3, column oi_quote_usd: 'NaN'"),
         ("own:perp:A,2026-05-01,1e5,1", "line 3, column oi_base"),
         ("own:perp:A,2026-05-01, 1,1", "line 3, column oi_base"),
@@ -124,7 +123,7 @@ def test_a_market_in_a_file_is_served_from_files_alone(tmp_path: Path) -> None:
         (b"own:perp:\xff,2026-05-01,1,1", "line 3: not UTF-8 at byte 10"),
     ],
 )
-def test_a_broken_line_is_named(tmp_path: Path, bad: str | bytes, message: str) -> None:
+def test_error_names_the_line(tmp_path: Path, bad: str | bytes, message: str) -> None:
     line = bad if isinstance(bad, bytes) else bad.encode()
     assert re.match(
         f", {message}", refused(csv_file(tmp_path, (HEADER + GOOD).encode() + line + b"\n" + GOOD.encode()))
@@ -135,28 +134,30 @@ def test_a_broken_line_is_named(tmp_path: Path, bad: str | bytes, message: str) 
     ("text", "message"),
     [
         ("", ": the file is empty"),
-        (HEADER, ": there is no sample in it"),
-        ("\n", ", line 1: the column market_id is missing"),
-        (GOOD, ", line 1: the column market_id is missing"),
-        ("market_id,ts,oi_base\n", ", line 1: the column oi_quote_usd is missing"),
-        ("market_id,ts,ts,oi_base,oi_quote_usd\n", ", line 1: the column ts appears more than once"),
+        (HEADER, ": no samples"),
+        ("\n", ", line 1: column market_id is missing"),
+        (GOOD, ", line 1: column market_id is missing"),
+        ("market_id,ts,oi_base\n", ", line 1: column oi_quote_usd is missing"),
+        ("market_id,ts,ts,oi_base,oi_quote_usd\n", ", line 1: column ts appears more than once"),
         (HEADER.encode("utf-16"), ", line 1: not UTF-8"),
     ],
 )
-def test_a_file_that_holds_no_samples_is_refused(tmp_path: Path, text: str | bytes, message: str) -> None:
+def test_file_without_samples_is_refused(tmp_path: Path, text: str | bytes, message: str) -> None:
     assert refused(csv_file(tmp_path, text)).startswith(message)
 
 
-def test_what_is_not_a_file_is_refused(tmp_path: Path) -> None:
-    assert refused(tmp_path / "missing.csv") == ": there is no such file"
+def test_missing_file_or_folder_is_refused(tmp_path: Path) -> None:
+    assert refused(tmp_path / "missing.csv") == ": no such file"
     assert refused(tmp_path) == ": not a file"
     with pytest.raises(SandboxError):
         Samples.open([Path("nul\x00.csv")])
 
 
-@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
-@pytest.mark.parametrize("zone", [None, "UTC", "America/New_York"])
-def test_parquet_times_are_taken_as_they_are(tmp_path: Path, unit: str, zone: str | None) -> None:
+@pytest.mark.parametrize(
+    ("unit", "zone"),
+    [("s", None), ("ms", None), ("us", None), ("ns", None), ("us", "UTC"), ("ns", "America/New_York")],
+)
+def test_parquet_times_of_each_unit_and_zone_are_read(tmp_path: Path, unit: str, zone: str | None) -> None:
     moment = MOMENT if zone else MOMENT.replace(tzinfo=None)
     path = parquet_file(tmp_path, ts=pa.array([moment], pa.timestamp(unit, zone)))
     assert minutes(path) == [(MAY, "12483.50", "1.00")]
@@ -173,32 +174,33 @@ def test_parquet_decimals_keep_their_scale(tmp_path: Path) -> None:
     [
         ({"oi_base": ["-1"]}, ", row 1, column oi_base: '-1'"),
         ({"oi_base": pa.array([None], pa.string())}, ", row 1, column oi_base: nothing"),
-        ({"oi_base": [1.5]}, ": the column oi_base is DOUBLE, and must be text or decimals"),
+        ({"oi_base": [1.5]}, ": column oi_base is DOUBLE, and must be text or decimals"),
         ({"oi_base": pa.array([Decimal(-1)], pa.decimal128(5, 1))}, ", row 1, column oi_base: '-1.0'"),
         ({"ts": ["soon"]}, ", row 1, column ts: 'soon'"),
-        ({"ts": [1777593600]}, ": the column ts is BIGINT, and must be text or a time stamp"),
+        ({"ts": [1777593600]}, ": column ts is BIGINT, and must be text or a timestamp"),
         ({"ts": pa.array([None], pa.timestamp("us"))}, ", row 1, column ts: nothing: missing"),
         ({"ts": pa.array([1_777_593_600_000_000_001], pa.timestamp("ns"))}, ", row 1, column ts: "),
         ({"market_id": [""]}, ", row 1, column market_id: nothing"),
-        ({"market_id": [7]}, ": the column market_id is BIGINT, and must be text"),
+        ({"market_id": [7]}, ": column market_id is BIGINT, and must be text"),
     ],
 )
-def test_a_broken_parquet_row_is_named(tmp_path: Path, columns: dict[str, Any], message: str) -> None:
+def test_error_names_the_parquet_row(tmp_path: Path, columns: dict[str, Any], message: str) -> None:
     assert refused(parquet_file(tmp_path, **columns)).startswith(message)
 
 
-def test_the_row_of_a_large_parquet_file_is_counted(tmp_path: Path) -> None:
-    count = 60_000
+def test_parquet_rows_are_counted_over_all_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_BATCH", 100)
+    count = 250
     ts = pa.array([MOMENT + timedelta(seconds=n) for n in range(count)], pa.timestamp("us", "UTC"))
     amounts = ["1"] * (count - 1) + ["1e5"]
     path = parquet_file(tmp_path, market_id=["own:perp:A"] * count, ts=ts, oi_base=amounts, oi_quote_usd=amounts)
     assert refused(path).startswith(f", row {count}, column oi_base: '1e5'")
 
 
-def test_a_parquet_file_without_a_column_or_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_unreadable_parquet_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "short.parquet"
     pq.write_table(pa.table({"market_id": ["own:perp:A"], "ts": ["2026-05-01"], "oi_base": ["1"]}), path)
-    assert refused(path).startswith(": the column oi_quote_usd is missing")
+    assert refused(path).startswith(": column oi_quote_usd is missing")
     assert refused(csv_file(tmp_path, b"PAR1 and then nothing", "cut.parquet")).startswith(
         ": not a readable Parquet file"
     )

@@ -1,4 +1,4 @@
-"""What the sandbox takes for a question, and what it refuses."""
+"""Query strings: what is valid, and what is a 422."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ VALID = {"interval": "1h", "start_timestamp": "2026-05-01T00:00:00Z", "end_times
 
 
 def parse(**changes: str | None) -> Query:
-    given = {name: value for name, value in {**VALID, **changes}.items() if value is not None}
-    return parse_query(urlencode(given).encode())
+    parameters = {name: value for name, value in {**VALID, **changes}.items() if value is not None}
+    return parse_query(urlencode(parameters).encode())
 
 
 def problems(**changes: str | None) -> list[tuple[object, object]]:
@@ -27,7 +27,7 @@ def problems(**changes: str | None) -> list[tuple[object, object]]:
     return [(problem["loc"], problem["type"]) for problem in caught.value.detail]
 
 
-def test_the_example_of_the_specification_is_a_question() -> None:
+def test_example_of_the_specification_is_valid() -> None:
     assert parse() == Query("1h", MAY, MAY + DAY, 500)
 
 
@@ -37,7 +37,7 @@ def test_the_example_of_the_specification_is_a_question() -> None:
      ("2026-05-01T02:00:00+02:00", MAY), ("2026-04-30T22:30:00-0130", MAY), ("2026-05-01T00:00:00.000001Z", MAY + 1),
      ("2026-05-01T00:00:00,5Z", MAY + 500_000), ("2026-05-01T00:00:00.000000000Z", MAY), ("1969-12-31T23:00", -HOUR)],
 )  # fmt: skip
-def test_times_are_iso_8601_and_naive_ones_are_utc(text: str, instant: int) -> None:
+def test_times_are_iso_8601_and_utc_if_naive(text: str, instant: int) -> None:
     assert parse_instant(text) == instant
 
 
@@ -48,26 +48,26 @@ def test_times_are_iso_8601_and_naive_ones_are_utc(text: str, instant: int) -> N
      "2026-05-01T00:00:00.0000001", "2026-05-01T00", "\u0662026-05-01", "2026-05-01Z", "2026-05-01\n"],
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["start_timestamp", "end_timestamp"])
-def test_an_unreadable_time_is_refused(text: str, name: str) -> None:
+def test_unreadable_time_is_refused(text: str, name: str) -> None:
     assert problems(**{name: text}) == [(["query", name], "datetime_parsing")]
 
 
 @pytest.mark.parametrize("name", sorted(VALID))
-def test_a_missing_parameter_is_refused(name: str) -> None:
+def test_missing_parameter_is_refused(name: str) -> None:
     assert problems(**{name: None}) == [(["query", name], "missing")]
 
 
-def test_every_problem_is_named_at_once() -> None:
+def test_all_problems_are_named_at_once() -> None:
     assert len(problems(interval="2h", start_timestamp="soon", end_timestamp=None, limit="many")) == 4
 
 
 @pytest.mark.parametrize("text", ["", "1H", "2h", "60m", "1h ", "None"])
-def test_an_unknown_interval_is_refused(text: str) -> None:
+def test_unknown_interval_is_refused(text: str) -> None:
     assert problems(interval=text) == [(["query", "interval"], "enum")]
 
 
 @pytest.mark.parametrize("text", ["1", "2", "4999", "5000", "0005"])
-def test_a_limit_from_1_to_5000_counts(text: str) -> None:
+def test_limit_from_1_to_5000_is_valid(text: str) -> None:
     assert parse(limit=text).limit == int(text)
 
 
@@ -77,11 +77,11 @@ def test_a_limit_from_1_to_5000_counts(text: str) -> None:
      ("abc", "int_parsing"), ("5.0", "int_parsing"), ("", "int_parsing"), ("1e3", "int_parsing"), (" 5", "int_parsing"),
      ("\u0665", "int_parsing"), ("+5", "int_parsing"), ("1_0", "int_parsing"), ("5\n", "int_parsing")],
 )  # fmt: skip
-def test_another_limit_is_refused(text: str, kind: str) -> None:
+def test_other_limits_are_refused(text: str, kind: str) -> None:
     assert problems(limit=text) == [(["query", "limit"], kind)]
 
 
-def test_seven_days_are_a_window_and_a_microsecond_more_is_not() -> None:
+def test_longest_window_is_seven_days() -> None:
     assert parse(end_timestamp="2026-05-08T00:00:00Z").end == MAY + MAX_WINDOW
     assert problems(end_timestamp="2026-05-08T00:00:00.000001Z") == [(["query", "end_timestamp"], "value_error")]
     assert problems(start_timestamp="0001-01-01", end_timestamp="9999-12-31") == [
@@ -90,11 +90,11 @@ def test_seven_days_are_a_window_and_a_microsecond_more_is_not() -> None:
 
 
 @pytest.mark.parametrize("end", ["2026-05-01T00:00:00Z", "2026-04-30", "2026-05-01T01:00:00+01:00"])
-def test_a_window_that_is_empty_or_reversed_is_refused(end: str) -> None:
+def test_empty_or_reversed_window_is_refused(end: str) -> None:
     assert problems(end_timestamp=end) == [(["query", "end_timestamp"], "value_error")]
 
 
-def test_the_ends_of_the_calendar_are_windows_too() -> None:
+def test_first_and_last_day_of_the_calendar_are_valid() -> None:
     assert (
         parse(start_timestamp="0001-01-01T00:00:00+23:59", end_timestamp="0001-01-02").start < -62_135_596_800_000_000
     )
@@ -104,11 +104,11 @@ def test_the_ends_of_the_calendar_are_windows_too() -> None:
     )
 
 
-def test_the_last_of_a_repeated_parameter_counts_and_unknown_ones_do_not() -> None:
+def test_last_of_a_repeated_parameter_counts() -> None:
     assert parse_query((urlencode(VALID) + "&limit=0&limit=7&colour=blue").encode()).limit == 7
 
 
-def test_a_bare_plus_means_a_space_and_is_refused_with_a_hint() -> None:
+def test_bare_plus_is_refused_with_a_hint() -> None:
     query = "interval=1h&start_timestamp=2026-05-01T00:00:00+00:00&end_timestamp=2026-05-02"
     with pytest.raises(HTTPError, match="%2B"):
         parse_query(query.encode())

@@ -1,4 +1,4 @@
-"""The sandbox's readings, each on a market small enough to check by eye."""
+"""Each reading, on a market small enough to check by hand."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SAMPLES = [
 
 
 def hours(start: str, end: str, *names: str, limit: int = 500) -> list[str]:
-    """``01=4.5`` for a row of 01:00 whose oi_base is 4.5; the window is of 2026-05-01."""
+    """The rows of a window on 2026-05-01: ``01=4.5`` is an oi_base of 4.5 at 01:00."""
     rows = [(parse_instant(f"2026-05-01T{clock}"), base, base) for clock, base in SAMPLES]
     types = ("BIGINT", "VARCHAR", "VARCHAR")
     source = Source(MARKET, "file", "", lambda connection, table: insert(connection, table, rows, types))
@@ -37,11 +37,11 @@ def hours(start: str, end: str, *names: str, limit: int = 500) -> list[str]:
     return [f"{datetime.fromisoformat(item['ts']):%H}={item['oi_base']}" for item in items]
 
 
-def test_the_plain_reading_gives_the_last_sample_of_each_whole_bucket() -> None:
+def test_plain_reading_gives_the_last_sample_of_each_bucket() -> None:
     assert hours("00:00", "05:00") == ["00=2.00", "01=4.5", "03=5.00", "04=6.00"]
 
 
-def test_a_plain_window_is_about_labels_and_never_cuts_a_bucket() -> None:
+def test_plain_window_selects_labels_and_cuts_no_bucket() -> None:
     assert hours("00:30", "01:20") == ["01=4.5"]
     assert hours("00:00", "01:00") == ["00=2.00"]
     assert hours("01:00", "01:00:00.000001") == ["01=4.5"]
@@ -52,7 +52,7 @@ def test_end_inclusive_adds_the_bucket_labelled_end() -> None:
     assert hours("00:00", "00:59", "end-inclusive") == ["00=2.00"]
 
 
-def test_label_end_names_the_same_buckets_an_hour_later() -> None:
+def test_label_end_labels_the_same_buckets_an_hour_later() -> None:
     assert hours("00:00", "05:00", "label-end") == ["01=2.00", "02=4.5", "04=5.00"]
     assert hours("00:00", "05:00", "label-end", "end-inclusive") == ["01=2.00", "02=4.5", "04=5.00", "05=6.00"]
 
@@ -63,7 +63,7 @@ def test_cut_samples_makes_the_edges_partial() -> None:
     assert hours("00:30", "01:20", "cut-samples", "label-end") == ["01=2.00", "02=3"]
 
 
-def test_cut_samples_with_the_end_inclusive_counts_a_sample_at_the_end() -> None:
+def test_cut_samples_with_end_inclusive_counts_a_sample_at_the_end() -> None:
     assert hours("01:00", "03:00", "cut-samples") == ["01=4.5"]
     assert hours("01:00", "03:00", "cut-samples", "end-inclusive") == ["01=4.5", "03=5.00"]
 
@@ -74,7 +74,7 @@ def test_start_bucket_returns_the_bucket_around_the_start() -> None:
     assert hours("00:30", "01:20", "start-bucket", "label-end") == ["01=2.00"]
 
 
-def test_carry_forward_fills_a_hole_from_before_the_window_too() -> None:
+def test_carry_forward_uses_values_from_before_the_window() -> None:
     assert hours("00:00", "05:00", "carry-forward") == ["00=2.00", "01=4.5", "02=4.5", "03=5.00", "04=6.00"]
     assert hours("02:00", "03:00", "carry-forward") == ["02=4.5"]
 
@@ -85,37 +85,37 @@ def test_carry_forward_stays_between_the_first_and_the_last_sample() -> None:
     assert hours("00:00", "00:05", "carry-forward", "cut-samples") == []
 
 
-def test_carry_forward_with_cut_samples_gives_the_value_in_force_at_the_cut() -> None:
+def test_carry_forward_with_cut_samples_gives_the_value_at_the_cut() -> None:
     assert hours("00:51", "01:05", "carry-forward", "cut-samples") == ["00=2.00", "01=2.00"]
 
 
-def test_the_limit_keeps_the_earliest_or_the_latest_whatever_the_order() -> None:
+def test_limit_keeps_the_earliest_or_latest_in_either_order() -> None:
     assert hours("00:00", "05:00", limit=2) == ["00=2.00", "01=4.5"]
     assert hours("00:00", "05:00", "descending", limit=2) == ["01=4.5", "00=2.00"]
     assert hours("00:00", "05:00", "keep-latest", limit=2) == ["03=5.00", "04=6.00"]
     assert hours("00:00", "05:00", "keep-latest", "descending", limit=2) == ["04=6.00", "03=5.00"]
 
 
-def test_decimals_are_written_differently_and_stay_the_same_numbers() -> None:
+def test_decimals_are_written_in_several_ways() -> None:
     assert hours("01:00", "04:00", "decimals-trailing-zeros") == ["01=4.5000", "03=5.00000"]
     assert hours("01:00", "04:00", "decimals-integer") == ["01=4.5", "03=5"]
     assert hours("01:00", "04:00", "decimals-18") == ["01=4.500000000000000000", "03=5.000000000000000000"]
     assert hours("01:00", "01:20", "decimals-trailing-zeros", "cut-samples") == ["01=3.000"]
 
 
-def test_a_refusal_comes_in_four_shapes() -> None:
+def test_error_body_has_four_formats() -> None:
     problems: list[dict[str, object]] = [{"loc": ["query", "limit"], "msg": "too \ud800", "type": "x"}]
-    shapes = {name: error_body(422, problems, reading_named([name] if name else [])) for name in
+    bodies = {name: error_body(422, problems, reading_named([name] if name else [])) for name in
               (None, "error-plain-text", "error-problem-json", "error-empty")}  # fmt: skip
-    assert json.loads(shapes[None][1]) == {"detail": problems}
-    assert shapes["error-plain-text"][0].startswith("text/plain")
-    assert b"limit: too \\ud800" in shapes["error-plain-text"][1]
-    assert shapes["error-problem-json"][0] == "application/problem+json"
-    assert json.loads(shapes["error-problem-json"][1])["status"] == 422
-    assert shapes["error-empty"][1] == b""
+    assert json.loads(bodies[None][1]) == {"detail": problems}
+    assert bodies["error-plain-text"][0].startswith("text/plain")
+    assert b"limit: too \\ud800" in bodies["error-plain-text"][1]
+    assert bodies["error-problem-json"][0] == "application/problem+json"
+    assert json.loads(bodies["error-problem-json"][1])["status"] == 422
+    assert bodies["error-empty"][1] == b""
 
 
-def test_every_name_sets_a_choice_that_exists_and_is_not_plain() -> None:
+def test_each_name_sets_a_choice_that_is_not_plain() -> None:
     hints = get_type_hints(Reading)
     for name, (field, value, description) in READINGS.items():
         assert getattr(reading_named([name]), field) == value
@@ -125,12 +125,12 @@ def test_every_name_sets_a_choice_that_exists_and_is_not_plain() -> None:
     assert {choice.field for choice in READINGS.values()} == {field.name for field in dataclasses.fields(Reading)}
 
 
-def test_an_unknown_reading_is_an_error_that_lists_them() -> None:
+def test_unknown_reading_is_an_error_that_lists_all() -> None:
     with pytest.raises(SandboxError, match=r"no reading 'upside-down'.*end-inclusive.*gzip"):
         reading_named(["upside-down"])
 
 
-def test_readings_that_answer_the_same_question_exclude_each_other() -> None:
+def test_readings_of_the_same_question_exclude_each_other() -> None:
     with pytest.raises(SandboxError, match="'decimals-18' and 'decimals-integer' exclude each other"):
         reading_named(["decimals-18", "decimals-integer"])
     assert reading_named(["ts-z", "ts-z"]) == Reading(ts_text="z")
@@ -141,5 +141,5 @@ def test_readings_that_answer_the_same_question_exclude_each_other() -> None:
     [("gzip", True), ("deflate, GZIP;q=0.5", True), ("*", True), ("gzip;q=1.0", True), ("", False), ("br", False),
      ("gzip;q=0", False), ("gzip;q=0.000", False), ("*, gzip;q=0", False), ("gzip;q=x", False), ("gzip;x=1", False)],
 )  # fmt: skip
-def test_gzip_is_for_those_who_accept_it(header: str, accepted: bool) -> None:
+def test_accept_encoding_is_parsed(header: str, accepted: bool) -> None:
     assert accepts_gzip(header) is accepted

@@ -1,9 +1,8 @@
-"""The bundled samples: what is real is what BitMEX said, what is synthetic is made from its seed and nothing else."""
+"""The bundled samples: the real ones are those of BitMEX, the synthetic ones depend on their seed only."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from itertools import pairwise
@@ -20,13 +19,7 @@ from allium_market_data.sandbox.synthetic import DEFAULT_SEED, END, START, gaps_
 BTC, SOL = "hl:perp:BTC-USDC", "hl:perp:SOL-USDC"
 
 
-@pytest.fixture(scope="module")
-def samples() -> Iterator[Samples]:
-    with Samples.open() as opened:
-        yield opened
-
-
-def test_the_real_samples_are_the_files_in_exact_decimals() -> None:
+def test_real_samples_have_exact_decimals() -> None:
     rows = list(bitmex_samples())
     assert len(rows) == 768
     assert rows[0] == (parse_instant("2019-12-26T20:50:33.084Z"), "90569.42317241", "656628318")
@@ -34,7 +27,7 @@ def test_the_real_samples_are_the_files_in_exact_decimals() -> None:
     assert all(quote.isdecimal() and len(base.partition(".")[2]) == 8 for _, base, quote in rows)
 
 
-def test_the_real_minutes_are_seventy_and_each_is_its_last_sample(samples: Samples) -> None:
+def test_each_real_minute_is_its_last_sample(samples: Samples) -> None:
     history = samples.history(MARKET_ID)
     rows = history.last_per_bucket(MINUTE, Span(history.first - DAY, history.last + DAY))
     last = {t - t % MINUTE: (base, quote) for t, base, quote in bitmex_samples()}
@@ -49,7 +42,7 @@ def test_repeated_instants_count_once(samples: Samples) -> None:
     assert samples.history(MARKET_ID).count == 768 - 12
 
 
-def test_the_same_seed_gives_the_same_samples_everywhere(samples: Samples) -> None:
+def test_same_seed_gives_same_samples(samples: Samples) -> None:
     assert digest(samples) == "5293575a0af37cad"
 
 
@@ -59,13 +52,13 @@ def digest(samples: Samples) -> str:
     return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
 
 
-def test_another_seed_gives_other_samples(samples: Samples) -> None:
+def test_other_seed_gives_other_samples(samples: Samples) -> None:
     with Samples.open(seed=DEFAULT_SEED + 1) as others:
         assert digest(others) != digest(samples)
 
 
 @pytest.mark.parametrize("market", [BTC, SOL])
-def test_a_synthetic_market_covers_ninety_days_irregularly_with_gaps(samples: Samples, market: str) -> None:
+def test_synthetic_market_is_irregular_with_gaps(samples: Samples, market: str) -> None:
     history = samples.history(market)
     assert history.last - history.first > 100 * DAY
     assert START <= history.first < history.last < END
@@ -79,7 +72,7 @@ def test_a_synthetic_market_covers_ninety_days_irregularly_with_gaps(samples: Sa
     assert any(quote.endswith("0") and "." in quote for _, _, quote in minutes)
 
 
-def test_the_day_of_the_specifications_example_has_every_hour(samples: Samples) -> None:
+def test_day_of_the_specifications_example_has_every_hour(samples: Samples) -> None:
     day = parse_instant("2026-05-01")
     for market in (BTC, SOL):
         assert len(samples.history(market).last_per_bucket(HOUR, Span(day, day + DAY))) == 24
@@ -91,13 +84,13 @@ def test_gaps_depend_on_the_market_and_the_seed() -> None:
     assert gaps_of(1, BTC) != gaps_of(2, BTC)
 
 
-def test_synthetic_markets_are_labelled_and_the_spot_market_is_no_perpetual() -> None:
+def test_only_the_spot_market_is_not_a_perpetual() -> None:
     sources = synthetic_sources(1)
     assert {source.kind for source in sources} == {"synthetic"}
     assert [source.market_id for source in sources if not source.perpetual] == ["hl:spot:HYPE-USDC"]
 
 
-def test_the_last_value_before_an_instant(samples: Samples) -> None:
+def test_last_value_before_an_instant(samples: Samples) -> None:
     history = samples.history(MARKET_ID)
     before_last = [row for row in bitmex_samples() if row[0] < history.last][-1]
     assert history.last_before(history.last) == before_last[1:]
@@ -105,10 +98,10 @@ def test_the_last_value_before_an_instant(samples: Samples) -> None:
     assert history.last_before(parse_instant("9999-12-31")) is not None
 
 
-def test_samples_answer_several_threads_at_once() -> None:
+def test_samples_are_thread_safe() -> None:
     span = Span(parse_instant("2026-05-01"), parse_instant("2026-05-08"))
     with Samples.open() as fresh, ThreadPoolExecutor(8) as pool:
-        # The first to ask makes the market; the others must wait for it.
-        answers = list(pool.map(lambda _: fresh.history(SOL).last_per_bucket(MINUTE, span), range(8)))
-    assert len(answers[0]) > 5000
-    assert all(answer == answers[0] for answer in answers)
+        # The first thread sorts the market; the others must wait for it.
+        results = list(pool.map(lambda _: fresh.history(SOL).last_per_bucket(MINUTE, span), range(8)))
+    assert len(results[0]) > 5000
+    assert all(rows == results[0] for rows in results)

@@ -1,6 +1,6 @@
-"""From a question, a reading and a market's history to the bytes of an answer; pure.
+"""From a query, a reading and a market's history to the bytes of a response body.
 
-`respond` is the whole of it. The steps are public: a double that answers *wrongly* on purpose replaces one of them.
+`respond` does all of it. Its steps are public, so that tests can replace one of them.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from .query import Detail, Query
 from .readings import Reading
 
 Row: TypeAlias = tuple[int, str, str]
-"""Start of the bucket in microseconds, ``oi_base`` and ``oi_quote_usd`` as text."""
+"""Start of the bucket in microseconds, then ``oi_base`` and ``oi_quote_usd`` as text."""
 
 
 class Span(NamedTuple):
-    """The samples that an answer rests on: ``since`` <= t < ``before``, in microseconds."""
+    """A range of samples: ``since`` <= t < ``before``, in microseconds."""
 
     since: int
     before: int
 
 
 class ItemText(NamedTuple):
-    """How an item is written: ``head``, label, the two amounts, ``tail``."""
+    """The text of an item around its values: ``head``, label, the two amounts, ``tail``."""
 
     head: str
     shift: int
-    """From the start of a bucket to its label, in microseconds."""
+    """Offset of the label from the start of the bucket, in microseconds."""
     zulu: bool
-    """Does the label end in Z?"""
+    """True if the label ends in Z."""
     tail: str
 
 
 class History(Protocol):
-    """The samples of one market, asked for by bucket."""
+    """The samples of one market, by bucket."""
 
     @property
     def first(self) -> int:
@@ -52,34 +52,34 @@ class History(Protocol):
         """The last sample in ``span`` of each bucket that has one, ascending; at most ``limit``, from one end."""
 
     def items_text(self, width: int, span: Span, limit: int, item: ItemText) -> str:
-        """The earliest ``limit`` rows of `last_per_bucket`, each written as ``item`` says, with commas between."""
+        """The earliest ``limit`` rows of `last_per_bucket` as JSON items, separated by commas."""
 
     def last_before(self, instant: int) -> tuple[str, str] | None:
         """The amounts of the last sample before ``instant``."""
 
 
 def respond(market_id: str, query: Query, reading: Reading, history: History) -> bytes:
-    """The body of the answer, as JSON."""
+    """The body of the response, as JSON."""
     if (reading.empty, reading.keep, reading.order, reading.decimals) == ("omitted", "earliest", "ascending", "stored"):
-        # The store holds these very rows in this very order: it can write them, and in a fraction of the time.
+        # The database holds exactly these rows in this order, and writes the JSON much faster than Python does.
         item = item_text(market_id, query.width, reading)
         return enclose(history.items_text(query.width, span_of(query, reading), query.limit, item), reading)
     return render(market_id, select(query, reading, history), query.width, reading)
 
 
 def select(query: Query, reading: Reading, history: History) -> list[Row]:
-    """The rows of the answer in the order in which they are sent."""
+    """The rows of the response, in the order in which they are sent."""
     span = span_of(query, reading)
     if reading.empty == "carried":
         rows = carry(history, query.width, span)
     else:
         rows = history.last_per_bucket(query.width, span, query.limit, reading.keep == "latest")
-    kept = rows[-query.limit :] if reading.keep == "latest" else rows[: query.limit]
-    return kept[::-1] if reading.order == "descending" else kept
+    rows = rows[-query.limit :] if reading.keep == "latest" else rows[: query.limit]
+    return rows[::-1] if reading.order == "descending" else rows
 
 
 def span_of(query: Query, reading: Reading) -> Span:
-    """The samples that a window rests on: its own, or those of the whole buckets whose label lies in it."""
+    """The samples of a window: those inside it, or those of the whole buckets whose label is inside it."""
     stop = query.end + 1 if reading.end_inclusive else query.end
     if reading.cut == "samples":
         return Span(query.start, stop)
@@ -90,7 +90,7 @@ def span_of(query: Query, reading: Reading) -> Span:
 
 
 def carry(history: History, width: int, span: Span) -> list[Row]:
-    """A row for each bucket that ``span`` touches, from the first sample's to the last sample's."""
+    """A row for each bucket that ``span`` touches, from the bucket of the first sample to that of the last one."""
     present = {start: amounts for start, *amounts in history.last_per_bucket(width, span)}
     value: Sequence[str] | None = history.last_before(span.since)
     rows: list[Row] = []
@@ -102,7 +102,7 @@ def carry(history: History, width: int, span: Span) -> list[Row]:
 
 
 def render(market_id: str, rows: Iterable[Row], width: int, reading: Reading) -> bytes:
-    """``rows`` as the JSON of the specification."""
+    """``rows`` in the JSON of the specification."""
     head, shift, zulu, tail = item_text(market_id, width, reading)
     write = DECIMALS[reading.decimals]
     items = (
@@ -113,14 +113,14 @@ def render(market_id: str, rows: Iterable[Row], width: int, reading: Reading) ->
 
 
 def item_text(market_id: str, width: int, reading: Reading) -> ItemText:
-    """How an item of this market is written under ``reading``."""
+    """The text around the values of an item of this market, under ``reading``."""
     unknown = ',"oi_contracts":null,"sandbox":{"note":["undocumented"]}' if reading.unknown_fields else ""
     shift = width if reading.label == "end" else 0
     return ItemText(f'{{"market_id":{json.dumps(market_id)},"ts":"', shift, reading.ts_text == "z", f"{unknown}}}")
 
 
 def enclose(items: str, reading: Reading) -> bytes:
-    """The answer around its ``items``."""
+    """The JSON object with these ``items``."""
     head, tail = ('{"request_id":"sandbox",', ',"next_cursor":null}') if reading.unknown_fields else ("{", "}")
     return f'{head}"items":[{items}]{tail}'.encode()
 
@@ -145,20 +145,20 @@ DECIMALS: Final[dict[str, Callable[[str], str]]] = {
     "integer": _integer,
     "18": _eighteen,
 }
-"""How each reading rewrites a plain decimal; the number stays the same."""
+"""How each reading writes a plain decimal. The number stays the same."""
 
 
 def error_body(status: int, detail: Detail, reading: Reading) -> tuple[str, bytes]:
-    """Content type and body of a refusal."""
+    """Content type and body of an error response."""
     if reading.error_body == "empty":
         return "text/plain; charset=utf-8", b""
     title = HTTPStatus(status).phrase
-    # JSON as pure ASCII: a refusal quotes what was sent, and what was sent need not be encodable.
-    plain = detail if isinstance(detail, str) else "; ".join(_sentence(problem) for problem in detail)
+    # JSON in ASCII: the detail quotes the request, which may contain text that cannot be encoded.
+    text = detail if isinstance(detail, str) else "; ".join(_sentence(problem) for problem in detail)
     if reading.error_body == "plain-text":
-        return "text/plain; charset=utf-8", f"{title}: {plain}\n".encode("utf-8", "backslashreplace")
+        return "text/plain; charset=utf-8", f"{title}: {text}\n".encode("utf-8", "backslashreplace")
     if reading.error_body == "problem-json":
-        problem = {"type": "about:blank", "title": title, "status": status, "detail": plain}
+        problem = {"type": "about:blank", "title": title, "status": status, "detail": text}
         return "application/problem+json", json.dumps(problem).encode()
     return "application/json", json.dumps({"detail": detail}).encode()
 

@@ -1,11 +1,10 @@
 """The bundled real samples: BitMEX XBTUSD, about every 5 seconds on two days of December 2019.
 
-Source and licence (MIT) are beside the file, in ``data/bitmex-xbtusd-5s``. Its amounts are made as follows.
+Source and licence (MIT) are in ``data/bitmex-xbtusd-5s``. The amounts are derived as follows.
 
-- ``oi_quote_usd`` is Open-Interest x 1,000,000, exactly: the file counts millions of contracts, and one contract of
-  this inverse perpetual is 1 USD.
-- ``oi_base`` is that over Price, in bitcoin. The quotient does not terminate, so it is **rounded half-even to 8
-  places**.
+- ``oi_quote_usd`` is Open-Interest x 1,000,000, exactly: the file counts millions of contracts, and one
+  contract of this inverse perpetual is 1 USD.
+- ``oi_base`` is ``oi_quote_usd`` / Price, in bitcoin, rounded half-even to 8 places.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ MARKET_ID: Final = "bitmex:perp:XBTUSD"
 DATA: Final = Path(__file__).parent / "data" / "bitmex-xbtusd-5s" / "data.csv"
 
 _EIGHT_PLACES: Final = Decimal("1e-8")
-# Enough digits that the division cannot round before the rounding to 8 places does.
+# So many digits that only the rounding to 8 places matters.
 _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
@@ -37,7 +36,7 @@ def bitmex_samples() -> Iterator[Sample]:
 
 
 def bitmex_sources() -> list[Source]:
-    """The one market of this set."""
+    """The market of these samples."""
     return [Source(MARKET_ID, "real", "BitMEX, 26 to 28 December 2019", _fill)]
 
 

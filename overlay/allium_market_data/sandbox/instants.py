@@ -1,7 +1,7 @@
-"""ISO 8601 text and whole microseconds since 1970-01-01T00:00:00Z, both ways; pure.
+"""Conversion between ISO 8601 text and microseconds since 1970-01-01T00:00:00Z.
 
-Stricter than `datetime.fromisoformat`, whose grammar differs between Python versions: a date, or a date and a time,
-with or without a zone. Without a zone it is UTC, as the specification says.
+The grammar is a date, or a date and a time, with or without an offset; without one it is UTC, as the specification
+says. `datetime.fromisoformat` is not used, because its grammar differs between Python versions.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _ISO: Final = re.compile(
 
 
 def parse_instant(text: str) -> int:
-    """The instant that ``text`` names, in microseconds.
+    """The instant of ``text``, in microseconds.
 
-    Raises `ValueError`, with a message for people, for anything but a date or date and time of ISO 8601 in the years 1
-    to 9999, and for an instant between two microseconds.
+    Raises `ValueError`, with a message for the user, for text that is not a date or time of ISO 8601 in the years 1 to
+    9999, and for an instant between two microseconds.
     """
     match = _ISO.fullmatch(text)
     if match is None:
@@ -46,7 +46,7 @@ def parse_instant(text: str) -> int:
 
 
 def _offset(zone: str | None) -> int:
-    """How far ``zone`` is ahead of UTC, in microseconds."""
+    """The offset of ``zone`` from UTC, in microseconds."""
     if zone is None or zone in "Zz":
         return 0
     hours, minutes = int(zone[1:3]), int(zone[-2:])
@@ -57,11 +57,11 @@ def _offset(zone: str | None) -> int:
 
 
 @lru_cache(maxsize=1024)
-def minutes_of(day: int, zulu: bool) -> tuple[str, ...]:
-    """The text of the 1,440 minutes of the ``day``-th day since 1970, as ``...Z`` or with microseconds and ``+00:00``.
+def minute_texts(day: int, zulu: bool) -> tuple[str, ...]:
+    """The text of the 1,440 minutes of a ``day`` (counted from 1970), as ``...Z`` or with microseconds and ``+00:00``.
 
-    Every label of every interval stands on a minute, so an answer of thousands of rows needs a handful of these tuples
-    instead of formatting each time stamp.
+    Every label is a whole minute, so that a response of thousands of rows needs a few of these tuples instead of
+    formatting each time.
     """
     name = date.fromordinal(_EPOCH_DAY + day).isoformat()
     tail = "00Z" if zulu else "00.000000+00:00"
@@ -70,4 +70,4 @@ def minutes_of(day: int, zulu: bool) -> tuple[str, ...]:
 
 def label_text(label: int, zulu: bool) -> str:
     """The text of a ``label``, a whole minute in microseconds."""
-    return minutes_of(label // DAY, zulu)[label % DAY // MINUTE]
+    return minute_texts(label // DAY, zulu)[label % DAY // MINUTE]

@@ -1,8 +1,8 @@
-"""The query string of a request: what was asked, or why it is refused; pure.
+"""The query string of a request: a `Query`, or an error that names every invalid parameter.
 
-Where the page is silent: the last of a repeated parameter counts, unknown parameters are ignored, a window must not be
-empty, and more than seven days is refused rather than cut. An offset's ``+`` must be sent as ``%2B``, since a bare one
-means a space; it is refused, not guessed at.
+Where the specification is silent: the last of a repeated parameter counts, unknown parameters are ignored, an empty
+window is an error, and so is a window of more than seven days. The ``+`` of an offset must be sent as ``%2B``, because a
+bare one means a space; a bare one is an error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..model.intervals import DAY, INTERVALS, WIDTHS, Interval
 from .instants import parse_instant
 
 MAX_WINDOW: Final = 7 * DAY
-"""The longest window, in microseconds (clause *7 days*)."""
+"""The longest window, in microseconds."""
 DEFAULT_LIMIT: Final = 500
 MAX_LIMIT: Final = 5000
 
@@ -27,7 +27,7 @@ Detail: TypeAlias = str | list[dict[str, object]]
 
 
 class HTTPError(Exception):
-    """A request that is answered with a 4xx: its status and, in FastAPI's style, the ``detail`` of its body."""
+    """A 4xx response: its status and, in FastAPI's style, the ``detail`` of its body."""
 
     def __init__(self, status: int, detail: Detail) -> None:
         super().__init__(status, detail)
@@ -37,7 +37,7 @@ class HTTPError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A valid question. Times are microseconds since 1970 in UTC; ``start`` < ``end`` <= ``start`` + 7 days."""
+    """A valid query. Times are microseconds since 1970 in UTC; ``start`` < ``end`` <= ``start`` + 7 days."""
 
     interval: Interval
     start: int
@@ -52,20 +52,20 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong with one parameter."""
+    """An invalid parameter."""
 
     parameter: str
     message: str
     type: str
 
     def detail(self) -> dict[str, object]:
-        """This problem as FastAPI words it."""
+        """This problem in the format of FastAPI."""
         return {"loc": ["query", self.parameter], "msg": self.message, "type": self.type}
 
 
 def parse_query(query_string: bytes) -> Query:
-    """The question that the raw ``query_string`` asks; raises `HTTPError` (422) that names every problem found."""
-    # Bytes that are no UTF-8 become U+FFFD, which no parameter allows, so that they are refused and not an error here.
+    """The query of a raw ``query_string``. Raises `HTTPError` (422) with every problem found."""
+    # Bytes that are not UTF-8 become U+FFFD, which no parameter allows: a 422 instead of a decoding error.
     parameters = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, errors="replace"))
     problems: list[Problem] = []
     interval = _interval(parameters, problems)
@@ -108,7 +108,7 @@ def _limit(parameters: Mapping[str, str], problems: list[Problem]) -> int:
         problems.append(Problem("limit", "Input should be a valid integer", "int_parsing"))
         return DEFAULT_LIMIT
     digits = text.lstrip("-").lstrip("0")
-    # Judged by its length first: Python refuses to convert thousands of digits, and needs long for many.
+    # Length first: Python does not convert numbers of thousands of digits.
     if text.startswith("-") or not digits:
         problems.append(Problem("limit", "Input should be greater than or equal to 1", "greater_than_equal"))
     elif len(digits) > 4 or int(digits) > MAX_LIMIT:

@@ -1,11 +1,10 @@
-"""Raw samples in DuckDB: what each market's open interest was, at irregular instants.
+"""Raw samples in DuckDB: the open interest of each market at irregular instants.
 
-Amounts are kept as the text in which they were written (``12483.50`` stays ``12483.50``), times as microseconds since
-1970 in UTC. Where one market has several samples at the same instant, the one loaded last counts.
+Amounts are stored as the text of the source (``12483.50`` stays ``12483.50``), times as microseconds since 1970 in UTC.
+Of several samples of a market at the same instant, the one loaded last counts.
 
-A market is put in order when it is first asked for, into a sorted table in which each sample knows the next one. So the
-last sample of a bucket is told by a comparison within its own row, and an answer is one scan of a short range: no
-grouping, no sorting.
+A market is sorted on first use, into a table in which each sample has the time of the next one. So a comparison within
+a row finds the last sample of a bucket, and a response is one scan of a short range, without grouping or sorting.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ from .files import load_files
 from .source import Source
 from .synthetic import DEFAULT_SEED, synthetic_sources
 
-# `next` of the last sample. Every instant that a window can name is smaller.
+# `next` of the last sample, later than the end of any window.
 _NEVER: Final = 2**63 - 1
 
-# The label and the amounts of an item as they are sent. The last samples of minutes, which are what is mostly asked for,
-# have theirs ready.
+# The label and the amounts of an item as they are sent. They are stored for the last samples of minutes, which most
+# requests need.
 _MICROS: Final = "%Y-%m-%dT%H:%M:%S.%f+00:00"
 _ZULU: Final = "%Y-%m-%dT%H:%M:%SZ"
 _TEXT: Final = """
@@ -37,7 +36,7 @@ strftime(make_timestamp(t - t % {width} + {shift}), '{format}')
 || '","oi_base":"' || oi_base || '","oi_quote_usd":"' || oi_quote_usd || '"'
 """
 
-# One pass drops repeated instants too: all but the last loaded of them are followed by their own instant.
+# This drops repeated instants too: all but the last loaded of them are followed by the same instant.
 _ORDER = """
 CREATE OR REPLACE TABLE samples_{number} AS
 SELECT * FROM (
@@ -48,8 +47,8 @@ SELECT *, {text} AS text FROM samples_{number} WHERE t // {minute} <> next // {m
 DROP TABLE raw_{number};
 """
 
-# A sample is the last of its bucket when the next one is beyond the bucket, or beyond what may be looked at.
-# Rows come in the order of the sorted table, which DuckDB preserves; to ask for it again would sort again.
+# A sample is the last of its bucket if the next one is after the bucket, or after the span.
+# Rows keep the order of the sorted table; an ORDER BY would sort again.
 _LAST_PER_BUCKET = """
 SELECT t - t % $width, oi_base, oi_quote_usd FROM {table}
 WHERE t >= $since AND t < $before AND next >= least(t - t % $width + $width, $before)
@@ -64,7 +63,7 @@ _LAST_BEFORE = "SELECT oi_base, oi_quote_usd FROM samples_{number} WHERE t < $in
 
 
 class MarketHistory:
-    """The samples of one market; an `answer.History`. Safe to use from several threads."""
+    """The samples of one market, an `answer.History`. Thread-safe."""
 
     def __init__(self, connection: Any, number: int) -> None:
         self._connection = connection
@@ -73,7 +72,7 @@ class MarketHistory:
         self.first: Final[int] = row[0]
         self.last: Final[int] = row[1]
         self.count: Final[int] = row[2]
-        """How many samples there are, repeated instants counted once."""
+        """Number of samples, repeated instants counted once."""
 
     def last_per_bucket(self, width: int, span: Span, limit: int | None = None, latest: bool = False) -> list[Row]:
         """The last sample in ``span`` of each bucket of ``width`` microseconds that has one, ascending.
@@ -91,19 +90,19 @@ class MarketHistory:
         return rows[::-1] if latest else rows
 
     def items_text(self, width: int, span: Span, limit: int, item: ItemText) -> str:
-        """The earliest ``limit`` rows of `last_per_bucket`, each written as ``item`` says, with commas between."""
+        """The earliest ``limit`` rows of `last_per_bucket` as JSON items, separated by commas."""
         table = self._table(span)
-        is_ready = table.startswith("minutes") and (width, item.shift, item.zulu) == (MINUTE, 0, False)
-        form = _ZULU if item.zulu else _MICROS
-        text = "text" if is_ready else _TEXT.format(width=width, shift=item.shift, format=form)
-        last = "true" if is_ready else f"next >= least(t - t % {width} + {width}, $before)"
+        is_stored = table.startswith("minutes") and (width, item.shift, item.zulu) == (MINUTE, 0, False)
+        label_format = _ZULU if item.zulu else _MICROS
+        text = "text" if is_stored else _TEXT.format(width=width, shift=item.shift, format=label_format)
+        last = "true" if is_stored else f"next >= least(t - t % {width} + {width}, $before)"
         parameters: dict[str, object] = {"since": span.since, "before": span.before, "limit": limit}
         parameters["between"] = f"{item.tail},{item.head}"
-        told: str | None = self._rows(_ITEMS_TEXT.format(table=table, text=text, last=last), parameters)[0][0]
-        return f"{item.head}{told}{item.tail}" if told else ""
+        items: str | None = self._rows(_ITEMS_TEXT.format(table=table, text=text, last=last), parameters)[0][0]
+        return f"{item.head}{items}{item.tail}" if items else ""
 
     def _table(self, span: Span) -> str:
-        # Every bucket consists of whole minutes: unless the span cuts one at its end, the last samples of minutes do.
+        # A bucket is whole minutes, so the last samples of minutes are enough, unless the span ends within a minute.
         return f"{'samples' if span.before % MINUTE else 'minutes'}_{self._number}"
 
     def last_before(self, instant: int) -> tuple[str, str] | None:
@@ -118,8 +117,7 @@ class MarketHistory:
 
 def connect() -> Any:
     """An empty database in memory, set up for samples."""
-    # Nothing here needs an extension, and a sandbox must not go and fetch one. One thread, since an answer is too short
-    # to be worth dividing, and since rows then keep the order of their table on their own.
+    # DuckDB must not download extensions. One thread: responses are small, and rows keep the order of their table.
     config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "threads": "1"}
     return duckdb.connect(":memory:", config=config)
 
@@ -127,8 +125,8 @@ def connect() -> Any:
 class Samples:
     """The markets of a sandbox and their samples.
 
-    Made from a database (`connect`) and the sources to serve, or by `open` from what is bundled. Close it, or use it as
-    a context manager; several applications may share one.
+    Built from a database (`connect`) and sources, or by `open` from the bundled ones. Close it, or use it as a context
+    manager. Several applications may share one.
     """
 
     def __init__(self, connection: Any, sources: Iterable[Source]) -> None:
@@ -141,9 +139,8 @@ class Samples:
     def open(cls, data: Sequence[Path] = (), seed: int = DEFAULT_SEED) -> Samples:
         """The bundled markets and those of the files ``data``, each CSV or Parquet.
 
-        A market that a file names is served from the files alone: real, synthetic and own samples never mix in one
-        series. Among files, the later one wins where both have the same instant. Raises `SandboxError` for a broken
-        file.
+        A market in a file is served from files only: real, synthetic and own samples never mix in one series. If two
+        files have the same instant, the later file wins. Raises `SandboxError` for an invalid file.
         """
         connection = connect()
         try:
@@ -156,7 +153,7 @@ class Samples:
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """Every market: its identifier, where its samples come from, whether it is a perpetual."""
+        """Every market."""
         return tuple(source for _, source in self._numbered.values())
 
     def source(self, market_id: str) -> Source | None:
@@ -164,7 +161,7 @@ class Samples:
         return self._numbered[market_id][1] if market_id in self._numbered else None
 
     def history(self, market_id: str) -> MarketHistory:
-        """The samples of ``market_id``, put in order now if nobody asked before; `KeyError` for an unknown market."""
+        """The samples of ``market_id``, sorted on first use. Raises `KeyError` for an unknown market."""
         with self._lock:
             if market_id not in self._histories:
                 number, source = self._numbered[market_id]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import uvicorn
@@ -23,12 +23,11 @@ def serve(app: ASGIApp, host: str = LOOPBACK, port: int = 0, on_start: Callable[
     be used.
     """
     with listening(host, port) as listener:
-        if on_start is not None:
-            on_start(url_of(listener))
-        try:
+        # After an orderly shutdown, uvicorn raises the signal again.
+        with suppress(KeyboardInterrupt):
+            if on_start is not None:
+                on_start(url_of(listener))
             _server(app).run(sockets=[listener])
-        except KeyboardInterrupt:
-            return  # uvicorn has shut down in order, and raises the signal again
 
 
 @contextmanager

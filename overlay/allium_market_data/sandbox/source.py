@@ -1,4 +1,4 @@
-"""A market of the sandbox and where its samples come from."""
+"""A market of the sandbox and the source of its samples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, Final, Literal, TypeAlias
 
 Kind: TypeAlias = Literal["real", "synthetic", "file"]
-"""Where samples come from: measured and bundled, made from a seed, or the user's files."""
+"""Where samples come from: bundled measurements, a seeded generator, or the user's files."""
 
 Sample: TypeAlias = tuple[int, str, str]
 """Time in microseconds since 1970 (UTC), ``oi_base`` and ``oi_quote_usd`` as plain decimal text."""
@@ -27,14 +27,14 @@ class Source:
 
     @property
     def perpetual(self) -> bool:
-        """Is it a perpetual? The identifier says so: {venue}:{instrument_type}:{pair}."""
+        """True for a perpetual, according to the identifier: {venue}:{instrument_type}:{pair}."""
         return self.market_id.split(":")[1:2] == ["perp"]
 
 
 def insert(connection: Any, table: str, rows: Iterable[tuple[object, ...]], types: tuple[str, ...]) -> None:
     """Append ``rows`` to ``table``, whose columns have these ``types``.
 
-    Column by column: DuckDB takes a list as one parameter, and is hundreds of times slower row by row.
+    Each column is passed as one list: DuckDB is hundreds of times slower row by row.
     """
     iterator = iter(rows)
     values = ", ".join(f"unnest(?::{kind}[])" for kind in types)

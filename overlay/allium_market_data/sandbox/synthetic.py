@@ -1,9 +1,9 @@
-"""Synthetic samples, made from a seed when they are first asked for. No number in them was ever measured.
+"""Synthetic samples, generated from a seed on first use. None of their numbers was measured.
 
-The same seed gives the same samples everywhere: SHA-256 spreads the seed, and everything after it is arithmetic of
-whole numbers in SQL. Time is cut into slots with a sample at a random instant of each. An eighth of the slots is empty,
-and gaps of minutes, of hours and one of more than a day are cut out. Open interest and price are random walks; amounts
-are written in varied scales, with trailing zeros, as integers and with up to 18 decimals.
+The same seed gives the same samples on every machine: SHA-256 derives keys from the seed, and the rest is integer
+arithmetic in SQL. Time is divided into slots with a sample at a random instant of each. An eighth of the slots is empty,
+and there are gaps of minutes, of hours and one of more than a day. Open interest and price are random walks; amounts
+have varied scales, with trailing zeros, as integers and with up to 18 decimals.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ START: Final = parse_instant("2026-02-01")
 END: Final = parse_instant("2026-05-20")
 """Synthetic samples lie in [START, END), in microseconds."""
 
-# The days around the specification's own example (2026-05-01) keep their hours, so that trying it shows something.
-_CALM: Final = (parse_instant("2026-04-29"), parse_instant("2026-05-04"))
+# The days around the example of the specification (2026-05-01) have no gap of hours.
+_WITHOUT_LONG_GAPS: Final = (parse_instant("2026-04-29"), parse_instant("2026-05-04"))
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What a synthetic market looks like."""
+class SyntheticMarket:
+    """The parameters of a synthetic market."""
 
     market_id: str
     step: int
@@ -40,17 +40,17 @@ class Recipe:
     """Price at the start, in cents."""
 
 
-RECIPES: Final = (
-    Recipe("hl:perp:BTC-USDC", 27 * SECOND, 124_835_000, 10_483_500),
-    Recipe("hl:perp:ETH-USDC", 41 * SECOND, 4_512_000_000, 312_450),
-    Recipe("hl:perp:SOL-USDC", 67 * SECOND, 39_870_000_000, 14_275),
-    Recipe("bybit:perp:BTC-USDT", 33 * SECOND, 513_200_000, 10_481_000),
+SYNTHETIC_MARKETS: Final = (
+    SyntheticMarket("hl:perp:BTC-USDC", 27 * SECOND, 124_835_000, 10_483_500),
+    SyntheticMarket("hl:perp:ETH-USDC", 41 * SECOND, 4_512_000_000, 312_450),
+    SyntheticMarket("hl:perp:SOL-USDC", 67 * SECOND, 39_870_000_000, 14_275),
+    SyntheticMarket("bybit:perp:BTC-USDT", 33 * SECOND, 513_200_000, 10_481_000),
 )
 SPOT: Final = "hl:spot:HYPE-USDC"
 """A market that exists and is not a perpetual."""
 
 
-# Two throws a slot of a 32-bit mixer (multiply and shift): a good enough die, and the same in every version.
+# Two numbers a slot of a 32-bit mixer (multiply and shift): random enough, and the same in every version of DuckDB.
 _SAMPLES = """
 INSERT INTO {table}
 WITH dice_1 AS (
@@ -99,22 +99,22 @@ FROM parts ORDER BY t
 
 
 def synthetic_sources(seed: int) -> list[Source]:
-    """The synthetic markets of ``seed``, and one spot market without samples that is there to be refused."""
-    made = [
-        Source(recipe.market_id, "synthetic", f"made from seed {seed}", partial(_fill, seed, recipe))
-        for recipe in RECIPES
+    """The synthetic markets of ``seed``, and a spot market without samples, for which requests are refused."""
+    perpetuals = [
+        Source(market.market_id, "synthetic", f"made from seed {seed}", partial(_fill, seed, market))
+        for market in SYNTHETIC_MARKETS
     ]
-    return [*made, Source(SPOT, "synthetic", "spot, always refused", lambda _connection, _table: None)]
+    return [*perpetuals, Source(SPOT, "synthetic", "spot, always refused", lambda _connection, _table: None)]
 
 
-def _fill(seed: int, recipe: Recipe, connection: Any, table: str) -> None:
-    slots = (END - START) // recipe.step + 1
-    keys = _stream(seed, recipe.market_id, "keys")
-    ranges = gaps_of(seed, recipe.market_id)
+def _fill(seed: int, market: SyntheticMarket, connection: Any, table: str) -> None:
+    slots = (END - START) // market.step + 1
+    keys = _random_integers(seed, market.market_id, "keys")
+    ranges = gaps_of(seed, market.market_id)
     gaps = [minute for start, end in ranges for minute in range(start // MINUTE, end // MINUTE)]
     walk = {"start": START, "end": END, "slots": slots, "key_x": next(keys), "key_y": next(keys), "minute": MINUTE}
-    recipes = {"step": recipe.step, "base": recipe.base, "price": recipe.price}
-    connection.execute(_SAMPLES.format(table=table, gaps=gaps, **walk, **recipes))
+    sizes = {"step": market.step, "base": market.base, "price": market.price}
+    connection.execute(_SAMPLES.format(table=table, gaps=gaps, **walk, **sizes))
 
 
 def gaps_of(seed: int, market_id: str) -> list[tuple[int, int]]:
@@ -122,23 +122,24 @@ def gaps_of(seed: int, market_id: str) -> list[tuple[int, int]]:
 
     In microseconds, unsorted; they may overlap.
     """
-    die = _stream(seed, market_id, "gaps")
+    numbers = _random_integers(seed, market_id, "gaps")
 
-    def place(first_day: int, last_day: int, shortest: int, longest: int) -> tuple[int, int]:
-        start = START + first_day * DAY + next(die) * (last_day - first_day) * DAY // 2**32
-        end = start + shortest + next(die) * (longest - shortest) // 2**32
+    def gap(first_day: int, last_day: int, shortest: int, longest: int) -> tuple[int, int]:
+        start = START + first_day * DAY + next(numbers) * (last_day - first_day) * DAY // 2**32
+        end = start + shortest + next(numbers) * (longest - shortest) // 2**32
         return floor(start, MINUTE), floor(end, MINUTE)
 
-    gaps = [place(20, 70, 26 * HOUR, 40 * HOUR)]
-    gaps += [place(1, 105, HOUR, 9 * HOUR) for _ in range(8)]
-    calm = [gap for gap in gaps if gap[1] <= _CALM[0] or gap[0] >= _CALM[1]]
-    return calm + [place(1, 106, 2 * MINUTE, 50 * MINUTE) for _ in range(30)]
+    gaps = [gap(20, 70, 26 * HOUR, 40 * HOUR)]
+    gaps += [gap(1, 105, HOUR, 9 * HOUR) for _ in range(8)]
+    first, last = _WITHOUT_LONG_GAPS
+    long = [(start, end) for start, end in gaps if end <= first or start >= last]
+    return long + [gap(1, 106, 2 * MINUTE, 50 * MINUTE) for _ in range(30)]
 
 
-def _stream(seed: int, market_id: str, purpose: str) -> Iterator[int]:
-    """Endless integers below 2**32 that depend on nothing but the arguments."""
+def _random_integers(seed: int, market_id: str, purpose: str) -> Iterator[int]:
+    """Endless integers below 2**32 that depend only on the arguments."""
     count = 0
     while True:
         digest = hashlib.sha256(f"{seed}/{market_id}/{purpose}/{count}".encode()).digest()
-        yield from (int.from_bytes(digest[place : place + 4], "big") for place in range(0, 32, 4))
+        yield from (int.from_bytes(digest[index : index + 4], "big") for index in range(0, 32, 4))
         count += 1

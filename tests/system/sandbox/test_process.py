@@ -1,0 +1,31 @@
+"""The sandbox in a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import httpx
+
+
+def test_ctrl_c_ends_the_command_quietly() -> None:
+    code = "from allium_market_data.cli.sandbox import run; run(0, '127.0.0.1', [], 'own-secret', ['ts-z'], 7)"
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        target = "/api/v1/markets/hl:perp:SOL-USDC/perps/open_interest"
+        window = {"interval": "1h", "start_timestamp": "2026-05-01T00:00:00Z", "end_timestamp": "2026-05-02T00:00:00Z"}
+        response = httpx.get(url + target, params=window, headers={"X-API-KEY": "own-secret"}, timeout=60)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+    assert response.json()["items"][0]["ts"] == "2026-05-01T00:00:00Z"
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_import_loads_neither_fastapi_nor_duckdb() -> None:
+    code = "import sys, allium_market_data.sandbox; print({'duckdb', 'fastapi', 'uvicorn'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"
