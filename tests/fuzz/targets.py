@@ -52,7 +52,9 @@ def fuzz_decode(data: bytes) -> None:
     request, body = page_request(data[0] if data else 0), data[1:]
     expected = oracle.decode(
         body,
-        oracle.Request(MARKET, request.width, request.window.start, request.window.end, request.resource.limit, request.now),
+        oracle.Request(
+            MARKET, request.width, request.window.start, request.window.end, request.endpoint.limit, request.now
+        ),
     )
     answer = outcome(lambda: decode(body, request), ContractError, ConnectionFailedError)
     if isinstance(answer, str):
