@@ -53,7 +53,7 @@ def fuzz_decode(data: bytes) -> None:
     expected = oracle.decode(
         body,
         oracle.Request(
-            MARKET, request.width, request.window.start, request.window.end, request.endpoint.limit, request.now
+            MARKET, request.width, request.window.start, request.window.end, request.resource.limit, request.now
         ),
     )
     answer = outcome(lambda: decode(body, request), ContractError, ConnectionFailedError)

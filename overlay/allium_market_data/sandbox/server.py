@@ -22,12 +22,11 @@ def serve(app: ASGIApp, host: str = LOOPBACK, port: int = 0, on_start: Callable[
     ``on_start`` is called with the base URL once clients can connect. Raises `SandboxError` for an address that cannot
     be used.
     """
-    with listening(host, port) as listener:
-        # After an orderly shutdown, uvicorn raises the signal again.
-        with suppress(KeyboardInterrupt):
-            if on_start is not None:
-                on_start(url_of(listener))
-            _server(app).run(sockets=[listener])
+    # After an orderly shutdown, uvicorn raises the signal again.
+    with suppress(KeyboardInterrupt), listening(host, port) as listener:
+        if on_start is not None:
+            on_start(url_of(listener))
+        _server(app).run(sockets=[listener])
 
 
 @contextmanager
