@@ -1,4 +1,4 @@
-"""The suite's options, fixtures and final report. `target` says what the options mean."""
+"""The options, fixtures and final report of the suite. `target` interprets the options."""
 
 from __future__ import annotations
 
@@ -12,110 +12,125 @@ from typing import Any, Final
 import pytest
 
 from allium_market_data.model.intervals import INTERVALS
-from conformance import cassettes, observations, xfails
+from conformance import expected_failures, observations
 from conformance import target as targets
-from conformance.account import Account, Tally
-from conformance.answers import Answer, UnreadableError, unknown_fields
-from conformance.ask import Asker
-from conformance.chance import Chance
-from conformance.document import Checker, Clauses, Document
-from conformance.history import History
+from conformance.clauses import Clauses
+from conformance.document import BodyValidator, Document
 from conformance.observations import Profile
+from conformance.random_examples import RandomExamples
+from conformance.reference_week import ReferenceWeek
+from conformance.requester import Requester
+from conformance.response import Page, UnreadableError, unknown_fields
+from conformance.run_summary import RunSummary
+from conformance.sample_size import SampleSize
 from conformance.target import Options, OptionsError, Target
 
 HERE: Final = Path(__file__).parent
-ACCOUNT = pytest.StashKey[Account]()
+SUMMARY = pytest.StashKey[RunSummary]()
 PROFILE = pytest.StashKey[Profile]()
 OPTIONS = pytest.StashKey[Options]()
 TARGET = pytest.StashKey[Target]()
-# What is asked by others is looked at last.
-_LAST: Final = ("test_buckets", "test_text", "test_shape", "test_open_questions", "test_clauses", "test_cassettes")
+# These look at the responses to the requests of all other modules, so they run last.
+_LAST: Final = ("test_labels", "test_formats", "test_schema", "test_open_questions", "test_clauses")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("conformance", "the conformance suite")
-    add = group.addoption
-    add("--target", dest="conformance_target", choices=["sandbox", "cassette", "live"], default="sandbox")
-    add("--base-url", dest="conformance_base_url", help="with --target live: the server; default: the specification's")
-    add("--api-key", dest="conformance_api_key", help=f"default: {targets.KEY_VARIABLE} of the environment")
-    add("--market", dest="conformance_market", help="a perpetual with data around --around")
-    add("--non-perp-market", dest="conformance_non_perp_market", help="a market that exists and is no perpetual")
-    add("--around", dest="conformance_around", help="a past instant with 30 days of history before and 14 after")
-    add("--reading", dest="conformance_readings", action="append", default=[], help="of the sandbox; repeatable")
+    group = parser.getgroup("conformance", "conformance suite (tests/conformance)")
+
+    def add(option: str, **details: Any) -> None:
+        name = option.removeprefix("--").replace("-", "_")
+        group.addoption(option, **{"dest": f"conformance_{name}"} | details)
+
+    add(
+        "--target",
+        choices=["sandbox", "cassette", "live"],
+        default="sandbox",
+        help="what to test: the suite's own sandbox (default), a recording, or a server",
+    )
+    add("--base-url", metavar="URL", help="the server for --target live (default: the address in the specification)")
+    add("--api-key", metavar="KEY", help=f"the API key (default: environment variable {targets.KEY_VARIABLE})")
+    add("--market", metavar="ID", help="a perpetual market with data around --around")
+    add("--non-perp-market", metavar="ID", help="an existing market that is not a perpetual")
+    add("--around", metavar="INSTANT", help="a past instant with 30 days of history before it and 14 days after it")
+    add(
+        "--reading",
+        dest="conformance_readings",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="run the sandbox with this legal reading (repeatable)",
+    )
     add(
         "--mutant",
         dest="conformance_mutants",
+        metavar="NAME",
         action="append",
         default=[],
-        help="a contract violation of mutants/; repeatable",
+        help="run the sandbox with this contract violation (repeatable)",
     )
-    add("--cassette", dest="conformance_cassette", default="sandbox", help="which one --target cassette replays")
-    add("--profile-out", dest="conformance_profile_out", type=Path, help="where to write what was observed")
+    add("--cassette", metavar="NAME", default="sandbox", help="the recording for --target cassette (default: sandbox)")
+    add("--profile-out", metavar="FILE", type=Path, help="write the observed behaviour to this TOML file")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "clause(*ids): the clauses of spec/clauses.toml that a test is about")
-    config.addinivalue_line("markers", "open_question(id): the open question that a test answers")
+    config.addinivalue_line("markers", "clause(*ids): the clauses of spec/clauses.toml that a test checks")
+    config.addinivalue_line("markers", "open_question(id): the open question of spec/clauses.toml that a test answers")
     options = _options(config)
     config.stash[OPTIONS] = options
-    config.stash[ACCOUNT] = Account()
+    config.stash[SUMMARY] = RunSummary()
     config.stash[PROFILE] = Profile()
     try:
-        config.stash[TARGET] = targets.chosen(options, Document.load(), dt.datetime.now(dt.UTC))
+        config.stash[TARGET] = targets.resolve(options, Document.load(), dt.datetime.now(dt.UTC))
     except OptionsError as error:
         raise pytest.UsageError(str(error)) from None
     workers = getattr(config.option, "numprocesses", None) or 0
     if workers > 1 and (options.target == "live" or options.record):
-        raise pytest.UsageError("a live or recorded run has one budget of requests, and so one process: leave out -n")
+        raise pytest.UsageError("a live or recorded run has one request budget: leave out -n")
 
 
 def _options(config: pytest.Config) -> Options:
-    """The options; where only the root of the project was named, this file came too late to offer any."""
-    given = {
+    """The options. If pytest was started for the whole project, this file loads too late and the defaults apply."""
+    values = {
         name.removeprefix("conformance_"): value
         for name, value in vars(config.option).items()
         if name.startswith("conformance_") and value is not None
     }
-    given |= {name: tuple(given[name]) for name in ("readings", "mutants") if name in given}
-    # An option of tests/conftest.py: whatever is recorded, this is how it is asked for.
-    given["record"] = config.getoption("record", default=False)
+    values |= {name: tuple(values[name]) for name in ("readings", "mutants") if name in values}
+    # --record is an option of tests/conftest.py, for all recordings.
+    values["record"] = config.getoption("record", default=False)
     seed = config.getoption("--hypothesis-seed", default=None)
     if seed == "random":
         seed = secrets.randbelow(2**32)
-    return Options(**given, seed=int(seed) if seed is not None else 0)
+    return Options(**values, seed=int(seed) if seed is not None else 0)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     options = config.stash[OPTIONS]
-    changed = ", ".join([*options.readings, *options.mutants])
-    return [f"conformance: {options.target}{f' ({changed})' if changed else ''}, seed {options.seed}"]
+    changes = ", ".join([*options.readings, *options.mutants])
+    return [f"conformance: {options.target}{f' ({changes})' if changes else ''}, seed {options.seed}"]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """The kill matrix runs this suite; a run that it started, or one against a server, must not start it again.
-
-    And a run that records anew is not held up by what it is about to replace.
-    """
+    """Leave out what is not about the target: the suite's own tests, and while recording the old recordings."""
     options = config.stash[OPTIONS]
-    if collection_path.name == "test_recordings.py" and options.record:
+    if collection_path == HERE / "test_recordings.py" and options.record:
         return True
-    is_about_the_suite = collection_path.name.startswith("test_kill_matrix") or collection_path == HERE / "internals"
-    if is_about_the_suite and not (options.target == "sandbox" and options.plain):
+    if collection_path == HERE / "internals" and not (options.target == "sandbox" and options.is_plain):
         return True
     return None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    ours = [item for item in items if HERE in item.path.parents]
-    for item in ours:
+    suite = [item for item in items if HERE in item.path.parents]
+    for item in suite:
         if config.pluginmanager.hasplugin("xdist"):
             item.add_marker(pytest.mark.xdist_group("conformance"))
-        for expected in xfails.load(config.stash[TARGET].name):
-            if expected.matches(item.nodeid):
-                reason = f"{expected.reason} (since {expected.date})"
+        for failure in expected_failures.load(config.stash[TARGET].name):
+            if failure.matches(item.nodeid):
+                reason = f"{failure.reason} (since {failure.date})"
                 item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
-    ours.sort(key=lambda item: _LAST.index(item.path.stem) + 1 if item.path.stem in _LAST else 0)
-    queue = iter(ours)
+    suite.sort(key=lambda item: _LAST.index(item.path.stem) + 1 if item.path.stem in _LAST else 0)
+    queue = iter(suite)
     items[:] = [next(queue) if HERE in item.path.parents else item for item in items]
 
 
@@ -123,13 +138,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.when == "call" and not report.skipped:
-        item.config.stash[ACCOUNT].clauses |= {id for mark in item.iter_markers("clause") for id in mark.args}
+        item.config.stash[SUMMARY].clauses |= {id for mark in item.iter_markers("clause") for id in mark.args}
     return report
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _network(request: pytest.FixtureRequest) -> None:
-    """No test of this project leaves the machine, but for a run against a live server, which is what was asked for."""
+    """Block the network as in all other tests, except for a run against a live server."""
     if request.config.stash[OPTIONS].target != "live":
         request.getfixturevalue("_network")
 
@@ -140,52 +155,46 @@ def document() -> Document:
 
 
 @pytest.fixture(scope="session")
-def clauses() -> Clauses:
-    return Clauses.load()
+def validator(document: Document) -> BodyValidator:
+    return BodyValidator(document)
 
 
 @pytest.fixture(scope="session")
-def checker(document: Document) -> Checker:
-    return Checker(document)
-
-
-@pytest.fixture(scope="session")
-def opened(request: pytest.FixtureRequest, document: Document) -> Iterator[targets.Opened]:
+def open_target(request: pytest.FixtureRequest, document: Document) -> Iterator[targets.OpenTarget]:
     config = request.config
-    with targets.opened(config.stash[OPTIONS], config.stash[TARGET], document) as opened:
-        yield opened
-        _count(config.stash[ACCOUNT], opened.asker)
+    with targets.open_target(config.stash[OPTIONS], config.stash[TARGET], document) as open_target:
+        yield open_target
+        _summarize(config.stash[SUMMARY], open_target.requester)
 
 
-def _count(account: Account, asker: Asker) -> None:
-    account.requests = asker.requests
-    account.refusals = sum(400 <= reply.status < 500 for _, reply in asker.replies)
-    account.count(asker.answers)
-    try:
-        beside, inside = unknown_fields(asker.answers)
-    except UnreadableError:
-        return
-    account.unknown_fields = {f"{name} (beside items)" for name in beside} | {f"{name} (in an item)" for name in inside}
-
-
-@pytest.fixture(scope="session")
-def target(opened: targets.Opened) -> Target:
-    return opened.target
+def _summarize(summary: RunSummary, requester: Requester) -> None:
+    summary.requests = requester.request_count
+    summary.errors = sum(400 <= response.status < 500 for response in requester.responses)
+    summary.count(requester.pages)
+    with suppress(UnreadableError):
+        beside_items, in_items = unknown_fields(requester.pages)
+        summary.unknown_fields = {f"{name} (beside items)" for name in beside_items}
+        summary.unknown_fields |= {f"{name} (in an item)" for name in in_items}
 
 
 @pytest.fixture(scope="session")
-def asker(opened: targets.Opened) -> Asker:
-    return opened.asker
+def target(open_target: targets.OpenTarget) -> Target:
+    return open_target.target
 
 
 @pytest.fixture(scope="session")
-def chance(opened: targets.Opened) -> Chance:
-    return opened.chance
+def requester(open_target: targets.OpenTarget) -> Requester:
+    return open_target.requester
 
 
 @pytest.fixture(scope="session")
-def history(asker: Asker, target: Target) -> History:
-    return History(asker, target.around)
+def random_examples(open_target: targets.OpenTarget) -> RandomExamples:
+    return open_target.random_examples
+
+
+@pytest.fixture(scope="session")
+def week(requester: Requester, target: Target) -> ReferenceWeek:
+    return ReferenceWeek(requester, target.around)
 
 
 @pytest.fixture(scope="session")
@@ -194,50 +203,50 @@ def profile(request: pytest.FixtureRequest) -> Profile:
 
 
 @pytest.fixture
-def tally(request: pytest.FixtureRequest) -> Tally:
-    return Tally(request.node.name)
+def sample(request: pytest.FixtureRequest) -> SampleSize:
+    return SampleSize(request.node.name)
 
 
 @pytest.fixture
-def answers(asker: Asker, history: History) -> list[Answer]:
-    """Every answer of this run so far, those to the seven days at every interval at least."""
+def pages(requester: Requester, week: ReferenceWeek) -> list[Page]:
+    """Every page of this run so far, at least those of the reference week at each interval."""
     for interval in INTERVALS:
-        # Where that fails, the tests of intervals and windows say so; the answers that came are looked at all the same.
+        # If a request fails, the tests of intervals and windows report it; the pages that did come are still checked.
         with suppress(AssertionError):
-            history.answers(interval)
-    return asker.answers
+            week.pages(interval)
+    return requester.pages
 
 
-# --- The end of a run: sums, and what was observed ---
+# --- The end of a run: totals and observed behaviour ---
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker hands what it has to whoever started it; the rest is done there."""
+    """A worker of pytest-xdist sends its results to the main process."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output["conformance_account"] = session.config.stash[ACCOUNT].to_plain()
+        output["conformance_summary"] = session.config.stash[SUMMARY].to_plain()
         output["conformance_profile"] = session.config.stash[PROFILE].sections
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     output = getattr(node, "workeroutput", {})
-    if "conformance_account" in output:
-        node.config.stash[ACCOUNT].add(Account.from_plain(output["conformance_account"]))
+    if "conformance_summary" in output:
+        node.config.stash[SUMMARY].add(RunSummary.from_plain(output["conformance_summary"]))
         node.config.stash[PROFILE].add(Profile(output["conformance_profile"]))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    account, observed, options = config.stash[ACCOUNT], config.stash[PROFILE], config.stash[OPTIONS]
-    if not account.requests:
+    summary, observed, options = config.stash[SUMMARY], config.stash[PROFILE], config.stash[OPTIONS]
+    if not summary.requests:
         return
     terminalreporter.section(f"conformance: {options.target}, seed {options.seed}")
-    for line in account.lines(len(Clauses.load().clauses)):
+    for line in summary.lines(len(Clauses.load().clauses)):
         terminalreporter.write_line(line)
-    name = "sandbox" if options.target == "sandbox" else _recorded_from(options)
-    changes = _drift(observed, name) if options.plain else []
+    name = config.stash[TARGET].name
+    changes = _changes(observed, name) if options.is_plain else []
     if changes:
-        terminalreporter.section("behaviour drift (legal, and different from what is on record)", "-")
+        terminalreporter.section("behaviour drift: legal, but different from the committed profile", "-")
         for change in changes:
             terminalreporter.write_line(change)
     if options.profile_out:
@@ -246,14 +255,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"observed behaviour written to {options.profile_out}")
 
 
-def _recorded_from(options: Options) -> str:
-    return options.target if options.target == "live" else cassettes.read(cassettes.path_of(options.cassette))[0].source
-
-
-def _drift(observed: Profile, target: str) -> list[str]:
+def _changes(observed: Profile, target: str) -> list[str]:
     committed = observations.committed(target)
-    if committed is None:
-        return (
-            [f"spec/observed.{target}.toml is not there yet: write it with --profile-out"] if observed.sections else []
-        )
-    return observed.drift(committed)
+    if committed is not None:
+        return observed.changes_from(committed)
+    if observed.sections:
+        return [f"spec/observed.{target}.toml does not exist yet: write it with --profile-out"]
+    return []

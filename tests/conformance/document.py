@@ -1,11 +1,10 @@
-"""The document and the clauses: schemas, examples, fingerprint, sentences."""
+"""The OpenAPI document: parameters, examples, digest, and validation of response bodies."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +19,7 @@ ROOT: Final = Path(__file__).parents[2]
 PATH: Final = "/api/v1/markets/{market_id}/perps/open_interest"
 
 _URI: Final = "urn:conformance:document"
-_ANSWER: Final = (
+_RESPONSE: Final = (
     "#/paths/~1api~1v1~1markets~1%7Bmarket_id%7D~1perps~1open_interest/get/responses/200/content/application~1json"
 )
 
@@ -33,12 +32,12 @@ class Document:
 
     @classmethod
     def load(cls, path: Path = ROOT / "spec/openapi.yaml") -> Document:
-        """The document as the pages have it."""
+        """Read the document that was extracted from the published pages."""
         return cls(yaml.safe_load(path.read_text(encoding="utf-8")))
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256 of the document with sorted keys; the same as ``documents.merged`` of spec/lock.toml."""
+        """The SHA-256 of the document with sorted keys; equal to ``documents.merged`` in spec/lock.toml."""
         text = json.dumps(self.tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -49,19 +48,19 @@ class Document:
 
     @property
     def operation(self) -> dict[str, Any]:
-        """The operation that the suite is about."""
+        """The operation under test."""
         operation: dict[str, Any] = self.tree["paths"][PATH]["get"]
         return operation
 
     @property
     def parameters(self) -> dict[str, dict[str, Any]]:
-        """The parameters by name, references followed."""
-        found = (self._follow(parameter) for parameter in self.operation["parameters"])
-        return {parameter["name"]: parameter for parameter in found}
+        """The parameters by name, with references resolved."""
+        resolved = (self._resolve(parameter) for parameter in self.operation["parameters"])
+        return {parameter["name"]: parameter for parameter in resolved}
 
     @property
     def key_header(self) -> str:
-        """The header that carries the key."""
+        """The header that carries the API key."""
         return str(self.tree["components"]["securitySchemes"]["APIKeyBearer"]["name"])
 
     @property
@@ -70,79 +69,36 @@ class Document:
         schema: dict[str, Any] = self.tree["components"]["schemas"]["OpenInterest"]
         return schema
 
-    def _follow(self, value: dict[str, Any]) -> dict[str, Any]:
+    def _resolve(self, value: dict[str, Any]) -> dict[str, Any]:
         while "$ref" in value:
-            place = self.tree
+            resolved = self.tree
             for key in value["$ref"].removeprefix("#/").split("/"):
-                place = place[key]
-            value = place
+                resolved = resolved[key]
+            value = resolved
         return value
 
 
-class Checker:
-    """Holds answers against the document's own schema: JSON Schema, draft 2020-12, formats checked."""
+class BodyValidator:
+    """Validates response bodies against the schema in the document (JSON Schema 2020-12, with formats)."""
 
     def __init__(self, document: Document) -> None:
         resource = DRAFT202012.create_resource(document.tree)
         registry: Registry[Any] = Registry().with_resource(_URI, resource)
         schema = document.operation["responses"]["200"]["content"]["application/json"]["schema"]
         self._validator = Draft202012Validator(
-            {"$ref": f"{_URI}{_ANSWER}/schema"}, registry=registry, format_checker=FormatChecker()
+            {"$ref": f"{_URI}{_RESPONSE}/schema"}, registry=registry, format_checker=FormatChecker()
         )
-        # Where a schema speaks of the whole array, no item may be left out.
-        self._may_skip = set(schema["properties"]["items"]) <= {"type", "items", "description"}
-        self._sound: set[Hashable] = set()
+        # A schema with rules for the array as a whole needs every item each time.
+        self._may_skip_items = set(schema["properties"]["items"]) <= {"type", "items", "description"}
+        self._valid_items: set[Hashable] = set()
 
-    def faults(self, body: Any) -> list[str]:
-        """Where ``body`` departs from the schema. An item that was found sound before is not looked at again."""
-        fresh: list[Any] = []
-        if self._may_skip and isinstance(body, dict) and isinstance(body.get("items"), list):
-            fresh = [item for item in body["items"] if json.dumps(item) not in self._sound]
-            body = {**body, "items": fresh}
-        faults = [f"{error.json_path}: {error.message[:200]}" for error in self._validator.iter_errors(body)]
-        if not faults:
-            self._sound.update(json.dumps(item) for item in fresh)
-        return faults
-
-
-@dataclass(frozen=True)
-class Clause:
-    """One normative sentence."""
-
-    id: str
-    quote: str
-
-
-@dataclass(frozen=True)
-class OpenQuestion:
-    """What no sentence answers, and the readings by their names."""
-
-    id: str
-    question: str
-    plain: str
-    readings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Clauses:
-    """spec/clauses.toml."""
-
-    clauses: dict[str, Clause]
-    questions: dict[str, OpenQuestion]
-
-    @classmethod
-    def load(cls, path: Path = ROOT / "spec/clauses.toml") -> Clauses:
-        """The file as it stands."""
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        clauses = {entry["id"]: Clause(entry["id"], entry["quote"]) for entry in raw["clause"]}
-        return cls(clauses, {question.id: question for question in _questions(raw["open_question"])})
-
-
-def _questions(entries: list[dict[str, Any]]) -> Iterator[OpenQuestion]:
-    for entry in entries:
-        yield OpenQuestion(entry["id"], entry["question"], entry["plain"], tuple(entry["readings"]))
-
-
-def folded(text: str) -> str:
-    """``text`` with every run of white space made one space."""
-    return " ".join(text.split())
+    def errors(self, body: Any) -> list[str]:
+        """Where ``body`` violates the schema. Items that were valid before are not validated again."""
+        new_items: list[Any] = []
+        if self._may_skip_items and isinstance(body, dict) and isinstance(body.get("items"), list):
+            new_items = [item for item in body["items"] if json.dumps(item) not in self._valid_items]
+            body = {**body, "items": new_items}
+        errors = [f"{error.json_path}: {error.message[:200]}" for error in self._validator.iter_errors(body)]
+        if not errors:
+            self._valid_items.update(json.dumps(item) for item in new_items)
+        return errors

@@ -1,7 +1,7 @@
-"""One run of the suite, or of schemathesis, against a sandbox that was changed on purpose; what it found.
+"""One run of the suite, or of schemathesis, against a mutant or another reading of the sandbox.
 
-The functions here are called in a process of their own each, forked from one that has everything imported already:
-that is what makes hundreds of runs bearable.
+Each call runs in a new process, forked from a server process that has already imported the large packages. Without that,
+several hundred runs would take too long.
 """
 
 from __future__ import annotations
@@ -27,53 +27,49 @@ ROOT: Final = Path(__file__).parents[2]
 SUITE: Final = "tests/conformance"
 DOCUMENT: Final = ROOT / "spec" / "openapi.yaml"
 EXAMPLES: Final = 30
-"""How many examples schemathesis may make of a mutant."""
+"""How many examples schemathesis generates for each mutant."""
 _PRELOAD: Final = ["pytest", "hypothesis", "jsonschema", "httpx", "yaml", "duckdb", "fastapi", "uvicorn"]
 _RUN_SECONDS: Final = 300
-# The suite changes nothing on disk, and knows nothing of how it was started.
+# Runs are independent of each other and of the run that started them.
 _QUIET = ["-q", "--tb=no", "--assert=plain"]
 _QUIET += [f"-pno:{plugin}" for plugin in ("cacheprovider", "xdist", "cov", "schemathesis")]
-# What the mutants are for, and what is the same for all of them.
-_LEFT_OUT: Final = [
-    "--ignore-glob=*/test_kill_matrix*",
-    "--ignore-glob=*/test_clauses.py",
-    "--ignore-glob=*/test_recordings.py",
-]
+# These modules give the same result for every mutant.
+_IGNORED: Final = ["--ignore-glob=*/test_clauses.py", "--ignore-glob=*/test_recordings.py"]
 
 
 @dataclass(frozen=True)
 class Job:
-    """A sandbox to try."""
+    """What to run, and against which sandbox."""
 
     readings: tuple[str, ...] = ()
     mutants: tuple[str, ...] = ()
     files: tuple[str, ...] = (SUITE,)
-    """What of the suite is run."""
+    """The part of the suite to run."""
     until: frozenset[str] = frozenset()
-    """The run ends early when a test fails that is about one of these clauses: nothing more is to be shown then."""
+    """Stop at the first failed test of one of these clauses: the mutant is killed."""
     seed: int = 1
-    """Of schemathesis."""
+    """For schemathesis."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the suite said."""
+    """The result of one run of the suite."""
 
     passed: int
     failed: dict[str, frozenset[str]]
-    """The clauses of each test that failed, by the test's name."""
+    """The clauses of each failed test, by the name of the test."""
     seconds: float
-    fault: str = ""
-    """Why there was no proper run; empty if there was."""
+    error: str = ""
+    """Why the run broke off; empty if it was complete."""
 
-    def by_clause(self, clauses: Sequence[str]) -> list[str]:
-        """The failed tests that are about one of ``clauses``."""
-        return [name for name, about in self.failed.items() if about.intersection(clauses)]
+    def failed_for(self, clauses: Sequence[str]) -> list[str]:
+        """The failed tests of any of ``clauses``."""
+        return [name for name, tested in self.failed.items() if tested.intersection(clauses)]
 
 
 @dataclass
 class _Collector:
-    """A plugin that notes which tests failed, and what they are about."""
+    """A pytest plugin that collects failed tests and their clauses."""
 
     until: frozenset[str]
     passed: int = 0
@@ -84,39 +80,37 @@ class _Collector:
         report = yield
         self.passed += report.when == "call" and report.passed
         if report.failed:
-            name = item.nodeid.rpartition("/")[2]
-            about = frozenset(clause for mark in item.iter_markers("clause") for clause in mark.args)
-            self.failed[name] = about
-            if about & self.until:
-                item.session.shouldfail = "all is shown"
+            clauses = frozenset(clause for mark in item.iter_markers("clause") for clause in mark.args)
+            self.failed[item.nodeid.rpartition("/")[2]] = clauses
+            if clauses & self.until:
+                item.session.shouldfail = "the mutant is killed"
         return report
 
 
 def run_suite(job: Job) -> Outcome:
-    """The suite in this process, from the root of the project."""
+    """Run the suite in this process, from the root of the project."""
     changes = [f"--reading={name}" for name in job.readings] + [f"--mutant={name}" for name in job.mutants]
     collector = _Collector(job.until)
     began = time.monotonic()
-    # What an outer run of pytest says about itself is not for the inner one.
+    # Variables of an outer pytest run must not reach the inner one.
     for name in [name for name in os.environ if name.startswith("PYTEST_")]:
         del os.environ[name]
     output = io.StringIO()
     with contextlib.chdir(ROOT), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-        code = pytest.main([*job.files, "--target=sandbox", *changes, *_QUIET, *_LEFT_OUT], plugins=[collector])
-    fault = (
-        "" if code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) else f"{code!r}: {output.getvalue()[-2000:]}"
-    )
-    return Outcome(collector.passed, collector.failed, time.monotonic() - began, fault)
+        code = pytest.main([*job.files, "--target=sandbox", *changes, *_QUIET, *_IGNORED], plugins=[collector])
+    is_complete = code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    error = "" if is_complete else f"{code!r}: {output.getvalue()[-2000:]}"
+    return Outcome(collector.passed, collector.failed, time.monotonic() - began, error)
 
 
 def schemathesis_command() -> str | None:
-    """Where schemathesis is: beside this Python, or on the path."""
+    """The path of schemathesis, next to this Python or on PATH; None if it is not installed."""
     beside = Path(sys.executable).parent / "schemathesis"
     return str(beside) if beside.is_file() else shutil.which("schemathesis")
 
 
 def schemathesis_version() -> str:
-    """Its name and version, as it says them; only the name where it is not installed."""
+    """The name and version of schemathesis; only the name if it is not installed."""
     command = schemathesis_command()
     if command is None:
         return "schemathesis"
@@ -125,9 +119,9 @@ def schemathesis_version() -> str:
 
 
 def run_schemathesis(job: Job) -> frozenset[str]:
-    """What schemathesis finds, its checks at their default, with the document as published and the right key.
+    """The failures that schemathesis reports with its default checks, the published document and a valid key.
 
-    It is told to go on after a failure: by default it stops at the first refusal, which the document does not name.
+    ``--continue-on-failure``: otherwise it would stop at the first 4xx, because the document names only status 200.
     """
     from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, create_app, reading_named, running
     from conformance.mutants import mutant_endpoint
@@ -148,19 +142,19 @@ def run_schemathesis(job: Job) -> frozenset[str]:
                 check=False,
             )
     if run.returncode not in (0, 1):
-        raise RuntimeError(f"schemathesis ended with {run.returncode}: {run.stdout[-1000:]}{run.stderr[-1000:]}")
-    return frozenset(findings(run.stdout))
+        raise RuntimeError(f"schemathesis exited with {run.returncode}: {run.stdout[-1000:]}{run.stderr[-1000:]}")
+    return frozenset(failures_in(run.stdout))
 
 
-_FINDING: Final = re.compile(
+_FAILURE: Final = re.compile(
     r"^- (?:ST\d+ )?(?P<title>.+?)(?: \(\d+ violations\))?\n(?:\n {4}Received: (?P<status>\d+))?", re.MULTILINE
 )
 
 
-def findings(output: str) -> Iterator[str]:
-    """The kinds of failure in what schemathesis printed; an undocumented status with the status."""
-    for found in _FINDING.finditer(output):
-        yield " ".join(part for part in found.group("title", "status") if part)
+def failures_in(output: str) -> Iterator[str]:
+    """The kinds of failure in the output of schemathesis. An undocumented status includes the status."""
+    for match in _FAILURE.finditer(output):
+        yield " ".join(part for part in match.group("title", "status") if part)
 
 
 def pool(processes: int) -> ProcessPoolExecutor:

@@ -1,14 +1,15 @@
-"""What the suite runs against: a sandbox of its own, a server somewhere, or a recording."""
+"""What the suite runs against: its own sandbox, a live server, or a recording."""
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import httpx
 
@@ -18,24 +19,29 @@ from allium_market_data.errors import UsageError
 from allium_market_data.model.intervals import DAY
 
 from . import cassettes, times
-from .ask import TIMEOUT, Asker, Door
-from .chance import Chance
 from .document import Document
+from .random_examples import RandomExamples
+from .request import Server
+from .requester import TIMEOUT, Requester
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 Name = Literal["sandbox", "cassette", "live"]
 EXAMPLE_AROUND: Final = "2026-05-01T00:00:00Z"
 SANDBOX_NON_PERP: Final = "hl:spot:HYPE-USDC"
+SANDBOX_URL: Final = "http://sandbox.invalid"
 HISTORY_AFTER: Final = 14 * DAY
 KEY_VARIABLE: Final = "ALLIUM_API_KEY"
 
 
 class OptionsError(Exception):
-    """Options that do not go together; the message is for the user."""
+    """Command line options that contradict each other or are incomplete."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """The options of the command line; None is what was not given."""
+    """The command line options; None where an option was not given."""
 
     target: Name = "sandbox"
     base_url: str | None = None
@@ -51,17 +57,17 @@ class Options:
     seed: int = 0
 
     @property
-    def plain(self) -> bool:
-        """Nothing about the target was changed on purpose, so that its behaviour is the one on record."""
+    def is_plain(self) -> bool:
+        """True if the sandbox has its usual behaviour, which is the one on record."""
         return not (self.readings or self.mutants)
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a run is about."""
+    """The server, market and time that a run is about."""
 
     name: str
-    """``sandbox`` or ``live``; of a recording, what it was recorded from."""
+    """``sandbox`` or ``live``. For a recording: what was recorded."""
     base_url: str
     api_key: str = field(repr=False)
     market: str
@@ -71,128 +77,146 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A target that answers, and what goes with it."""
+class OpenTarget:
+    """A target that is ready for requests."""
 
     target: Target
-    asker: Asker
-    chance: Chance
+    requester: Requester
+    random_examples: RandomExamples
 
 
-def chosen(options: Options, document: Document, now: dt.datetime) -> Target:
-    """The target that the options name. Raises `OptionsError`, and asks nothing."""
-    if options.target != "sandbox" and not options.plain:
+def resolve(options: Options, document: Document, now: dt.datetime) -> Target:
+    """The target that the options describe. Raises `OptionsError`; sends no request."""
+    if options.target != "sandbox" and not options.is_plain:
         raise OptionsError("--reading and --mutant change the suite's own sandbox; they need --target sandbox")
     if options.target != "live" and options.base_url is not None:
         raise OptionsError("--base-url is the address of a server; it needs --target live")
     if options.target == "cassette":
-        return _recorded(options)
-    around = _around(options.around or EXAMPLE_AROUND, now)
+        return _recorded_target(options)
+    around = _parse_around(options.around or EXAMPLE_AROUND, now)
     market = options.market or str(document.parameters["market_id"]["example"])
     if options.target == "sandbox":
         _check_names(options)
-        spot = options.non_perp_market or SANDBOX_NON_PERP
-        return Target("sandbox", "http://sandbox.invalid", options.api_key or "sandbox-key", market, spot, around)
+        non_perp_market = options.non_perp_market or SANDBOX_NON_PERP
+        return Target("sandbox", SANDBOX_URL, options.api_key or "sandbox-key", market, non_perp_market, around)
     key = options.api_key or os.environ.get(KEY_VARIABLE, "")
     if not key:
-        raise OptionsError(f"--target live needs a key: --api-key, or {KEY_VARIABLE} in the environment")
-    server = options.base_url or document.server
+        raise OptionsError(f"--target live needs an API key: pass --api-key or set {KEY_VARIABLE}")
+    base_url = options.base_url or document.server
     try:
-        check_settings(ApiKey(key), server, TIMEOUT, 1, None, None, allow_insecure=False)
+        check_settings(ApiKey(key), base_url, TIMEOUT, 1, None, None, allow_insecure=False)
     except UsageError as error:
         raise OptionsError(f"--base-url: {error}") from None
-    return Target("live", server, key, market, options.non_perp_market, around)
+    return Target("live", base_url, key, market, options.non_perp_market, around)
 
 
 def _check_names(options: Options) -> None:
-    """A misspelt mutant must not look like one that was caught."""
+    """Reject unknown readings and mutants. A misspelt mutant must not look like one that was killed."""
     from allium_market_data.errors import SandboxError
     from allium_market_data.sandbox import reading_named
 
+    from .mutants import mutant_endpoint
+
     try:
         reading_named(options.readings)
-        if options.mutants:
-            from conformance.mutants import mutant_endpoint
-
-            mutant_endpoint(options.mutants)
+        mutant_endpoint(options.mutants)
     except SandboxError as error:
         raise OptionsError(str(error)) from None
 
 
-def _recorded(options: Options) -> Target:
+def _recorded_target(options: Options) -> Target:
     if options.record:
         raise OptionsError("a recording cannot be recorded: --record needs --target sandbox or live")
     path = cassettes.path_of(options.cassette)
     if not path.is_file():
         raise OptionsError(f"there is no cassette {options.cassette!r} in {cassettes.FOLDER.name}")
-    head, _ = cassettes.read(path)
-    return Target(head.source, head.base_url, cassettes.RIGHT_KEY, head.market, head.non_perp_market, head.around)
+    header, _ = cassettes.read(path)
+    return Target(
+        header.source, header.base_url, cassettes.VALID_KEY, header.market, header.non_perp_market, header.around
+    )
 
 
-def _around(text: str, now: dt.datetime) -> int:
+def _parse_around(text: str, now: dt.datetime) -> int:
     try:
         around = times.parse(text)
     except ValueError as error:
         raise OptionsError(f"--around: {error}") from None
     latest = (now - times.EPOCH) // dt.timedelta(microseconds=1) - HISTORY_AFTER
     if around > latest:
-        raise OptionsError(f"--around must be two weeks in the past or more, so that its weeks are closed; got {text}")
+        raise OptionsError(f"--around must be at least two weeks ago, so that all its buckets are closed; got {text}")
     return around
 
 
 @contextmanager
-def opened(options: Options, target: Target, document: Document) -> Iterator[Opened]:
-    """The target, answering, until the end of the block."""
+def open_target(options: Options, target: Target, document: Document) -> Iterator[OpenTarget]:
+    """Connect to the target until the end of the block."""
     with ExitStack() as stack:
-        chance = Chance(options.seed)
+        random_examples = RandomExamples(options.seed)
+        transport: httpx.BaseTransport | None = None
         if options.target == "cassette":
             path = cassettes.path_of(options.cassette)
-            chance = Chance(recorded=cassettes.read(path)[0].drawn)
+            random_examples = RandomExamples(recorded=cassettes.read(path)[0].drawn)
             stack.enter_context(cassettes.replaying(path, document.key_header))
         elif options.target == "sandbox":
-            target = replace(target, base_url=stack.enter_context(_sandbox(options, target.api_key)))
-        client = stack.enter_context(_client(live=options.target == "live"))
+            app = stack.enter_context(_sandbox_app(options, target.api_key))
+            if options.record:  # vcrpy records what goes through a socket
+                from allium_market_data.sandbox import running
+
+                target = replace(target, base_url=stack.enter_context(running(app)))
+            else:
+                transport = AsgiTransport(app)
+        # Proxies of the environment are for live servers only.
+        client = httpx.Client(timeout=TIMEOUT, trust_env=options.target == "live", transport=transport)
+        stack.enter_context(client)
         if options.record:
-            path = cassettes.path_of(target.name)
-            head = _head(target, document, chance)
-            stack.enter_context(cassettes.recording(path, head, document.key_header, target.api_key))
-        door = Door(target.base_url, target.market, document.key_header, target.api_key)
-        yield Opened(target, Asker(door, client), chance)
+            path, header = cassettes.path_of(target.name), _cassette_header(target, document, random_examples)
+            stack.enter_context(cassettes.recording(path, header, document.key_header, target.api_key))
+        server = Server(target.base_url, target.market, document.key_header, target.api_key)
+        yield OpenTarget(target, Requester(server, client), random_examples)
 
 
-def _client(live: bool) -> httpx.Client:
-    # Proxies of the environment are for the live API, and in the way of a server on this machine. There a new
-    # connection costs nothing, and on one that is kept a small answer can wait 40 ms for a delayed acknowledgement.
-    limits = httpx.Limits() if live else httpx.Limits(max_keepalive_connections=0)
-    return httpx.Client(timeout=TIMEOUT, trust_env=live, limits=limits)
-
-
-def _head(target: Target, document: Document, chance: Chance) -> cassettes.Recorded:
-    # The port of a sandbox is an accident; what matters is that nothing is there when the cassette is played.
-    address = target.base_url if target.name == "live" else "http://sandbox.invalid"
-    return cassettes.Recorded(
+def _cassette_header(target: Target, document: Document, random_examples: RandomExamples) -> cassettes.Header:
+    return cassettes.Header(
         source=target.name,
         on=dt.datetime.now(dt.UTC).date().isoformat(),
         document=document.digest,
-        base_url=address,
+        # The port of a sandbox is random, and nothing listens there when the cassette is replayed.
+        base_url=target.base_url if target.name == "live" else SANDBOX_URL,
         market=target.market,
         non_perp_market=target.non_perp_market,
         around=target.around,
-        drawn=chance.drawn,
+        drawn=random_examples.drawn,
     )
 
 
 @contextmanager
-def _sandbox(options: Options, api_key: str) -> Iterator[str]:
-    # Only now: whoever runs the suite against a server needs neither FastAPI nor DuckDB.
-    from allium_market_data.sandbox import Reading, Samples, SandboxEndpoint, create_app, reading_named, running
+def _sandbox_app(options: Options, api_key: str) -> Iterator[FastAPI]:
+    # Imported here because a run against a server needs neither FastAPI nor DuckDB.
+    from allium_market_data.sandbox import Samples, create_app, reading_named
 
-    endpoint: Callable[[Samples, Reading, str], SandboxEndpoint] = SandboxEndpoint
-    if options.mutants:
-        from conformance.mutants import mutant_endpoint
+    from .mutants import mutant_endpoint
 
-        endpoint = mutant_endpoint(options.mutants)
     with Samples.open() as samples:
-        app = create_app(samples, reading_named(options.readings), api_key, endpoint)
-        with running(app) as base_url:
-            yield base_url
+        yield create_app(samples, reading_named(options.readings), api_key, mutant_endpoint(options.mutants))
+
+
+class AsgiTransport(httpx.BaseTransport):
+    """Calls an ASGI application in this thread: no socket, no second thread, no timeout."""
+
+    def __init__(self, app: Any) -> None:
+        self._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self._runner = asyncio.Runner()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Run the application until its response is complete."""
+
+        async def respond() -> httpx.Response:
+            response = await self._transport.handle_async_request(request)
+            body = b"".join([part async for part in response.stream])  # type: ignore[union-attr]
+            return httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(body))
+
+        return self._runner.run(respond())
+
+    def close(self) -> None:
+        """Close the event loop."""
+        self._runner.close()

@@ -1,138 +1,144 @@
-"""How this server answers what the specification leaves open. Nothing here is a failure: it is noted, and compared."""
+"""How this server answers the open questions. No answer fails: each is recorded, and compared with the profile."""
 
 from __future__ import annotations
 
 import pytest
 
 from allium_market_data.model.intervals import DAY, HOUR, WIDTHS
-from conformance import findings, questions
-from conformance.answers import Answer, unknown_fields
-from conformance.ask import Asker, Window
-from conformance.history import History
-from conformance.meaning import Labelling
-from conformance.observations import NOT_SHOWN, Profile
+from conformance import classification, invalid_requests
+from conformance.bucket_values import Labelling
+from conformance.observations import UNDETERMINED, Profile
+from conformance.reference_week import ReferenceWeek
+from conformance.request import Window
+from conformance.requester import Requester
+from conformance.response import Page, unknown_fields
 from conformance.target import Target
 
 
-def note(profile: Profile, question: str, reading: str) -> None:
-    profile.note("readings", question, reading)
+def record(profile: Profile, question: str, reading: str) -> None:
+    profile.record("readings", question, reading)
 
 
 @pytest.fixture
-def cut(asker: Asker, history: History) -> str:
-    """From a window at the longest interval that ends at noon."""
-    day, noon = history.start + 2 * DAY, history.start + 2 * DAY + 12 * HOUR
-    answer = asker.window(Window("1d", history.start, noon))
-    labelling = history.labelling
-    whole = history.rows("1d").get(labelling.label(day, DAY))
+def cut(requester: Requester, week: ReferenceWeek) -> str:
+    """The reading of a window at the longest interval that ends at noon."""
+    day, noon = week.start + 2 * DAY, week.start + 2 * DAY + 12 * HOUR
+    page = requester.fetch_window(Window("1d", week.start, noon))
+    labelling = week.labelling
+    whole = week.rows("1d").get(labelling.label(day, DAY))
     hours = [
-        amounts for label, amounts in history.rows("1h").items() if day <= labelling.bucket(label, HOUR) <= noon - HOUR
+        amounts for label, amounts in week.rows("1h").items() if day <= labelling.bucket(label, HOUR) <= noon - HOUR
     ]
-    return findings.cut(answer, day, whole, hours[-1], labelling) if whole and hours else NOT_SHOWN
+    return classification.cut(page, day, whole, hours[-1], labelling) if whole and hours else UNDETERMINED
 
 
 @pytest.fixture
-def empty_bucket(history: History) -> str:
-    return findings.empty_bucket(history.rows("1m"), WIDTHS["1m"])
+def empty_bucket(week: ReferenceWeek) -> str:
+    return classification.empty_bucket(week.rows("1m"), WIDTHS["1m"])
 
 
 @pytest.mark.open_question("label")
-def test_what_a_label_names(history: History, profile: Profile) -> None:
+def test_whether_a_label_names_the_start_or_the_end(week: ReferenceWeek, profile: Profile) -> None:
     """What does `ts` name?"""
     fitting = [
         labelling
-        for labelling, pairs in history.comparisons.items()
-        if not any(comparison.faults for comparison in pairs.values())
+        for labelling, pairs in week.comparisons.items()
+        if not any(comparison.differences for comparison in pairs.values())
     ]
-    note(profile, "label", findings.label(fitting))
+    record(profile, "label", classification.label(fitting))
 
 
 @pytest.mark.open_question("end-of-window")
-def test_whether_the_end_is_part_of_the_window(history: History, profile: Profile, cut: str, empty_bucket: str) -> None:
+def test_whether_the_end_is_inclusive(week: ReferenceWeek, profile: Profile, cut: str, empty_bucket: str) -> None:
     """Is `end_timestamp` part of the window?"""
     carried = empty_bucket == "carry-forward"
-    # The parts of the week: each but the last ends where the next one begins.
-    aligned = history.answers("1m")[:-1]
-    found = findings.end_of_window(aligned, history.rows("1m"), history.labelling, cut, carried)
-    note(profile, "end-of-window", found)
+    # The parts of the week, except the last: each ends where the next one begins.
+    aligned = week.pages("1m")[:-1]
+    reading = classification.end_of_window(aligned, week.rows("1m"), week.labelling, cut, carried)
+    record(profile, "end-of-window", reading)
 
 
 @pytest.mark.open_question("cut")
-def test_what_a_window_cuts(profile: Profile, cut: str) -> None:
+def test_whether_a_window_cuts_buckets_or_samples(profile: Profile, cut: str) -> None:
     """What does the window cut?"""
-    note(profile, "cut", cut)
+    record(profile, "cut", cut)
 
 
 @pytest.mark.open_question("first-bucket")
-def test_whether_the_bucket_around_the_start_is_returned(asker: Asker, history: History, profile: Profile) -> None:
+def test_whether_the_bucket_around_an_unaligned_start_is_returned(
+    requester: Requester, week: ReferenceWeek, profile: Profile
+) -> None:
     """Is the bucket that contains an unaligned `start_timestamp` returned?"""
-    noon = history.start + 12 * HOUR
-    answer = asker.window(Window("1d", noon, history.start + 3 * DAY))
-    label = history.start
-    shown = history.labelling is Labelling.START and label in history.rows("1d")
-    note(profile, "first-bucket", findings.first_bucket(answer, label, history.labelling) if shown else NOT_SHOWN)
+    noon = week.start + 12 * HOUR
+    page = requester.fetch_window(Window("1d", noon, week.start + 3 * DAY))
+    can_tell = week.labelling is Labelling.START and week.start in week.rows("1d")
+    reading = classification.first_bucket(page, week.start, week.labelling) if can_tell else UNDETERMINED
+    record(profile, "first-bucket", reading)
 
 
 @pytest.mark.open_question("order")
-def test_the_order_of_items(answers: list[Answer], profile: Profile) -> None:
+def test_the_order_of_items(pages: list[Page], profile: Profile) -> None:
     """In which order do the items come?"""
-    note(profile, "order", findings.order(answers))
+    record(profile, "order", classification.order(pages))
 
 
 @pytest.mark.open_question("over-limit")
-def test_what_survives_a_limit(asker: Asker, history: History, profile: Profile) -> None:
+def test_which_rows_a_limit_keeps(requester: Requester, week: ReferenceWeek, profile: Profile) -> None:
     """Which rows survive where there are more than `limit`?"""
-    rows = history.rows("1h")
-    limited = set(asker.window(history.window("1h"), 2).by_label)
+    rows = week.rows("1h")
+    limited = set(requester.fetch_window(week.window("1h"), 2).by_label)
     ends = {"keep-earliest": set(list(rows)[:2]), "keep-latest": set(list(rows)[-2:])}
-    found = [end for end, labels in ends.items() if labels == limited]
-    note(profile, "over-limit", found[0] if len(found) == 1 else NOT_SHOWN)
+    kept = [end for end, labels in ends.items() if labels == limited]
+    record(profile, "over-limit", kept[0] if len(kept) == 1 else UNDETERMINED)
 
 
 @pytest.mark.open_question("empty-bucket")
-def test_what_becomes_of_an_empty_bucket(profile: Profile, empty_bucket: str) -> None:
+def test_whether_an_empty_bucket_is_omitted_or_filled(profile: Profile, empty_bucket: str) -> None:
     """What becomes of a bucket without a sample?"""
-    note(profile, "empty-bucket", empty_bucket)
+    record(profile, "empty-bucket", empty_bucket)
 
 
 @pytest.mark.open_question("ts-text")
-def test_how_a_label_is_written(answers: list[Answer], profile: Profile) -> None:
+def test_how_a_timestamp_is_written(pages: list[Page], profile: Profile) -> None:
     """How is `ts` written?"""
-    shapes = {findings.shape(item["ts"]) for answer in answers for item in answer.items}
-    note(profile, "ts-text", findings.ts_text(shapes))
-    profile.note("text", "ts", sorted(shapes))
+    shapes = {classification.shape(item["ts"]) for page in pages for item in page.items}
+    record(profile, "ts-text", classification.ts_text(shapes))
+    profile.record("text", "ts", sorted(shapes))
 
 
 @pytest.mark.open_question("decimal-text")
-def test_how_a_decimal_is_written(answers: list[Answer], profile: Profile) -> None:
+def test_how_a_decimal_is_written(pages: list[Page], profile: Profile) -> None:
     """How is a decimal written?"""
-    texts = {name: {item[name] for answer in answers for item in answer.items} for name in ("oi_base", "oi_quote_usd")}
-    note(profile, "decimal-text", findings.decimal_text(set().union(*texts.values())))
-    for name, found in texts.items():
-        scales = {len(text.partition(".")[2]) for text in found}
-        profile.note("text", f"{name}-scales", [min(scales), max(scales)] if scales else [])
+    texts = {name: {item[name] for page in pages for item in page.items} for name in ("oi_base", "oi_quote_usd")}
+    record(profile, "decimal-text", classification.decimal_text(set().union(*texts.values())))
+    for name, amounts in texts.items():
+        scales = {len(amount.partition(".")[2]) for amount in amounts}
+        profile.record("text", f"{name}-scales", [min(scales), max(scales)] if scales else [])
 
 
 @pytest.mark.open_question("unknown-fields")
-def test_which_fields_nobody_documented(answers: list[Answer], profile: Profile) -> None:
+def test_which_undocumented_fields_there_are(pages: list[Page], profile: Profile) -> None:
     """Are there fields that the document does not name, in an item or beside `items`?"""
-    beside, inside = unknown_fields(answers)
-    note(profile, "unknown-fields", "unknown-fields" if beside | inside else "known-fields")
-    profile.note("unknown-fields", "beside-items", sorted(beside))
-    profile.note("unknown-fields", "in-an-item", sorted(inside))
+    beside_items, in_items = unknown_fields(pages)
+    record(profile, "unknown-fields", "unknown-fields" if beside_items | in_items else "known-fields")
+    profile.record("unknown-fields", "beside-items", sorted(beside_items))
+    profile.record("unknown-fields", "in-an-item", sorted(in_items))
 
 
 @pytest.mark.open_question("error-body")
-def test_what_a_refusal_looks_like(asker: Asker, history: History, target: Target, profile: Profile) -> None:
+def test_what_an_error_body_looks_like(
+    requester: Requester, week: ReferenceWeek, target: Target, profile: Profile
+) -> None:
     """What is the body of a refusal?"""
-    kinds = questions.named(history.start, target.non_perp_market)
-    replies = {name: asker.ask(question) for name, question in kinds.items()}
-    for name, reply in replies.items():
-        profile.note("statuses", name, reply.status)
-    note(profile, "error-body", findings.error_body(reply for reply in replies.values() if reply.status != 200))
+    requests = invalid_requests.one_of_each(week.start, target.non_perp_market)
+    responses = {name: requester.send(request) for name, request in requests.items()}
+    for name, response in responses.items():
+        profile.record("statuses", name, response.status)
+    errors = [response for response in responses.values() if response.status != 200]
+    record(profile, "error-body", classification.error_body(errors))
 
 
 @pytest.mark.open_question("compression")
-def test_whether_an_answer_is_compressed(answers: list[Answer], profile: Profile) -> None:
+def test_whether_responses_are_compressed(pages: list[Page], profile: Profile) -> None:
     """Is an answer compressed?"""
-    note(profile, "compression", findings.compression(answer.reply for answer in answers))
+    record(profile, "compression", classification.compression(page.response for page in pages))

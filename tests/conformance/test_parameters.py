@@ -1,4 +1,4 @@
-"""Each parameter: what it may be, what it may not be, and how it may be written."""
+"""Each parameter: valid and invalid values, and the ways to write them."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from itertools import pairwise
 import pytest
 
 from allium_market_data.model.intervals import DAY, HOUR, INTERVALS, MINUTE, WIDTHS, Interval
-from conformance import questions, times
-from conformance.account import Tally
-from conformance.ask import Asker, Question, Window
-from conformance.chance import Chance, spellings
-from conformance.document import PATH, Document
-from conformance.history import History
+from conformance import invalid_requests, times
+from conformance.document import Document
+from conformance.random_examples import RandomExamples, spellings
+from conformance.reference_week import ReferenceWeek
+from conformance.request import Request, Window
+from conformance.requester import Requester
+from conformance.sample_size import SampleSize
 from conformance.target import Target
 
-BOTH = pytest.mark.parametrize("name", ["start_timestamp", "end_timestamp"])
+each_time_parameter = pytest.mark.parametrize("name", ["start_timestamp", "end_timestamp"])
 OTHER_STYLES = [style for style in times.STYLES if style != "Z"]
 
 
 @pytest.fixture
-def half_day(history: History) -> Window:
-    return questions.half_day(history.start)
+def half_day(week: ReferenceWeek) -> Window:
+    return invalid_requests.half_day(week.start)
 
 
 @pytest.fixture
-def same(asker: Asker, half_day: Window, tally: Tally) -> Callable[[Question], None]:
-    """Fails unless a question is answered like `half_day`."""
+def assert_same_rows(requester: Requester, half_day: Window, sample: SampleSize) -> Callable[[Request], None]:
+    """Fails unless a request returns the same rows as the plainest request for `half_day`."""
 
-    def check(question: Question) -> None:
-        plain = tally.saw(asker.window(half_day))
-        answer = tally.saw(asker.accepted(question, half_day))
-        assert answer.rows == plain.rows, f"not the same rows:\n{answer.reply.curl}\n{plain.reply.curl}"
-        tally.shown(2, rows=100)
+    def check(request: Request) -> None:
+        plain = sample.add(requester.fetch_window(half_day))
+        page = sample.add(requester.fetch(request, half_day))
+        assert page.rows == plain.rows, f"not the same rows:\n{page.response.curl}\n{plain.response.curl}"
+        sample.require(2, rows=100)
 
     return check
 
@@ -55,16 +56,15 @@ class TestOperation:
     example: '2026-05-01T00:00:00Z', example: '2026-05-02T00:00:00Z'
     """
 
-    def test_the_documents_own_example_is_answered(self, asker: Asker, document: Document) -> None:
-        assert document.operation == document.tree["paths"][PATH]["get"]
+    def test_the_example_of_the_document_works(self, requester: Requester, document: Document) -> None:
         values = {name: str(parameter["example"]) for name, parameter in document.parameters.items() if name != "limit"}
         market = values.pop("market_id")
-        answer = asker.accepted(replace(Question(tuple(values.items())), market=market))
-        assert len(answer.rows) <= DAY // HOUR + 1
+        page = requester.fetch(replace(Request(tuple(values.items())), market=market))
+        assert len(page.rows) <= DAY // HOUR + 1
 
 
 @pytest.mark.clause("server.address-1")
-def test_the_server_has_an_address_that_keeps_a_key_secret(document: Document, target: Target) -> None:
+def test_the_server_address_uses_https(document: Document, target: Target) -> None:
     """url: https://api.allium.so"""
     assert document.server.startswith("https://")
     assert target.name != "live" or target.base_url.startswith(("https://", "http://127.0.0.1", "http://localhost"))
@@ -78,20 +78,21 @@ class TestInterval:
     """
 
     @pytest.mark.parametrize("interval", INTERVALS)
-    def test_each_interval_works(self, asker: Asker, history: History, tally: Tally, interval: Interval) -> None:
-        end = history.end if interval == "1d" else history.start + DAY
-        answer = tally.saw(asker.window(Window(interval, history.start, end)))
-        labels = sorted(answer.by_label)
-        steps = [later - earlier for earlier, later in pairwise(labels)]
-        assert min(steps, default=0) == WIDTHS[interval], f"rows are not {interval} apart\n{answer.reply.curl}"
-        tally.shown(1, rows=3)
+    def test_each_interval_works(
+        self, requester: Requester, week: ReferenceWeek, sample: SampleSize, interval: Interval
+    ) -> None:
+        end = week.end if interval == "1d" else week.start + DAY
+        page = sample.add(requester.fetch_window(Window(interval, week.start, end)))
+        steps = [later - earlier for earlier, later in pairwise(sorted(page.by_label))]
+        assert min(steps, default=0) == WIDTHS[interval], f"rows are not {interval} apart\n{page.response.curl}"
+        sample.require(1, rows=3)
 
-    @pytest.mark.parametrize("text", questions.NO_INTERVALS)
-    def test_another_value_is_refused(self, asker: Asker, half_day: Window, text: str) -> None:
-        asker.refused(half_day.question().but(interval=text))
+    @pytest.mark.parametrize("text", invalid_requests.INVALID_INTERVALS)
+    def test_another_interval_is_rejected(self, requester: Requester, half_day: Window, text: str) -> None:
+        requester.expect_error(half_day.request().with_parameters(interval=text))
 
-    def test_it_may_not_be_left_out(self, asker: Asker, half_day: Window) -> None:
-        asker.refused(half_day.question().but(interval=None))
+    def test_interval_is_required(self, requester: Requester, half_day: Window) -> None:
+        requester.expect_error(half_day.request().with_parameters(interval=None))
 
 
 @pytest.mark.clause(
@@ -109,43 +110,46 @@ class TestTimes:
     End of the window (ISO 8601).
     """
 
-    @BOTH
+    @each_time_parameter
     @pytest.mark.parametrize("style", OTHER_STYLES)
-    def test_an_instant_is_the_same_however_it_is_written(
-        self, half_day: Window, same: Callable[[Question], None], name: str, style: str
+    def test_every_iso_8601_style_of_one_instant_returns_the_same_rows(
+        self, half_day: Window, assert_same_rows: Callable[[Request], None], name: str, style: str
     ) -> None:
         instant = half_day.start if name.startswith("start") else half_day.end
-        same(half_day.question().but(**{name: times.text(instant, style)}))
+        assert_same_rows(half_day.request().with_parameters(**{name: times.text(instant, style)}))
 
-    def test_both_may_be_naive(self, half_day: Window, same: Callable[[Question], None]) -> None:
+    def test_both_times_may_be_naive(self, half_day: Window, assert_same_rows: Callable[[Request], None]) -> None:
         naive = {"start_timestamp": half_day.start, "end_timestamp": half_day.end}
-        same(half_day.question().but(**{name: times.text(instant, "naive") for name, instant in naive.items()}))
+        texts = {name: times.text(instant, "naive") for name, instant in naive.items()}
+        assert_same_rows(half_day.request().with_parameters(**texts))
 
-    def test_spellings_agree(
-        self, asker: Asker, half_day: Window, chance: Chance, same: Callable[[Question], None]
+    def test_every_spelling_of_one_request_returns_the_same_rows(
+        self, half_day: Window, random_examples: RandomExamples, assert_same_rows: Callable[[Request], None]
     ) -> None:
-        def law(example: tuple[str, str, str, str, tuple[int, ...]]) -> None:
+        def check(example: tuple[str, str, str, str, tuple[int, ...]]) -> None:
             start, end, colon, query_colon, order = example
-            question = half_day.question().but(
+            request = half_day.request().with_parameters(
                 start_timestamp=times.text(half_day.start, start), end_timestamp=times.text(half_day.end, end)
             )
-            parameters = tuple(question.parameters[place] for place in order)
-            same(replace(question, parameters=parameters, colon=colon, query_colon=query_colon))
+            parameters = tuple(request.parameters[index] for index in order)
+            assert_same_rows(replace(request, parameters=parameters, colon=colon, query_colon=query_colon))
 
-        chance.each("spellings", 8, spellings, law)
+        random_examples.check_each("spellings", 8, spellings, check)
 
-    @BOTH
-    def test_it_may_not_be_left_out(self, asker: Asker, half_day: Window, name: str) -> None:
-        asker.refused(half_day.question().but(**{name: None}))
+    @each_time_parameter
+    def test_both_times_are_required(self, requester: Requester, half_day: Window, name: str) -> None:
+        requester.expect_error(half_day.request().with_parameters(**{name: None}))
 
-    @BOTH
-    @pytest.mark.parametrize("text", questions.NO_TIMES)
-    def test_what_is_no_time_is_refused(self, asker: Asker, half_day: Window, name: str, text: str) -> None:
-        asker.refused(half_day.question().but(**{name: text}))
+    @each_time_parameter
+    @pytest.mark.parametrize("text", invalid_requests.INVALID_TIMES)
+    def test_an_invalid_time_is_rejected(self, requester: Requester, half_day: Window, name: str, text: str) -> None:
+        requester.expect_error(half_day.request().with_parameters(**{name: text}))
 
     @pytest.mark.parametrize("by", [MINUTE, DAY])
-    def test_a_window_that_ends_before_it_begins_is_refused(self, asker: Asker, history: History, by: int) -> None:
-        asker.refused(questions.backwards(history.start, by))
+    def test_a_window_that_ends_before_its_start_is_rejected(
+        self, requester: Requester, week: ReferenceWeek, by: int
+    ) -> None:
+        requester.expect_error(invalid_requests.reversed_window(week.start, by))
 
 
 @pytest.mark.clause(
@@ -154,9 +158,9 @@ class TestTimes:
 class TestLimit:
     """name: limit, in: query, type: integer, minimum: 1, maximum: 5000, (1–5000)."""
 
-    @pytest.mark.parametrize("text", questions.NO_LIMITS)
-    def test_another_limit_is_refused(self, asker: Asker, half_day: Window, text: str) -> None:
-        asker.refused(half_day.question().but(limit=text))
+    @pytest.mark.parametrize("text", invalid_requests.INVALID_LIMITS)
+    def test_an_invalid_limit_is_rejected(self, requester: Requester, half_day: Window, text: str) -> None:
+        requester.expect_error(half_day.request().with_parameters(limit=text))
 
 
 @pytest.mark.clause(
@@ -169,8 +173,10 @@ class TestMarket:
     """
 
     @pytest.mark.parametrize("colon", ["%3A", "%3a"])
-    def test_its_colons_may_be_escaped(self, half_day: Window, same: Callable[[Question], None], colon: str) -> None:
-        same(replace(half_day.question(), colon=colon))
+    def test_the_colons_of_a_market_may_be_percent_encoded(
+        self, half_day: Window, assert_same_rows: Callable[[Request], None], colon: str
+    ) -> None:
+        assert_same_rows(replace(half_day.request(), colon=colon))
 
-    def test_it_may_not_be_left_out(self, asker: Asker, half_day: Window) -> None:
-        asker.refused(replace(half_day.question(), market=""))
+    def test_the_market_is_required(self, requester: Requester, half_day: Window) -> None:
+        requester.expect_error(replace(half_day.request(), market=""))

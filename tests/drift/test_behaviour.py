@@ -51,7 +51,7 @@ def judgement(*levels: Level) -> Judgement:
         ((), ("x",), "ascending", "server-moved", Level.BREAKING),
         ((Level.COMPATIBLE,), ("x",), "ascending", "both", Level.BREAKING),
         ((Level.BREAKING,), (), "descending", "both", Level.BREAKING),
-        ((), (), "not-shown", "neither", Level.NONE),
+        ((), (), "undetermined", "neither", Level.NONE),
     ],
 )
 def test_the_matrix(
@@ -108,10 +108,11 @@ def test_a_profile_that_is_no_toml_is_an_error() -> None:
 
 def test_results_tell_a_violation_from_too_little_data_and_from_no_answer() -> None:
     junit = """<testsuites><testsuite><testcase name="test_a_b"><failure message="AssertionError: x&#10;y"/></testcase>
-    <testcase name="test_c"><failure message="Failed: not shown: c"/></testcase><testcase name="test_d"/>
+    <testcase name="test_c"><failure message="Failed: inconclusive: c"/></testcase><testcase name="test_d"/>
     <testcase name="test_e"><error message="failed on setup with &quot;httpx.ConnectError: gone&quot;"/></testcase>
+    <testcase name="test_f"><failure message="AssertionError: no response (ConnectError: gone)&#10;curl"/></testcase>
     </testsuite></testsuites>"""
-    assert results(junit) == (("a b: AssertionError: x",), 1, 1)
+    assert results(junit) == (("a b: AssertionError: x",), 1, 2)
 
 
 @contextmanager
@@ -143,7 +144,7 @@ def test_a_server_that_breaks_the_specification() -> None:
     with changed_sandbox(mutants=("end-ignored",)) as url:
         found = look(server(url), judgement(Level.COMPATIBLE))
     assert (found.case, found.level) == ("both", Level.BREAKING)
-    assert any(said.startswith("labels lie in the window") for said in found.violations)
+    assert any(said.startswith("no label is outside the window") for said in found.violations)
 
 
 def test_no_server() -> None:

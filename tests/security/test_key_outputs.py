@@ -233,7 +233,7 @@ def test_suite_gets_the_key_by_the_environment_only(sandbox_url: str, monkeypatc
 
 def test_recording_redacts_a_key_that_the_server_repeats(tmp_path: Path) -> None:
     file, header = tmp_path / "recording.json.xz", Document.load().key_header
-    head = cassettes.Recorded("live", "2026-05-01", "0" * 64, "http://sandbox.invalid", MARKET, None, 0)
+    head = cassettes.Header("live", "2026-05-01", "0" * 64, "http://sandbox.invalid", MARKET, None, 0)
     with (
         served(SERVERS["400"][0]) as url,
         cassettes.recording(file, head, header, HIDDEN[0]),

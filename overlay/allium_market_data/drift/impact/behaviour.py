@@ -17,7 +17,7 @@ from ..report.report import Behaviour
 Profile: TypeAlias = Mapping[str, Mapping[str, Any]]
 """What the conformance suite observed: sections of names and values."""
 
-NOT_SHOWN: Final = "not-shown"
+NOT_SHOWN: Final = "undetermined"
 """What a profile says of an open question that no answer told."""
 
 _SENTENCES: Final = {
@@ -28,7 +28,13 @@ _SENTENCES: Final = {
     "could-not-look": "The server was not looked at.",
 }
 _LONGEST: Final = 300
-_UNREACHED: Final = ("httpx.", "httpcore.", "ConnectionRefusedError", 'failed on setup with "httpx.')
+_UNREACHED: Final = (
+    "AssertionError: no response (",
+    "httpx.",
+    "httpcore.",
+    "ConnectionRefusedError",
+    'failed on setup with "httpx.',
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,7 @@ def results(junit: str) -> tuple[tuple[str, ...], int, int]:
     for case in ET.fromstring(junit).iter("testcase"):  # noqa: S314 - made by pytest in a folder of our own
         for fault in [*case.findall("failure"), *case.findall("error")]:
             message = fault.get("message", "")
-            if message.startswith("Failed: not shown:"):
+            if message.startswith("Failed: inconclusive:"):
                 untold += 1
             elif any(word in message for word in _UNREACHED):
                 unreached += 1
