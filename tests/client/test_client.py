@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
-import subprocess
-import sys
 import threading
 import time
 import tomllib
@@ -364,37 +361,6 @@ def test_threads_share_a_client_and_its_connections(client: MarketData, sandbox:
     assert len(sandbox.requests) == 8
     loops = [thread for thread in threading.enumerate() if thread.name == "allium-market-data"]
     assert len(loops) == 1
-
-
-FORK = """
-import os, sys, warnings
-from allium_market_data import MarketData
-span = {"interval": "1h", "start": "2026-03-01", "end": "2026-03-03"}
-with MarketData(*sys.argv[1:3]) as client:
-    rows = list(client.open_interest(sys.argv[3], **span))
-    stream = client.iter_open_interest(sys.argv[3], **span)
-    next(stream)
-    warnings.simplefilter("ignore", DeprecationWarning)  # forking with threads is the very point
-    child = os.fork()
-    again = list(client.open_interest(sys.argv[3], **span))
-    assert again == rows and len(rows) == 48
-    if child:
-        assert os.waitpid(child, 0)[1] == 0
-        assert len(list(stream)) == 47
-print("parent" if child else "child", flush=True)
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
-def test_a_client_goes_on_in_a_child_and_in_its_parent_with_connections_of_their_own(sandbox: Sandbox) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", FORK, sandbox.key, sandbox.url, MARKET],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr, done.stdout) == (0, "", "child\nparent\n")
 
 
 def test_a_closed_client_can_be_used_again_and_closed_twice(client: MarketData) -> None:

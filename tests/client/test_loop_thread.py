@@ -1,350 +1,363 @@
-"""A loop in a thread: started once, shared, left in order, and gone when nobody needs it."""
+"""A loop in a thread: started once, shared, closed in order, and gone when nobody holds it. Nothing here waits for time."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import os
-import signal
-import subprocess
 import sys
 import threading
-import time
-from collections.abc import AsyncGenerator
+import warnings
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import Future
 from contextlib import aclosing
 from typing import Any
 
 import pytest
 
-from allium_market_data.client import loop_thread as portal
+from allium_market_data.client import loop_thread
 from allium_market_data.client.loop_thread import LoopThread
 from allium_market_data.errors import UsageError
 
+HANG = 60.0
+"""Seconds after which a wait fails: only if something hangs."""
 
-class Inside:
-    """What lives on the loop of a test: notes where it was made, used and ended."""
+FOREVER = 10.0**6
+"""A grace that no test could wait for."""
+
+
+class Resource:
+    """Lives on the loop of a test and records where it was made, used and closed."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.made = threading.current_thread()
-        self.ended = False
-        self.left: list[str] = []
+        self.thread = threading.current_thread()
+        self.is_closed = False
+        self.iterator_closed = asyncio.Event()
 
-    async def end(self) -> None:
+    async def close(self) -> None:
         assert asyncio.get_running_loop() is self.loop
-        self.ended = True
+        self.is_closed = True
 
-    async def count(self, most: int = 10**9) -> AsyncGenerator[int, None]:
+    async def count(self, stop: int = 10**9) -> AsyncGenerator[int, None]:
         try:
-            for number in range(most):
+            for number in range(stop):
                 yield number
                 await asyncio.sleep(0)
         finally:
             await asyncio.sleep(0)
-            self.left.append(threading.current_thread().name)
+            assert threading.current_thread() is self.thread
+            self.iterator_closed.set()
 
 
-def made() -> LoopThread[Inside]:
-    return LoopThread(Inside, Inside.end)
+async def itself(resource: Resource) -> Resource:
+    return resource
 
 
-async def itself(inside: Inside) -> Inside:
-    return inside
-
-
-def ours() -> list[threading.Thread]:
+def loop_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "allium-market-data"]
 
 
-def gone(seconds: float = 2) -> bool:
-    until = time.monotonic() + seconds
-    while ours() and time.monotonic() < until:
-        time.sleep(0.005)
-    return not ours()
+def join_loop_threads() -> None:
+    for thread in loop_threads():
+        thread.join(HANG)
+        assert not thread.is_alive()
 
 
 @pytest.fixture(autouse=True)
-def _no_thread_stays() -> Any:
-    assert gone()
+def _no_thread_remains() -> Iterator[None]:
+    join_loop_threads()
     yield
     gc.collect()
-    assert gone()
+    join_loop_threads()
 
 
-def test_nothing_starts_before_it_is_needed() -> None:
-    unused = made()
-    assert not ours()
-    unused.close()
+@pytest.fixture
+def thread() -> Iterator[LoopThread[Resource]]:
+    thread = LoopThread(Resource, Resource.close, FOREVER)
+    yield thread
+    thread.close()
 
 
-def test_what_lives_on_the_loop_is_made_and_ended_there() -> None:
-    one = made()
-    inside = one.call(itself)
-    assert inside.made is ours()[0]
-    assert one.call(itself) is inside
-    one.close()
-    assert inside.ended
-    assert not ours()
-    one.close()
+def test_nothing_starts_before_the_first_call(thread: LoopThread[Resource]) -> None:
+    assert not loop_threads()
 
 
-def test_a_closed_portal_starts_anew() -> None:
-    one = made()
-    first = one.call(itself)
-    one.close()
-    assert one.call(itself) is not first
-    one.close()
+def test_the_resource_is_made_once_and_closed_on_the_loop(thread: LoopThread[Resource]) -> None:
+    resource = thread.call(itself)
+    assert [resource.thread] == loop_threads()
+    assert thread.call(itself) is resource
+    thread.close()
+    assert resource.is_closed
+    assert not loop_threads()
+    thread.close()
 
 
-def test_an_error_on_the_loop_is_raised_to_the_caller_and_the_loop_goes_on() -> None:
-    async def fail(_: Inside) -> None:
+def test_a_closed_thread_starts_again(thread: LoopThread[Resource]) -> None:
+    first = thread.call(itself)
+    thread.close()
+    assert thread.call(itself) is not first
+
+
+def test_an_error_is_raised_to_the_caller_and_the_loop_goes_on(thread: LoopThread[Resource]) -> None:
+    async def fail(_: Resource) -> None:
         raise ZeroDivisionError
 
-    one = made()
+    resource = thread.call(itself)
     with pytest.raises(ZeroDivisionError):
-        one.call(fail)
-    one.call(itself)
-    one.close()
+        thread.call(fail)
+    assert thread.call(itself) is resource
 
 
-def test_what_cannot_be_made_is_raised_to_the_caller_and_leaves_no_thread() -> None:
-    def fail() -> Inside:
+def test_an_error_of_make_is_raised_and_leaves_no_thread() -> None:
+    def fail() -> Resource:
         raise UsageError("there is no API key")
 
-    one = LoopThread(fail, Inside.end)
+    thread = LoopThread(fail, Resource.close)
     for _ in range(2):
         with pytest.raises(UsageError, match="there is no API key"):
-            one.call(itself)
-    assert gone()
+            thread.call(itself)
+    join_loop_threads()
 
 
-def test_many_threads_share_one_loop() -> None:
-    one = made()
-    found: list[Inside] = []
-    threads = [threading.Thread(target=lambda: found.append(one.call(itself))) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 16
-    assert len(set(map(id, found))) == 1
-    one.close()
+def test_an_error_of_close_is_raised_to_who_closes() -> None:
+    async def fail(_: Resource) -> None:
+        raise ZeroDivisionError
+
+    thread = LoopThread(Resource, fail)
+    thread.call(itself)
+    with pytest.raises(ZeroDivisionError):
+        thread.close()
 
 
-def test_a_portal_that_nobody_holds_ends_its_loop() -> None:
-    one = made()
-    inside = one.call(itself)
-    del one
+def test_many_threads_share_one_loop(thread: LoopThread[Resource]) -> None:
+    resources: list[Resource] = []
+    callers = [threading.Thread(target=lambda: resources.append(thread.call(itself))) for _ in range(16)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert len(resources) == 16
+    assert len(set(map(id, resources))) == 1
+
+
+def test_garbage_collection_ends_the_loop() -> None:
+    thread = LoopThread(Resource, Resource.close)
+    resource = thread.call(itself)
+    del thread
     gc.collect()
-    assert gone()
-    assert inside.ended
+    join_loop_threads()
+    assert resource.is_closed
 
 
-def test_an_iterator_hands_on_everything_in_order() -> None:
-    one = made()
-    assert list(one.iterate(lambda inside: inside.count(5))) == [0, 1, 2, 3, 4]
-    assert one.call(itself).left == ["allium-market-data"]
-    one.close()
+def test_an_iterator_yields_everything_in_order(thread: LoopThread[Resource]) -> None:
+    assert list(thread.iterate(lambda resource: resource.count(5))) == [0, 1, 2, 3, 4]
+    assert thread.call(itself).iterator_closed.is_set()
 
 
-def test_leaving_an_iterator_early_ends_it_on_its_loop_at_once() -> None:
-    one = made()
-    for number in one.iterate(lambda inside: inside.count()):
+def test_leaving_an_iterator_early_closes_it_at_once(thread: LoopThread[Resource]) -> None:
+    for number in thread.iterate(lambda resource: resource.count()):
         if number == 3:
             break
-    inside = one.call(itself)
-    assert inside.left == ["allium-market-data"]
+    assert thread.call(itself).iterator_closed.is_set()
 
-    async def tasks(_: Inside) -> int:
+    async def count_tasks(_: Resource) -> int:
         return len(asyncio.all_tasks())
 
-    assert one.call(tasks) == 2  # this one, and the one that waits for the end
-    one.close()
+    assert thread.call(count_tasks) == 2  # this one, and the one that waits for the end
 
 
-def test_an_iterator_that_is_collected_on_the_loop_itself_does_not_wait_for_itself() -> None:
-    one = made()
-    held = [one.iterate(lambda inside: inside.count())]
-    assert next(held[0]) == 0
+def test_an_iterator_collected_on_the_loop_does_not_wait_for_itself(thread: LoopThread[Resource]) -> None:
+    iterators = [thread.iterate(lambda resource: resource.count())]
+    assert next(iterators[0]) == 0
 
-    async def drop(inside: Inside) -> list[str]:
-        held.clear()
-        await asyncio.sleep(0.01)
-        return inside.left
+    async def drop(resource: Resource) -> None:
+        iterators.clear()
+        await asyncio.wait_for(resource.iterator_closed.wait(), HANG)
 
-    assert one.call(drop) == ["allium-market-data"]
-    one.close()
+    thread.call(drop)
 
 
-def test_an_iterator_whose_portal_was_closed_says_so_and_starts_nothing() -> None:
-    one = made()
-    numbers = one.iterate(lambda inside: inside.count())
-    inside = one.call(itself)
+def test_an_iterator_of_a_closed_thread_raises_and_starts_nothing(thread: LoopThread[Resource]) -> None:
+    numbers = thread.iterate(lambda resource: resource.count())
+    resource = thread.call(itself)
     next(numbers)
-    one.close()
-    assert inside.left == ["allium-market-data"]
+    thread.close()
+    assert resource.iterator_closed.is_set()
     with pytest.raises(UsageError, match="the client was closed while its rows were being read"):
         next(numbers)
-    assert not ours()
+    assert not loop_threads()
 
 
-def test_closing_in_the_middle_of_nested_iterators_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    async def outer(inside: Inside) -> AsyncGenerator[int, None]:
-        async with aclosing(inside.count()) as numbers:
+def test_closing_within_nested_iterators_logs_nothing(
+    thread: LoopThread[Resource], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def outer(resource: Resource) -> AsyncGenerator[int, None]:
+        async with aclosing(resource.count()) as numbers:
             async for number in numbers:
                 yield number
 
-    one = made()
-    numbers = one.iterate(outer)
-    inside = one.call(itself)
+    numbers = thread.iterate(outer)
+    resource = thread.call(itself)
     next(numbers)
-    one.close()
-    assert inside.left == ["allium-market-data"]
+    thread.close()
+    assert resource.iterator_closed.is_set()
     assert caplog.text == ""
 
 
-def test_a_call_in_another_thread_ends_when_the_portal_is_closed() -> None:
-    one = made()
+def test_closing_ends_a_call_of_another_thread(thread: LoopThread[Resource]) -> None:
     begun = threading.Event()
-    raised: list[BaseException] = []
+    errors: list[BaseException] = []
 
-    async def stall(_: Inside) -> None:
+    async def stall(_: Resource) -> None:
         begun.set()
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     def call() -> None:
         try:
-            one.call(stall)
+            thread.call(stall)
         except UsageError as error:
-            raised.append(error)
+            errors.append(error)
 
     caller = threading.Thread(target=call)
     caller.start()
-    assert begun.wait(5)
-    one.close()
-    caller.join(5)
-    assert [str(error) for error in raised] == ["the client was closed while a call was under way"]
+    assert begun.wait(HANG)
+    thread.close()
+    caller.join(HANG)
+    assert [str(error) for error in errors] == ["the client was closed while a call was under way"]
 
 
 class Interrupted(BaseException):
     """Stands for KeyboardInterrupt, which pytest would take for its own."""
 
 
-def test_an_interrupt_of_the_caller_cancels_the_call_and_waits_for_it_to_unwind(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    one = made()
-    unwound: list[str] = []
+def interrupted_futures(wait: Callable[[], object]) -> type[Future[Any]]:
+    """Futures whose waiting caller is interrupted as soon as ``wait`` returns."""
 
-    async def stall(_: Inside) -> None:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            await asyncio.sleep(0.01)
-            unwound.append("all of it")
-
-    real = asyncio.run_coroutine_threadsafe
-
-    def interrupting(*args: Any) -> Any:
-        future: Any = real(*args)
-        time.sleep(0.02)
-        result = future.result
-
-        def interrupted() -> Any:
-            future.result = result
+    class InterruptedFuture(Future[Any]):
+        def result(self, timeout: float | None = None) -> Any:
+            wait()
             raise Interrupted
 
-        future.result = interrupted
-        return future
-
-    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", interrupting)
-    with pytest.raises(Interrupted):
-        one.call(stall)
-    assert unwound == ["all of it"]
-    monkeypatch.undo()
-    one.close()
+    return InterruptedFuture
 
 
-def test_an_interrupt_before_there_is_a_future_ends_the_call_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = made()
-    one.call(itself)
-    unwound = threading.Event()
+def test_an_interrupt_cancels_the_call_and_waits_until_it_unwound(
+    thread: LoopThread[Resource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread.call(itself)
+    begun = threading.Event()
+    unwound: list[bool] = []
 
-    async def stall(_: Inside) -> None:
+    async def stall(_: Resource) -> None:
+        begun.set()
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
-            unwound.set()
-
-    real = asyncio.run_coroutine_threadsafe
-
-    def interrupting(*args: Any) -> Any:
-        real(*args)
-        time.sleep(0.02)
-        raise Interrupted
+            await asyncio.sleep(0)
+            unwound.append(True)
 
     with monkeypatch.context() as patch:
-        patch.setattr(asyncio, "run_coroutine_threadsafe", interrupting)
+        patch.setattr(loop_thread, "Future", interrupted_futures(lambda: begun.wait(HANG)))
         with pytest.raises(Interrupted):
-            one.call(stall)
-    assert unwound.is_set()
-    one.close()
+            thread.call(stall)
+    assert unwound == [True]
 
 
 def test_an_interrupted_call_that_does_not_unwind_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(portal, "GRACE", 0.05)
-    one = made()
+    thread = LoopThread(Resource, Resource.close, grace=0)
+    thread.call(itself)
     begun, release, unwound = threading.Event(), threading.Event(), threading.Event()
 
-    async def stubborn(_: Inside) -> None:
+    async def stubborn(_: Resource) -> None:
         begun.set()
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
-            await asyncio.to_thread(release.wait, 20)
+            await asyncio.to_thread(release.wait, HANG)
             unwound.set()
 
-    def interrupt() -> None:
-        begun.wait(20)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        one.call(stubborn)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop_thread, "Future", interrupted_futures(lambda: begun.wait(HANG)))
+        with pytest.raises(Interrupted):
+            thread.call(stubborn)
     assert not unwound.is_set()
     release.set()
-    assert unwound.wait(20)
-    one.close()
+    assert unwound.wait(HANG)
+    thread.close()
 
 
-def test_what_cannot_be_ended_is_raised_to_who_closes() -> None:
-    async def end(_: Inside) -> None:
-        raise ZeroDivisionError
+@pytest.mark.parametrize("is_scheduled", [False, True])
+def test_an_interrupt_while_a_call_is_handed_over_leaves_no_coroutine(
+    thread: LoopThread[Resource], monkeypatch: pytest.MonkeyPatch, is_scheduled: bool
+) -> None:
+    loop = thread.call(itself).loop
+    schedule = loop.call_soon_threadsafe
+    calls: list[Any] = []
 
-    one = LoopThread(Inside, end)
-    one.call(itself)
-    with pytest.raises(ZeroDivisionError):
-        one.close()
+    def interrupting(callback: Any, *args: Any, **options: Any) -> Any:
+        monkeypatch.undo()
+        if is_scheduled:
+            schedule(callback, *args, **options)
+        raise Interrupted
+
+    async def never(_: Resource) -> None:
+        calls.append(True)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", interrupting)
+    with warnings.catch_warnings(record=True) as recorded:
+        warnings.simplefilter("always")
+        with pytest.raises(Interrupted):
+            thread.call(never)
+        gc.collect()
+    assert recorded == []
+    assert is_scheduled or calls == []
+    assert thread.call(itself).loop is loop
 
 
-def test_nothing_waits_for_the_loop_when_python_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = made()
-    numbers = one.iterate(lambda inside: inside.count())
+def test_an_interrupted_start_ends_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+    resources: list[Resource] = []
+
+    def make() -> Resource:
+        release.wait(HANG)
+        resources.append(Resource())
+        return resources[0]
+
+    thread = LoopThread(make, Resource.close)
+    with monkeypatch.context() as patch:
+
+        class Waited(Future[Any]):
+            def result(self, timeout: float | None = None) -> Any:
+                if not self.done():
+                    raise Interrupted
+                return super().result(timeout)
+
+        patch.setattr(loop_thread, "Future", Waited)
+        with pytest.raises(Interrupted):
+            thread.call(itself)
+        release.set()
+        join_loop_threads()
+    assert resources[0].is_closed
+
+
+def test_closing_an_iterator_does_not_wait_when_python_ends(
+    thread: LoopThread[Resource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = thread.iterate(lambda resource: resource.count())
     next(numbers)
     with monkeypatch.context() as ending:
         ending.setattr(sys, "is_finalizing", lambda: True)
-        ending.setattr(one._running, "call", None)
+        ending.setattr(thread._running, "call", None)
         numbers.close()
-    one.close()
 
 
-def test_another_process_has_a_loop_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after a fork, but for the thread, which goes on here."""
-    one = made()
-    before = one.call(itself)
-    numbers = one.iterate(lambda inside: inside.count())
+def test_another_process_gets_its_own_loop(thread: LoopThread[Resource], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a fork, except that the thread of the parent goes on here. tests/system forks."""
+    before = thread.call(itself)
+    numbers = thread.iterate(lambda resource: resource.count())
     next(numbers)
-    parent = one._running
+    parent = thread._running
     assert parent is not None
     with monkeypatch.context() as forked:
         forked.setattr(os, "getpid", lambda: -1)
@@ -352,64 +365,10 @@ def test_another_process_has_a_loop_of_its_own(monkeypatch: pytest.MonkeyPatch) 
         parent.join()
         with pytest.raises(UsageError, match="in the process that this one was forked from"):
             next(numbers)
-        assert one.call(itself) is not before
-        one.close()
-    assert not before.ended
+        assert thread.call(itself) is not before
+        thread.close()
+    assert not before.is_closed
     parent.stop()
     parent.stop()
     parent.join()
-    assert before.ended
-
-
-FORK = """
-import os, sys, threading, warnings
-from tests_portal import Inside, made, itself
-one = made()
-before = one.call(itself)
-numbers = one.iterate(lambda inside: inside.count(4))
-next(numbers)
-warnings.simplefilter("ignore", DeprecationWarning)  # forking with threads is the very point
-child = os.fork()
-if child == 0:
-    from allium_market_data.errors import UsageError
-    try:
-        next(numbers)
-    except UsageError as error:
-        assert "forked" in str(error), error
-    after = one.call(itself)
-    assert after is not before and not before.ended
-    assert list(one.iterate(lambda inside: inside.count(3))) == [0, 1, 2]
-    one.close()
-    assert after.ended and not before.ended
-    one.call(itself)
-    del one
-    print("child done", flush=True)
-    sys.exit(0)
-assert os.waitpid(child, 0)[1] == 0
-assert list(numbers) == [1, 2, 3]
-assert one.call(itself) is before
-print("parent done", flush=True)
-"""
-
-
-def script(text: str) -> str:
-    """The output of a script that may import this file; it must end by itself, without a word of complaint."""
-    loading = f"import importlib.util as u, sys; s = u.spec_from_file_location('tests_portal', {__file__!r}); "
-    loading += "sys.modules['tests_portal'] = m = u.module_from_spec(s); s.loader.exec_module(m)\n"
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", loading + text], capture_output=True, text=True, timeout=20, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
-def test_a_child_of_a_fork_has_a_loop_of_its_own_and_leaves_the_parent_s_alone() -> None:
-    assert script(FORK).splitlines() == ["child done", "parent done"]
-
-
-def test_a_script_that_closes_nothing_ends_all_the_same() -> None:
-    text = (
-        "from tests_portal import *; one = made(); two = one.iterate(lambda inside: inside.count()); print(next(two))"
-    )
-    assert script(text) == "0\n"
+    assert before.is_closed

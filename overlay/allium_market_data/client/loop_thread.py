@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for callers that have none."""
+"""An event loop in its own thread, for callers without a loop."""
 
 from __future__ import annotations
 
@@ -10,43 +10,78 @@ import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from ..errors import UsageError
 
 GRACE = 0.5
 """How long an interrupted caller waits for its call to unwind, in seconds."""
 
-C = TypeVar("C")
+R = TypeVar("R")
 T = TypeVar("T")
 
-_LEFT_TO_A_PARENT: list[object] = []
-"""Loops that a fork copied without their threads. To take one apart in the child would reach into the parent's sockets."""
+_ABANDONED: list[object] = []
+"""Loops that a fork copied without their threads. Destroying one in the child would reach into the parent's sockets."""
 
 
-class _Running(Generic[C]):
-    """A started loop in its thread, with what lives on it, in the process that started it."""
+class _Call(Generic[T]):
+    """One coroutine on the loop. It is created there, so an interrupt of the caller cannot leave one that never runs."""
 
-    def __init__(self, make: Callable[[], C], end: Callable[[C], Awaitable[None]]) -> None:
+    def __init__(self, function: Callable[[], Awaitable[T]]) -> None:
+        self._function = function
+        self._task: asyncio.Task[T] | None = None
+        self.future: Future[T] = Future()
+        self.is_over = threading.Event()
+
+    def start(self) -> None:
+        """Start the coroutine. On the loop."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task.add_done_callback(self._finish)
+
+    def cancel(self) -> None:
+        """Cancel the coroutine. On the loop, where ``start`` has run before or never will."""
+        if self._task is None:
+            self.is_over.set()
+        else:
+            self._task.cancel()
+
+    async def _run(self) -> T:
+        return await self._function()
+
+    def _finish(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self.future.cancel()
+        elif (error := task.exception()) is not None:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(task.result())
+        self.is_over.set()
+
+
+class _RunningLoop(Generic[R]):
+    """A started loop, its thread, and the resource that lives on the loop. It belongs to the process that started it."""
+
+    def __init__(self, make: Callable[[], R], close: Callable[[R], Awaitable[None]], grace: float) -> None:
+        self._grace = grace
         self._lock = threading.Lock()
-        self._open = True
+        self._is_open = True
         self._process = os.getpid()
         self._failure: BaseException | None = None
         self._iterators: set[AsyncGenerator[Any, None]] = set()
-        started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, C]] = Future()
+        started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, R]] = Future()
 
         async def live() -> None:
-            stop, inside = asyncio.Event(), make()
-            started.set_result((asyncio.get_running_loop(), stop, inside))
+            stop, resource = asyncio.Event(), make()
+            started.set_result((asyncio.get_running_loop(), stop, resource))
             await stop.wait()
             await self._unwind()
-            await end(inside)
+            await close(resource)
 
         def run() -> None:
             try:
                 with asyncio.Runner() as runner:
                     runner.run(live())
-            except BaseException as error:  # noqa: BLE001 - for whoever waits, in another thread
+            except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
                 if started.done():
                     self._failure = error
                 else:
@@ -54,153 +89,148 @@ class _Running(Generic[C]):
 
         self._thread = threading.Thread(target=run, name="allium-market-data", daemon=True)
         self._thread.start()
-        self._loop, self._stop, self.inside = started.result()
+        try:
+            self._loop, self._stop, self.resource = started.result()
+        except BaseException:
+            started.add_done_callback(_stop_loop)  # interrupted: nobody else would stop the loop
+            raise
 
     @property
     def is_ours(self) -> bool:
-        """Whether this is the process that started it, and not a fork of that."""
+        """True in the process that started the loop, False in a fork of it."""
         return self._process == os.getpid()
 
-    def call(self, function: Callable[[C], Awaitable[T]]) -> T:
-        """Run ``function`` on the loop and wait for it. An interrupt (Ctrl-C) cancels it and is passed on."""
-        over, given_up = threading.Event(), threading.Event()
-        tasks: list[asyncio.Task[Any]] = []
-
-        async def run() -> T:
-            try:
-                tasks.append(cast("asyncio.Task[Any]", asyncio.current_task()))
-                if given_up.is_set():
-                    raise asyncio.CancelledError
-                return await function(self.inside)
-            finally:
-                over.set()
-
-        if not self.is_ours:  # before the lock: some thread of the parent may have held it
+    def call(self, function: Callable[[R], Awaitable[T]]) -> T:
+        """Run ``function`` on the loop and wait for it. An interrupt (Ctrl-C) cancels it and is raised."""
+        if not self.is_ours:  # before the lock, which a thread of the parent may have held
             raise UsageError("these rows are being read in the process that this one was forked from")
-        future: Future[T] | None = None
+        call = _Call(lambda: function(self.resource))
         try:
             with self._lock:
-                if not self._open:
+                if not self._is_open:
                     raise UsageError("the client was closed while its rows were being read")
-                future = asyncio.run_coroutine_threadsafe(run(), self._loop)
-            return future.result()
+                self._loop.call_soon_threadsafe(call.start)
+            return call.future.result()
         except CancelledError:
             raise UsageError("the client was closed while a call was under way") from None
         except Exception:
             raise
-        except BaseException:  # an interrupt, which may come before there is a future to cancel
-            given_up.set()
-            with suppress(RuntimeError):  # the loop has ended, and the call with it
-                self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
-            if not over.is_set():
-                over.wait(GRACE)
+        except BaseException:  # an interrupt, perhaps before the loop knows of the call
+            with suppress(RuntimeError):  # raised if the loop has ended, and the call with it
+                self._loop.call_soon_threadsafe(call.cancel)
+                call.is_over.wait(self._grace)
             raise
         finally:
-            del future  # it holds its error, whose traceback holds this frame
+            del call  # it holds its error, whose traceback holds this frame
 
-    def begin(self, function: Callable[[C], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
-        """Make an iterator on the loop, to be left later."""
+    def start_iterator(self, function: Callable[[R], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
+        """Make an iterator on the loop. It must be closed with ``close_iterator``."""
 
-        async def make(inside: C) -> AsyncGenerator[T, None]:
-            iterator = function(inside)
+        async def make(resource: R) -> AsyncGenerator[T, None]:
+            iterator = function(resource)
             self._iterators.add(iterator)
             return iterator
 
         return self.call(make)
 
-    def leave(self, iterator: AsyncGenerator[Any, None]) -> None:
-        """End an iterator on the loop, and what it has under way. A loop that has ended has ended its iterators."""
+    def close_iterator(self, iterator: AsyncGenerator[Any, None]) -> None:
+        """Close an iterator on the loop and cancel its requests. A loop that has ended has closed its iterators."""
         self._iterators.discard(iterator)
-        if sys.is_finalizing():  # the loop's thread is stopped for good
+        if sys.is_finalizing():  # the loop's thread does not run any more
             return
-        if threading.current_thread() is self._thread:  # the collector of garbage may come by in any thread
-            self._loop.create_task(_closed(iterator))
+        if threading.current_thread() is self._thread:  # the garbage collector may run in any thread
+            self._loop.create_task(_close(iterator))
             return
         with suppress(UsageError):
-            self.call(lambda _: _closed(iterator))
+            self.call(lambda _: _close(iterator))
 
     async def _unwind(self) -> None:
-        """Cancel what is under way, then end the iterators: one inside of another must not be ended at the same time."""
+        """Cancel all tasks, then close the iterators one by one, as closing nested ones at once fails."""
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         while self._iterators:
-            await _closed(self._iterators.pop())
+            await _close(self._iterators.pop())
 
     def stop(self) -> None:
-        """End the loop, soon."""
+        """Tell the loop to end. Does not wait."""
         if not self.is_ours:
-            _LEFT_TO_A_PARENT.append(self)
+            _ABANDONED.append(self)
             return
         with self._lock:
-            if self._open:
-                self._open = False
+            if self._is_open:
+                self._is_open = False
                 self._loop.call_soon_threadsafe(self._stop.set)
 
     def join(self) -> None:
-        """Wait until it has ended, and raise what went wrong at its end."""
+        """Wait until the loop has ended. Raises the error with which it ended."""
         if self.is_ours:
             self._thread.join()
             if self._failure is not None:
                 raise self._failure
 
 
-async def _closed(iterator: AsyncGenerator[Any, None]) -> None:
+def _stop_loop(started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, Any]]) -> None:
+    if started.exception() is None:
+        loop, stop, _ = started.result()
+        loop.call_soon_threadsafe(stop.set)
+
+
+async def _close(iterator: AsyncGenerator[Any, None]) -> None:
     with suppress(RuntimeError):  # it is still unwinding after an interrupt, and ends by itself
         await iterator.aclose()
 
 
-class LoopThread(Generic[C]):
-    """Runs coroutines on its loop, which starts at the first call and, after a fork, anew in the child.
+class LoopThread(Generic[R]):
+    """Runs coroutines on an event loop in its own thread, which starts at the first call, and again in a fork's child.
 
-    ``make`` makes what lives on the loop, ``end`` closes it; both are called there. A portal that nobody holds any longer
-    ends its loop.
+    ``make`` makes the resource that lives on the loop, ``close`` closes it; both are called on the loop. The loop ends with
+    ``close()``, or when the ``LoopThread`` is garbage-collected. ``grace`` bounds how long an interrupted caller waits.
     """
 
-    def __init__(self, make: Callable[[], C], end: Callable[[C], Awaitable[None]]) -> None:
-        self._make = make
-        self._end = end
-        self._running: _Running[C] | None = None
+    def __init__(self, make: Callable[[], R], close: Callable[[R], Awaitable[None]], grace: float = GRACE) -> None:
+        self._start: Callable[[], _RunningLoop[R]] = lambda: _RunningLoop(make, close, grace)
+        self._running: _RunningLoop[R] | None = None
         self._lock, self._process = threading.Lock(), os.getpid()
-        self._unheld = weakref.finalize(self, lambda: None)
+        self._finalizer = weakref.finalize(self, lambda: None)
 
-    def call(self, function: Callable[[C], Awaitable[T]]) -> T:
-        """Run ``function`` on the loop and wait for it. An interrupt (Ctrl-C) cancels it and is passed on."""
+    def call(self, function: Callable[[R], Awaitable[T]]) -> T:
+        """Run ``function`` on the loop and wait for it. An interrupt (Ctrl-C) cancels it and is raised."""
         return self._started().call(function)
 
-    def iterate(self, function: Callable[[C], AsyncGenerator[T, None]]) -> Generator[T, None, None]:
-        """Hand on what an asynchronous iterator on the loop yields. Leaving early ends it there."""
+    def iterate(self, function: Callable[[R], AsyncGenerator[T, None]]) -> Generator[T, None, None]:
+        """Yield what an asynchronous iterator on the loop yields. Closing the generator closes the iterator."""
         running = self._started()
-        done, iterator = object(), running.begin(function)
+        done, iterator = object(), running.start_iterator(function)
         try:
             while (item := running.call(lambda _: anext(iterator, done))) is not done:
                 yield item  # type: ignore[misc]
         finally:
-            running.leave(iterator)
+            running.close_iterator(iterator)
 
     def close(self) -> None:
-        """Close what lives on the loop, and end the loop and its thread."""
-        with self._guard():
+        """Close the resource, and end the loop and its thread."""
+        with self._current_lock():
             running, self._running = self._running, None
-            self._unheld.detach()
+            self._finalizer.detach()
         if running is not None:
             running.stop()
             running.join()
 
-    def _started(self) -> _Running[C]:
-        with self._guard():
+    def _started(self) -> _RunningLoop[R]:
+        with self._current_lock():
             if self._running is None or not self._running.is_ours:
                 if self._running is not None:
                     self._running.stop()
-                self._running = _Running(self._make, self._end)
-                self._unheld.detach()
-                self._unheld = weakref.finalize(self, self._running.stop)
-                self._unheld.atexit = False  # at the end of the process its threads end by themselves
+                self._running = self._start()
+                self._finalizer.detach()
+                self._finalizer = weakref.finalize(self, self._running.stop)
+                self._finalizer.atexit = False  # daemon threads end with the process
             return self._running
 
-    def _guard(self) -> threading.Lock:
-        """The lock; after a fork a new one, as some thread of the parent may have held the old one."""
+    def _current_lock(self) -> threading.Lock:
+        """The lock. A fork gets a new one, as a thread of the parent may have held the old one."""
         if self._process != os.getpid():
             self._lock, self._process = threading.Lock(), os.getpid()
         return self._lock
