@@ -1,11 +1,9 @@
-"""Contract mutants: a sandbox that answers wrongly on purpose, so that a suite can show that it notices.
+"""Mutants: sandboxes that break the contract on purpose, to show that the suite notices.
 
-Each breaks a clause of ``spec/clauses.toml`` whatever the reading, and can be seen with the bundled synthetic markets.
-They are data: `MUTANTS` has them by name, and `mutant_endpoint` makes the endpoint that commits some of them::
+Each breaks a clause of ``spec/clauses.toml`` under every reading, visibly on the bundled synthetic markets. `MUTANTS`
+has them by name, `GROUPS` by subject, and `mutant_endpoint` builds an endpoint with some of them::
 
     create_app(samples, reading, endpoint=mutant_endpoint(["limit-ignored"]))
-
-`GROUPS` has the same mutants by what they are about.
 """
 
 from __future__ import annotations
@@ -33,13 +31,13 @@ GROUPS: Final[dict[str, tuple[Mutant, ...]]] = {
     "access": access.MUTANTS,
 }
 MUTANTS: Final[dict[str, Mutant]] = {mutant.name: mutant for group in GROUPS.values() for mutant in group}
-"""Every mutant, by the name that ``--mutant`` takes."""
+"""Every mutant, by its name for ``--mutant``."""
 
 
 def mutant_endpoint(names: Iterable[str]) -> Callable[[Samples, Reading, str], SandboxEndpoint]:
-    """What makes an endpoint that commits each of ``names``; the correct one for no name.
+    """A factory of endpoints with each of the mutants ``names``; without names, of the correct endpoint.
 
-    Raises `SandboxError` for a name that there is not.
+    Raises `SandboxError` for an unknown name.
     """
     chosen = []
     for name in dict.fromkeys(names):

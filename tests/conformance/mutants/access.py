@@ -1,4 +1,4 @@
-"""Doors that stand open, and markets that should have been refused."""
+"""Access without a valid key, and to markets that should be refused."""
 
 from __future__ import annotations
 
@@ -23,64 +23,64 @@ def _authenticate(name: str, description: str, change: Change[bytes | None, None
     return Mutant(name, description, _KEY, Changes(authenticate=change))
 
 
-def _refusal_as(missing: int | None = None, wrong: int | None = None) -> Change[bytes | None, None]:
-    """Another status for a missing key, or for a wrong one."""
+def _refusal_as(missing: int | None = None, is_wrong: int | None = None) -> Change[bytes | None, None]:
+    """Another status for a missing or a wrong key."""
 
-    def change(api_key: bytes | None, following: Step[bytes | None, None]) -> None:
+    def change(api_key: bytes | None, call_next: Step[bytes | None, None]) -> None:
         try:
-            following(api_key)
+            call_next(api_key)
         except HTTPError as refusal:
-            status = wrong if api_key else missing
+            status = is_wrong if api_key else missing
             raise HTTPError(refusal.status if status is None else status, refusal.detail) from None
 
     return change
 
 
-def _key_not_needed(api_key: bytes | None, following: Step[bytes | None, None]) -> None:
+def _key_not_needed(api_key: bytes | None, call_next: Step[bytes | None, None]) -> None:
     if api_key is not None:
-        following(api_key)
+        call_next(api_key)
 
 
-def _any_key(api_key: bytes | None, following: Step[bytes | None, None]) -> None:
+def _any_key(api_key: bytes | None, call_next: Step[bytes | None, None]) -> None:
     if not api_key:
-        following(api_key)
+        call_next(api_key)
 
 
-def _no_key(api_key: bytes | None, following: Step[bytes | None, None]) -> None:
-    """Nobody looks."""
+def _no_key(api_key: bytes | None, call_next: Step[bytes | None, None]) -> None:
+    """Accept every request."""
 
 
-def _header_ignored(api_key: bytes | None, following: Step[bytes | None, None]) -> None:
-    following(None)
+def _header_ignored(api_key: bytes | None, call_next: Step[bytes | None, None]) -> None:
+    call_next(None)
 
 
-def _empty_for_wrong_key(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
-    answer = following(call)
-    return _EMPTY if answer.status == 403 else answer
+def _empty_for_wrong_key(request: SandboxRequest, call_next: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
+    response = call_next(request)
+    return _EMPTY if response.status == 403 else response
 
 
 def _served(refused: int, which: Callable[[str], bool]) -> Change[str, History]:
-    """Of a market that is refused with this status, the rows of one that is not."""
+    """The rows of a served market, for a market that should be refused with this status."""
 
-    def change(market_id: str, following: Step[str, History]) -> History:
+    def change(market_id: str, call_next: Step[str, History]) -> History:
         try:
-            return following(market_id)
+            return call_next(market_id)
         except HTTPError as refusal:
             if refusal.status != refused or not which(market_id):
                 raise
-            return following(_SERVED)
+            return call_next(_SERVED)
 
     return change
 
 
 def _market_as(
-    status: int, answer: SandboxResponse, which: Callable[[str], bool]
+    status: int, response: SandboxResponse, which: Callable[[str], bool]
 ) -> Change[SandboxRequest, SandboxResponse]:
-    """Another answer for a market that is refused with this status."""
+    """Another response for a market that should be refused with this status."""
 
-    def change(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
-        usual = following(call)
-        return answer if usual.status == status and which(call.market_id) else usual
+    def change(request: SandboxRequest, call_next: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
+        usual = call_next(request)
+        return response if usual.status == status and which(request.market_id) else usual
 
     return change
 
@@ -97,8 +97,8 @@ MUTANTS: Final = (
     _authenticate("key-not-needed", "without a key, all is served", _key_not_needed),
     _authenticate("any-key", "any key will do", _any_key),
     _authenticate("no-key-at-all", "nobody looks at the key", _no_key),
-    _authenticate("wrong-key-404", "a wrong key is answered with 404", _refusal_as(wrong=404)),
-    _authenticate("wrong-key-500", "a wrong key is answered with 500", _refusal_as(wrong=500)),
+    _authenticate("wrong-key-404", "a wrong key is answered with 404", _refusal_as(is_wrong=404)),
+    _authenticate("wrong-key-500", "a wrong key is answered with 500", _refusal_as(is_wrong=500)),
     _authenticate("missing-key-404", "a missing key is answered with 404", _refusal_as(missing=404)),
     _authenticate("missing-key-422", "a missing key is answered with 422", _refusal_as(missing=422)),
     Mutant("wrong-key-empty", "a wrong key is answered with no items", _KEY, Changes(whole=_empty_for_wrong_key)),

@@ -1,7 +1,6 @@
 """Amounts that are not those of the last sample in the bucket.
 
-A black box can see no more than that intervals contradict one another, so what is wrong here is wrong in a way that
-intervals do not share.
+The suite sees no samples, only intervals that contradict one another. So each mutant affects intervals differently.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from allium_market_data.model.intervals import HOUR, INTERVALS, MINUTE
 from allium_market_data.sandbox.answer import Row, Span
 from allium_market_data.sandbox.source import Sample
 
-from .edits import question, rows
+from .edits import edit_query, edit_rows
 from .histories import Amounts, Delayed, Filled, Pick, Picked
-from .mutant import Asked, Change, Changes, Mutant, Step
+from .mutant import Change, Changes, Mutant, QueryContext, Step
 
 _LAST: Final = ("bucket.last-sample-1", "bucket.last-sample-2", "bucket.last-sample-3")
 _STOCK: Final = ("bucket.stock-variable-1", *_LAST)
@@ -27,30 +26,30 @@ _INTERVAL: Final = ("interval.bucket-1", "interval.enum-1", "row.ts-boundary-1")
 _COARSE: Final = ("1h", "4h", "1d")
 
 
-def picked(pick: Pick, intervals: Collection[str] = INTERVALS) -> Change[Asked, list[Row]]:
-    """In ``intervals``, the amounts that ``pick`` makes of the samples of each bucket."""
+def picked(pick: Pick, intervals: Collection[str] = INTERVALS) -> Change[QueryContext, list[Row]]:
+    """In ``intervals``, the amounts that ``pick`` computes from the samples of each bucket."""
 
-    def change(asked: Asked, following: Step[Asked, list[Row]]) -> list[Row]:
-        if asked.query.interval not in intervals:
-            return following(asked)
-        return following(asked._replace(history=Picked(asked.history, pick)))
-
-    return change
-
-
-def moved_buckets(interval: str, by: int, *, labelled: bool) -> Change[Asked, list[Row]]:
-    """In ``interval``, buckets that begin ``by`` microseconds off the boundary, and are ``labelled`` so or not."""
-
-    def change(asked: Asked, following: Step[Asked, list[Row]]) -> list[Row]:
-        if asked.query.interval != interval:
-            return following(asked)
-        found = following(asked._replace(history=Delayed(asked.history, -by)))
-        return [(start + by, base, quote) for start, base, quote in found] if labelled else found
+    def change(context: QueryContext, call_next: Step[QueryContext, list[Row]]) -> list[Row]:
+        if context.query.interval not in intervals:
+            return call_next(context)
+        return call_next(context._replace(history=Picked(context.history, pick)))
 
     return change
 
 
-def _mutant(name: str, description: str, clauses: tuple[str, ...], change: Change[Asked, list[Row]]) -> Mutant:
+def moved_buckets(interval: str, by: int, *, labelled: bool) -> Change[QueryContext, list[Row]]:
+    """In ``interval``, buckets that begin ``by`` microseconds off the boundary. ``labelled`` moves their labels too."""
+
+    def change(context: QueryContext, call_next: Step[QueryContext, list[Row]]) -> list[Row]:
+        if context.query.interval != interval:
+            return call_next(context)
+        rows = call_next(context._replace(history=Delayed(context.history, -by)))
+        return [(start + by, base, quote) for start, base, quote in rows] if labelled else rows
+
+    return change
+
+
+def _mutant(name: str, description: str, clauses: tuple[str, ...], change: Change[QueryContext, list[Row]]) -> Mutant:
     return Mutant(name, description, clauses, Changes(select=change))
 
 
@@ -61,7 +60,7 @@ def _picked(
 
 
 def _of_each(statistic: Callable[[list[Decimal]], Decimal]) -> Pick:
-    """A number made of each column by itself."""
+    """``statistic`` of each column."""
 
     def pick(samples: Sequence[Sample], start: int, width: int) -> Amounts:
         base, quote = (statistic([Decimal(sample[column]) for sample in samples]) for column in (1, 2))
@@ -91,19 +90,19 @@ def _before_last_minute(samples: Sequence[Sample], start: int, width: int) -> Am
     return (early or samples)[-1][1:]
 
 
-def _stale(buckets: int, columns: Collection[int] = (1, 2)) -> Callable[[Asked, list[Row]], list[Row]]:
-    """Amounts (of some columns) of the bucket that ended so many buckets earlier."""
+def _stale(buckets: int, columns: Collection[int] = (1, 2)) -> Callable[[QueryContext, list[Row]], list[Row]]:
+    """The amounts (of some columns) of the bucket ``buckets`` earlier."""
 
-    def edit(asked: Asked, found: list[Row]) -> list[Row]:
-        if not found:
-            return found
-        width = asked.query.width
-        # Ten buckets more than needed, for gaps; a row before any history keeps its own amounts.
-        span = Span(found[0][0] - (buckets + 10) * width, found[-1][0] + width)
-        earlier = asked.history.last_per_bucket(width, span)
+    def edit(context: QueryContext, rows: list[Row]) -> list[Row]:
+        if not rows:
+            return rows
+        width = context.query.width
+        # Ten more buckets than needed, for gaps. A row without an earlier one keeps its amounts.
+        span = Span(rows[0][0] - (buckets + 10) * width, rows[-1][0] + width)
+        earlier = context.history.last_per_bucket(width, span)
         starts = [start for start, _, _ in earlier]
         edited = []
-        for row in found:
+        for row in rows:
             old = earlier[max(bisect_right(starts, row[0] - buckets * width) - 1, 0)]
             edited.append((row[0], old[1] if 1 in columns else row[1], old[2] if 2 in columns else row[2]))
         return edited
@@ -111,28 +110,28 @@ def _stale(buckets: int, columns: Collection[int] = (1, 2)) -> Callable[[Asked, 
     return edit
 
 
-def _amounts(edit: Callable[[str], str], intervals: Collection[str]) -> Change[Asked, list[Row]]:
-    return rows(lambda _, found: [(start, edit(base), edit(quote)) for start, base, quote in found], intervals)
+def _amounts(edit: Callable[[str], str], intervals: Collection[str]) -> Change[QueryContext, list[Row]]:
+    return edit_rows(lambda _, rows: [(start, edit(base), edit(quote)) for start, base, quote in rows], intervals)
 
 
-def _zero_for_empty(asked: Asked, following: Step[Asked, list[Row]]) -> list[Row]:
-    omitting = replace(asked.reading, empty="omitted")
-    return following(asked._replace(history=Filled(asked.history), reading=omitting))
+def _zero_for_empty(context: QueryContext, call_next: Step[QueryContext, list[Row]]) -> list[Row]:
+    omitting = replace(context.reading, empty="omitted")
+    return call_next(context._replace(history=Filled(context.history), reading=omitting))
 
 
-def _other_empty_in(interval: str) -> Change[Asked, list[Row]]:
-    def change(asked: Asked, following: Step[Asked, list[Row]]) -> list[Row]:
-        if asked.query.interval != interval:
-            return following(asked)
-        other = replace(asked.reading, empty="carried" if asked.reading.empty == "omitted" else "omitted")
-        return following(asked._replace(reading=other))
+def _other_empty_in(interval: str) -> Change[QueryContext, list[Row]]:
+    def change(context: QueryContext, call_next: Step[QueryContext, list[Row]]) -> list[Row]:
+        if context.query.interval != interval:
+            return call_next(context)
+        other = replace(context.reading, empty="carried" if context.reading.empty == "omitted" else "omitted")
+        return call_next(context._replace(reading=other))
 
     return change
 
 
-def _finer(interval: str, instead: str) -> Changes:
+def _finer(interval: str, replacement: str) -> Changes:
     return Changes(
-        parse=question(lambda query: replace(query, interval=instead) if query.interval == interval else query)  # type: ignore[arg-type]
+        parse=edit_query(lambda query: replace(query, interval=replacement) if query.interval == interval else query)  # type: ignore[arg-type]
     )
 
 
@@ -142,7 +141,9 @@ MUTANTS: Final = (
     _picked("median", "a bucket has the median of its samples", _of_each(median_low), clauses=_STOCK),
     _picked("maximum", "a bucket has the largest of its samples", _of_each(max), clauses=_STOCK),
     _picked("minimum", "a bucket has the smallest of its samples", _of_each(min), clauses=_STOCK),
-    _picked("sum", "a bucket has the sum of its samples", _of_each(lambda some: sum(some, Decimal())), clauses=_STOCK),
+    _picked(
+        "sum", "a bucket has the sum of its samples", _of_each(lambda items: sum(items, Decimal())), clauses=_STOCK
+    ),
     _picked("mean-of-quote", "oi_base is right, oi_quote_usd the mean", _mean_of_quote, clauses=_STOCK),
     _picked("first-sample-in-1m", "buckets of 1m alone have their first sample", _first, ("1m",)),
     _picked("first-sample-in-5m", "buckets of 5m alone have their first sample", _first, ("5m",)),
@@ -155,10 +156,10 @@ MUTANTS: Final = (
         _before_last_minute,
         INTERVALS[1:],
     ),
-    _mutant("stale-in-15m", "buckets of 15m have the amounts of the one before", _LAST, rows(_stale(1), ("15m",))),
-    _mutant("stale-in-1d", "buckets of 1d have the amounts of the one before", _LAST, rows(_stale(1), ("1d",))),
-    _mutant("stale-by-two", "buckets have the amounts of the one two before", _LAST, rows(_stale(2))),
-    _mutant("stale-quote", "oi_quote_usd is that of the bucket before", _LAST, rows(_stale(1, (2,)))),
+    _mutant("stale-in-15m", "buckets of 15m have the amounts of the one before", _LAST, edit_rows(_stale(1), ("15m",))),
+    _mutant("stale-in-1d", "buckets of 1d have the amounts of the one before", _LAST, edit_rows(_stale(1), ("1d",))),
+    _mutant("stale-by-two", "buckets have the amounts of the one two before", _LAST, edit_rows(_stale(2))),
+    _mutant("stale-quote", "oi_quote_usd is that of the bucket before", _LAST, edit_rows(_stale(1, (2,)))),
     _mutant(
         "day-of-local-time",
         "buckets of 1d hold the samples of 22:00 to 22:00 UTC, under the label of the day",
@@ -187,7 +188,7 @@ MUTANTS: Final = (
         "swapped-in-1h",
         "with interval 1h, oi_base and oi_quote_usd have changed places",
         ("row.oi-base-unit-1", "row.oi-quote-usd-unit-1", *_LAST),
-        rows(lambda _, found: [(start, quote, base) for start, base, quote in found], ("1h",)),
+        edit_rows(lambda _, rows: [(start, quote, base) for start, base, quote in rows], ("1h",)),
     ),
     _mutant("empty-as-zero", "a bucket without a sample is zero", _LAST, _zero_for_empty),
     _mutant("empty-otherwise-in-1m", "1m alone treats empty buckets the other way", _LAST, _other_empty_in("1m")),

@@ -1,4 +1,4 @@
-"""Rows that are there twice, out of order, out of the window, of another market or under another label."""
+"""Rows that are duplicated, out of order, outside the window, of another market or with a wrong label."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from allium_market_data.sandbox.answer import Row
 from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
 
 from .amounts import moved_buckets
-from .edits import each_item, parameters_of, rows
-from .mutant import Asked, Change, Changes, Mutant, Selected, Step
+from .edits import edit_each_item, edit_rows, parse_parameters
+from .mutant import Change, Changes, Mutant, QueryContext, SelectedRows, Step
 
 _SERIES: Final = ("series.open-interest-2",)
 _MARKET: Final = ("market.slug-1", "row.market-id-2")
@@ -20,90 +20,90 @@ _LABEL: Final = ("row.ts-boundary-1", "bucket.last-sample-1", "bucket.last-sampl
 OTHERS: Final = ("bybit:perp:BTC-USDT", "hl:perp:ETH-USDC")
 
 
-def _mutant(name: str, description: str, clauses: tuple[str, ...], change: Change[Asked, list[Row]]) -> Mutant:
+def _mutant(name: str, description: str, clauses: tuple[str, ...], change: Change[QueryContext, list[Row]]) -> Mutant:
     return Mutant(name, description, clauses, Changes(select=change))
 
 
-def _swapped(asked: Asked, found: list[Row]) -> list[Row]:
-    middle = len(found) // 2
-    return found if len(found) < 3 else [*found[: middle - 1], found[middle], found[middle - 1], *found[middle + 1 :]]
+def _swapped(context: QueryContext, rows: list[Row]) -> list[Row]:
+    middle = len(rows) // 2
+    return rows if len(rows) < 3 else [*rows[: middle - 1], rows[middle], rows[middle - 1], *rows[middle + 1 :]]
 
 
-def _far_row(asked: Asked, found: Sequence[Row], buckets: int) -> Row:
-    """A row so many buckets beyond one end of the window that no reading reaches it."""
-    width = asked.query.width
-    edge = asked.query.start if buckets < 0 else asked.query.end
-    place = found[0] if buckets < 0 else found[-1]
-    return (edge - edge % width + buckets * width, place[1], place[2])
+def _far_row(context: QueryContext, rows: Sequence[Row], buckets: int) -> Row:
+    """A row ``buckets`` buckets outside the window, too far for any reading."""
+    width = context.query.width
+    edge = context.query.start if buckets < 0 else context.query.end
+    nearest = rows[0] if buckets < 0 else rows[-1]
+    return (edge - edge % width + buckets * width, nearest[1], nearest[2])
 
 
-def _other_in_4h(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
-    """The rows of another market, under the name of the one asked for."""
-    answer = following(call)
-    if answer.status != 200 or parameters_of(call.query_string).get("interval") != "4h":
-        return answer
-    other = OTHERS[call.market_id == OTHERS[0]]
-    instead = following(replace(call, market_id=other))
-    return replace(instead, body=instead.body.replace(other.encode(), call.market_id.encode()))
+def _other_in_4h(request: SandboxRequest, call_next: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
+    """The rows of another market, with the requested market_id."""
+    response = call_next(request)
+    if response.status != 200 or parse_parameters(request.query_string).get("interval") != "4h":
+        return response
+    other = OTHERS[request.market_id == OTHERS[0]]
+    replacement = call_next(replace(request, market_id=other))
+    return replace(replacement, body=replacement.body.replace(other.encode(), request.market_id.encode()))
 
 
-def _label_of(interval: str) -> Change[Selected, bytes]:
-    """For one interval, ts names the other end of the bucket."""
+def _label_of(interval: str) -> Change[SelectedRows, bytes]:
+    """In ``interval``, ts is the other edge of the bucket."""
 
-    def change(selected: Selected, following: Step[Selected, bytes]) -> bytes:
-        asked = selected.asked
-        if asked.query.interval != interval:
-            return following(selected)
-        other = replace(asked.reading, label="start" if asked.reading.label == "end" else "end")
-        return following(selected._replace(asked=asked._replace(reading=other)))
+    def change(selected: SelectedRows, call_next: Step[SelectedRows, bytes]) -> bytes:
+        context = selected.context
+        if context.query.interval != interval:
+            return call_next(selected)
+        other = replace(context.reading, label="start" if context.reading.label == "end" else "end")
+        return call_next(selected._replace(context=context._replace(reading=other)))
 
     return change
 
 
 MUTANTS: Final = (
-    _mutant("last-row-twice", "the last row comes twice", _SERIES, rows(lambda _, found: [*found, *found[-1:]])),
+    _mutant("last-row-twice", "the last row comes twice", _SERIES, edit_rows(lambda _, rows: [*rows, *rows[-1:]])),
     _mutant(
         "bucket-twice",
         "one bucket in the middle comes twice, with different amounts",
         _SERIES,
-        rows(lambda _, found: [*found[:1], *((found[0][0], *row[1:]) for row in found[1:2]), *found[1:]]),
+        edit_rows(lambda _, rows: [*rows[:1], *((rows[0][0], *row[1:]) for row in rows[1:2]), *rows[1:]]),
     ),
-    _mutant("rows-swapped", "two rows in the middle have changed places", _SERIES, rows(_swapped)),
+    _mutant("rows-swapped", "two rows in the middle have changed places", _SERIES, edit_rows(_swapped)),
     _mutant(
         "rows-by-amount",
         "rows are sorted by their amount",
         _SERIES,
-        rows(lambda _, found: sorted(found, key=lambda row: (row[1].zfill(60), row[0]))),
+        edit_rows(lambda _, rows: sorted(rows, key=lambda row: (row[1].zfill(60), row[0]))),
     ),
     _mutant(
         "row-before-window",
         "a row from before the window comes first",
         ("start.window-1",),
-        rows(lambda asked, found: [_far_row(asked, found, -3), *found] if found else found),
+        edit_rows(lambda context, rows: [_far_row(context, rows, -3), *rows] if rows else rows),
     ),
     _mutant(
         "row-after-window",
         "a row from after the window comes last",
         ("end.window-1",),
-        rows(lambda asked, found: [*found, _far_row(asked, found, 3)] if found else found),
+        edit_rows(lambda context, rows: [*rows, _far_row(context, rows, 3)] if rows else rows),
     ),
     Mutant(
         "other-market-id",
         "rows name another market",
         _MARKET,
-        Changes(render=each_item(lambda item: item | {"market_id": OTHERS[item["market_id"] == OTHERS[0]]})),
+        Changes(render=edit_each_item(lambda item: item | {"market_id": OTHERS[item["market_id"] == OTHERS[0]]})),
     ),
     Mutant(
         "market-id-lower-case",
         "rows name the market in small letters",
         _MARKET,
-        Changes(render=each_item(lambda item: item | {"market_id": item["market_id"].lower()})),
+        Changes(render=edit_each_item(lambda item: item | {"market_id": item["market_id"].lower()})),
     ),
     Mutant(
         "market-id-of-pair-only",
         "rows name the pair instead of the market",
         _MARKET,
-        Changes(render=each_item(lambda item: item | {"market_id": item["market_id"].rpartition(":")[2]})),
+        Changes(render=edit_each_item(lambda item: item | {"market_id": item["market_id"].rpartition(":")[2]})),
     ),
     Mutant(
         "other-market-rows-in-4h",

@@ -1,4 +1,4 @@
-"""The everyday tools of the mutants: edit the items, the document, the parameters, the rows."""
+"""Common changes: edit the body, its items, the parameters, the query, the rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
 from allium_market_data.sandbox.instants import parse_instant
 from allium_market_data.sandbox.query import Query
 
-from .mutant import Asked, Change, Selected, Step
+from .mutant import Change, QueryContext, SelectedRows, Step
 
 Item: TypeAlias = dict[str, Any]
 Parameters: TypeAlias = dict[str, str]
@@ -25,93 +25,93 @@ TIMES: Final = ("start_timestamp", "end_timestamp")
 JSON_HEADERS: Final = {"content-type": "application/json"}
 
 
-def body(edit: Callable[[bytes], bytes]) -> Change[Selected, bytes]:
-    """The bytes of the JSON, edited."""
-    return lambda selected, following: edit(following(selected))
+def edit_body(edit: Callable[[bytes], bytes]) -> Change[SelectedRows, bytes]:
+    """Edit the bytes of the body."""
+    return lambda selected, call_next: edit(call_next(selected))
 
 
-def document(edit: Callable[[dict[str, Any]], Any]) -> Change[Selected, bytes]:
-    """The JSON of the answer, edited."""
-    return body(lambda text: json.dumps(edit(json.loads(text))).encode())
+def edit_document(edit: Callable[[dict[str, Any]], Any]) -> Change[SelectedRows, bytes]:
+    """Edit the JSON object."""
+    return edit_body(lambda text: json.dumps(edit(json.loads(text))).encode())
 
 
-def items(edit: Callable[[list[Item]], Any]) -> Change[Selected, bytes]:
-    """The items of the answer, edited."""
-    return document(lambda whole: {**whole, "items": edit(whole["items"])})
+def edit_items(edit: Callable[[list[Item]], Any]) -> Change[SelectedRows, bytes]:
+    """Edit the list of items."""
+    return edit_document(lambda whole: {**whole, "items": edit(whole["items"])})
 
 
-def each_item(edit: Callable[[Item], Any]) -> Change[Selected, bytes]:
-    """Every item, edited."""
-    return items(lambda some: [edit(item) for item in some])
+def edit_each_item(edit: Callable[[Item], Any]) -> Change[SelectedRows, bytes]:
+    """Edit each item."""
+    return edit_items(lambda items: [edit(item) for item in items])
 
 
-def last_item(edit: Callable[[Item], Any]) -> Change[Selected, bytes]:
-    """The last item of each answer that has one, edited."""
-    return items(lambda some: [*some[:-1], *(edit(item) for item in some[-1:])])
+def edit_last_item(edit: Callable[[Item], Any]) -> Change[SelectedRows, bytes]:
+    """Edit the last item of each response that has items."""
+    return edit_items(lambda items: [*items[:-1], *(edit(item) for item in items[-1:])])
 
 
-def each_amount(edit: Callable[[str], Any]) -> Change[Selected, bytes]:
-    """Both amounts of every item, edited."""
-    return each_item(lambda item: item | {name: edit(item[name]) for name in AMOUNTS})
+def edit_amounts(edit: Callable[[str], Any]) -> Change[SelectedRows, bytes]:
+    """Edit both amounts of each item."""
+    return edit_each_item(lambda item: item | {name: edit(item[name]) for name in AMOUNTS})
 
 
-def each_ts(edit: Callable[[str], Any]) -> Change[Selected, bytes]:
-    """The time of every item, edited."""
-    return each_item(lambda item: item | {"ts": edit(item["ts"])})
+def edit_times(edit: Callable[[str], Any]) -> Change[SelectedRows, bytes]:
+    """Edit ts of each item."""
+    return edit_each_item(lambda item: item | {"ts": edit(item["ts"])})
 
 
-def success(edit: Callable[[SandboxResponse], SandboxResponse]) -> Change[SandboxRequest, SandboxResponse]:
-    """Every answer with rows to give, a status of 200, edited."""
+def edit_success(edit: Callable[[SandboxResponse], SandboxResponse]) -> Change[SandboxRequest, SandboxResponse]:
+    """Edit each response with status 200."""
 
-    def change(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
-        answer = following(call)
-        return edit(answer) if answer.status == 200 else answer
-
-    return change
-
-
-def parameters(edit: Callable[[Parameters], Parameters]) -> Change[bytes, Query]:
-    """The parameters of the request, edited before anyone reads them."""
-
-    def change(query_string: bytes, following: Step[bytes, Query]) -> Query:
-        return following(urlencode(edit(parameters_of(query_string)), errors="surrogateescape").encode())
+    def change(request: SandboxRequest, call_next: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
+        response = call_next(request)
+        return edit(response) if response.status == 200 else response
 
     return change
 
 
-def parameters_of(query_string: bytes) -> Parameters:
-    """The parameters of a query string; the last of a repeated one counts."""
+def edit_parameters(edit: Callable[[Parameters], Parameters]) -> Change[bytes, Query]:
+    """Edit the parameters before they are parsed."""
+
+    def change(query_string: bytes, call_next: Step[bytes, Query]) -> Query:
+        return call_next(urlencode(edit(parse_parameters(query_string)), errors="surrogateescape").encode())
+
+    return change
+
+
+def parse_parameters(query_string: bytes) -> Parameters:
+    """The parameters of a query string. The last of a repeated one counts."""
     return dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, errors="surrogateescape"))
 
 
-def question(edit: Callable[[Query], Query]) -> Change[bytes, Query]:
-    """A valid question, edited after all is checked."""
-    return lambda query_string, following: edit(following(query_string))
+def edit_query(edit: Callable[[Query], Query]) -> Change[bytes, Query]:
+    """Edit a valid query."""
+    return lambda query_string, call_next: edit(call_next(query_string))
 
 
-def rows(
-    edit: Callable[[Asked, list[Row]], list[Row]], intervals: Collection[str] = INTERVALS
-) -> Change[Asked, list[Row]]:
-    """The rows in ascending order, edited, and sent in the order of the reading."""
+def edit_rows(
+    edit: Callable[[QueryContext, list[Row]], list[Row]], intervals: Collection[str] = INTERVALS
+) -> Change[QueryContext, list[Row]]:
+    """Edit the rows in ascending order. They are sent in the order of the reading."""
 
-    def change(asked: Asked, following: Step[Asked, list[Row]]) -> list[Row]:
-        found = following(asked)
-        if asked.query.interval not in intervals:
-            return found
-        descending = asked.reading.order == "descending"
-        edited = edit(asked, found[::-1] if descending else found)
+    def change(context: QueryContext, call_next: Step[QueryContext, list[Row]]) -> list[Row]:
+        rows = call_next(context)
+        if context.query.interval not in intervals:
+            return rows
+        descending = context.reading.order == "descending"
+        edited = edit(context, rows[::-1] if descending else rows)
         return edited[::-1] if descending else edited
 
     return change
 
 
-def with_limit(asked: Asked, limit: int) -> Asked:
-    """The same question under another limit."""
-    return asked._replace(query=replace(asked.query, limit=limit))
+def with_limit(context: QueryContext, limit: int) -> QueryContext:
+    """The same query with another limit."""
+    return context._replace(query=replace(context.query, limit=limit))
 
 
 def instant(text: str) -> int | None:
-    """The instant that ``text`` names, or None."""
+    """The instant of ``text``, or None."""
     try:
         return parse_instant(text)
     except ValueError:
@@ -123,6 +123,6 @@ def instant_text(moment: int) -> str:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment)).isoformat()
 
 
-def has_items(answer: SandboxResponse) -> bool:
-    """Does this answer of 200 hold any row?"""
-    return bool(json.loads(answer.body)["items"])
+def has_items(response: SandboxResponse) -> bool:
+    """True if this response with status 200 has items."""
+    return bool(json.loads(response.body)["items"])

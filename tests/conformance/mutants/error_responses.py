@@ -1,4 +1,4 @@
-"""Refusals that do not look like refusals, and faults where there should be refusals."""
+"""Error responses that look like success or like server errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
 
-from .edits import JSON_HEADERS, TIMES, Parameters, instant, parameters_of
+from .edits import JSON_HEADERS, TIMES, Parameters, instant, parse_parameters
 from .mutant import Changes, Mutant, Step
 
 _STATUS: Final = ("answer.status-1",)
@@ -23,37 +23,37 @@ _ITEM: Final = {
 _FAULT: Final = SandboxResponse(500, b"Internal Server Error", {"content-type": "text/plain; charset=utf-8"})
 
 
-def _refusals(name: str, description: str, instead: Callable[[SandboxResponse], SandboxResponse]) -> Mutant:
-    """Every refusal, told differently."""
+def _refusals(name: str, description: str, replacement: Callable[[SandboxResponse], SandboxResponse]) -> Mutant:
+    """Every error response, changed."""
 
-    def change(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
-        answer = following(call)
-        return instead(answer) if answer.status >= 400 else answer
+    def change(request: SandboxRequest, call_next: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
+        response = call_next(request)
+        return replacement(response) if response.status >= 400 else response
 
     return Mutant(name, description, _STATUS, Changes(whole=change))
 
 
-def _fault(name: str, description: str, clauses: tuple[str, ...], wrong: Callable[[Parameters], bool]) -> Mutant:
-    """500 for what should be refused with 422."""
+def _fault(name: str, description: str, clauses: tuple[str, ...], is_wrong: Callable[[Parameters], bool]) -> Mutant:
+    """500 instead of 422."""
 
-    def change(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
-        answer = following(call)
-        return _FAULT if answer.status == 422 and wrong(parameters_of(call.query_string)) else answer
+    def change(request: SandboxRequest, call_next: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
+        response = call_next(request)
+        return _FAULT if response.status == 422 and is_wrong(parse_parameters(request.query_string)) else response
 
     return Mutant(name, description, (*_STATUS, *clauses), Changes(whole=change))
 
 
-def _no_time(given: Parameters) -> bool:
-    return any(name in given and instant(given[name]) is None for name in TIMES)
+def _no_time(parameters: Parameters) -> bool:
+    return any(name in parameters and instant(parameters[name]) is None for name in TIMES)
 
 
-def _reversed(given: Parameters) -> bool:
-    start, end = (instant(given.get(name, "")) for name in TIMES)
+def _reversed(parameters: Parameters) -> bool:
+    start, end = (instant(parameters.get(name, "")) for name in TIMES)
     return start is not None and end is not None and start > end
 
 
-def _with_items(answer: SandboxResponse) -> SandboxResponse:
-    return SandboxResponse(answer.status, json.dumps({"detail": "refused", "items": [_ITEM]}).encode(), JSON_HEADERS)
+def _with_items(response: SandboxResponse) -> SandboxResponse:
+    return SandboxResponse(response.status, json.dumps({"detail": "refused", "items": [_ITEM]}).encode(), JSON_HEADERS)
 
 
 MUTANTS: Final = (
@@ -62,9 +62,9 @@ MUTANTS: Final = (
         "refusals are 200 with no items",
         lambda _: SandboxResponse(200, b'{"items":[]}', JSON_HEADERS),
     ),
-    _refusals("refusals-200", "refusals have a status of 200", lambda answer: replace(answer, status=200)),
+    _refusals("refusals-200", "refusals have a status of 200", lambda response: replace(response, status=200)),
     _refusals("refusals-500", "refusals are 500", lambda _: _FAULT),
-    _refusals("refusals-503", "refusals are 503", lambda answer: replace(answer, status=503)),
+    _refusals("refusals-503", "refusals are 503", lambda response: replace(response, status=503)),
     _refusals(
         "refusals-302", "refusals send to the front page", lambda _: SandboxResponse(302, b"", {"location": "/"})
     ),
@@ -74,13 +74,13 @@ MUTANTS: Final = (
         "limit-text-500",
         "a limit of letters is answered with 500",
         ("limit.type-1",),
-        lambda given: given.get("limit", "").isalpha(),
+        lambda parameters: parameters.get("limit", "").isalpha(),
     ),
     _fault("reversed-500", "a start behind the end is answered with 500", ("start.window-1",), _reversed),
     _fault(
         "interval-missing-500",
         "a missing interval is answered with 500",
         ("interval.required-1",),
-        lambda given: "interval" not in given,
+        lambda parameters: "interval" not in parameters,
     ),
 )

@@ -1,4 +1,4 @@
-"""Histories that tell something else than the last sample of each bucket."""
+"""Histories whose rows are not the last sample of each bucket."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Amounts: TypeAlias = tuple[str, str]
 
 
 def every_sample(history: History, span: Span) -> list[Sample]:
-    """All samples in ``span``: a bucket of a microsecond holds one at most."""
-    # The store may keep only the last sample of each minute ready for spans that end with a minute; this one does not.
+    """All samples in ``span``: a bucket of a microsecond has at most one."""
+    # For spans that end on a minute, `MarketHistory` reads the last sample of each minute only: avoid them.
     before = span.before if span.before % MINUTE else span.before + 1
     return [sample for sample in history.last_per_bucket(1, Span(span.since, before)) if sample[0] < span.before]
 
 
-class Double:
-    """Another history's samples, told differently; an `answer.History`."""
+class WrappedHistory:
+    """An `answer.History` that changes the rows of another one."""
 
     def __init__(self, history: History) -> None:
         self.history = history
@@ -37,18 +37,18 @@ class Double:
         return self.history.last
 
     def rows(self, width: int, span: Span) -> list[Row]:
-        """Every row of ``span``, ascending: what a double changes."""
+        """All rows of ``span``, ascending. Subclasses override this."""
         return self.history.last_per_bucket(width, span)
 
     def last_per_bucket(self, width: int, span: Span, limit: int | None = None, latest: bool = False) -> list[Row]:
-        """Those rows, at most ``limit`` of them, from one end."""
+        """At most ``limit`` of those rows, from one end."""
         rows = self.rows(width, span)
         if limit is None or len(rows) <= limit:
             return rows
         return rows[-limit:] if latest else rows[:limit]
 
     def items_text(self, width: int, span: Span, limit: int, item: ItemText) -> str:
-        """Never asked for: rows that were changed are written one by one."""
+        """Not used: changed rows are written one by one."""
         raise NotImplementedError
 
     def last_before(self, moment: int) -> Amounts | None:
@@ -60,21 +60,21 @@ Pick: TypeAlias = Callable[[Sequence[Sample], int, int], Amounts]
 """From a bucket's samples, its start and its width to its amounts."""
 
 
-class Picked(Double):
-    """Of each bucket, what ``pick`` makes of its samples."""
+class Picked(WrappedHistory):
+    """The amounts that ``pick`` computes from the samples of each bucket."""
 
     def __init__(self, history: History, pick: Pick) -> None:
         super().__init__(history)
         self.pick = pick
 
     def rows(self, width: int, span: Span) -> list[Row]:
-        """One row a bucket, with the amounts picked."""
+        """A row for each bucket, with those amounts."""
         groups = groupby(every_sample(self.history, span), lambda sample: floor(sample[0], width))
         return [(start, *self.pick(list(samples), start, width)) for start, samples in groups]
 
 
-class Delayed(Double):
-    """Every sample as if it had been taken ``by`` microseconds later."""
+class Delayed(WrappedHistory):
+    """Every sample, ``by`` microseconds later."""
 
     def __init__(self, history: History, by: int) -> None:
         super().__init__(history)
@@ -91,18 +91,18 @@ class Delayed(Double):
         return self.history.last + self.by
 
     def rows(self, width: int, span: Span) -> list[Row]:
-        """The last sample of each bucket, of the samples as they are told."""
+        """The last of the moved samples of each bucket."""
         samples = every_sample(self.history, Span(span.since - self.by, span.before - self.by))
-        told = {floor(time + self.by, width): (base, quote) for time, base, quote in samples}
-        return [(start, *amounts) for start, amounts in told.items()]
+        amounts_at = {floor(time + self.by, width): (base, quote) for time, base, quote in samples}
+        return [(start, *amounts) for start, amounts in amounts_at.items()]
 
     def last_before(self, moment: int) -> Amounts | None:
         """The amounts of the last sample before ``moment``."""
         return self.history.last_before(moment - self.by)
 
 
-class Filled(Double):
-    """A bucket without a sample is zero."""
+class Filled(WrappedHistory):
+    """Zero in each bucket without a sample."""
 
     def rows(self, width: int, span: Span) -> list[Row]:
         """A row for each bucket from the first sample to the last one."""
@@ -111,7 +111,7 @@ class Filled(Double):
         return [(start, *present.get(start, ("0", "0"))) for start in starts]
 
 
-class Counted(Double):
+class Counted(WrappedHistory):
     """Only ``limit`` samples of any span, from one end."""
 
     def __init__(self, history: History, limit: int, latest: bool) -> None:
@@ -120,7 +120,7 @@ class Counted(Double):
         self.latest = latest
 
     def rows(self, width: int, span: Span) -> list[Row]:
-        """The last sample of each bucket, of those samples."""
+        """The last of those samples in each bucket."""
         samples = every_sample(self.history, span)
         samples = samples[-self.limit :] if self.latest else samples[: self.limit]
         return [

@@ -10,9 +10,9 @@ from typing import Final
 from allium_market_data.sandbox.answer import Row
 from allium_market_data.sandbox.query import DEFAULT_LIMIT, MAX_LIMIT, HTTPError, Query
 
-from .edits import Parameters, parameters, parameters_of, question, with_limit
+from .edits import Parameters, edit_parameters, edit_query, parse_parameters, with_limit
 from .histories import Counted
-from .mutant import Asked, Change, Changes, Mutant, Step
+from .mutant import Change, Changes, Mutant, QueryContext, Step
 
 _MOST: Final = ("limit.most-rows-1",)
 _RANGE: Final = ("limit.range-1", "limit.maximum-1")
@@ -20,7 +20,7 @@ _DEFAULT: Final = ("limit.default-1",)
 _HUGE: Final = 10**9
 
 
-def _select(name: str, description: str, clauses: tuple[str, ...], change: Change[Asked, list[Row]]) -> Mutant:
+def _select(name: str, description: str, clauses: tuple[str, ...], change: Change[QueryContext, list[Row]]) -> Mutant:
     return Mutant(name, description, clauses, Changes(select=change))
 
 
@@ -29,90 +29,90 @@ def _parse(name: str, description: str, clauses: tuple[str, ...], change: Change
 
 
 def _limited(name: str, description: str, clauses: tuple[str, ...], limit: Callable[[int], int]) -> Mutant:
-    """Another limit than the one asked for."""
+    """Apply another limit."""
 
-    def change(asked: Asked, following: Step[Asked, list[Row]]) -> list[Row]:
-        return following(with_limit(asked, limit(asked.query.limit)))
+    def change(context: QueryContext, call_next: Step[QueryContext, list[Row]]) -> list[Row]:
+        return call_next(with_limit(context, limit(context.query.limit)))
 
     return _select(name, description, clauses, change)
 
 
-def _chosen(choose: Callable[[list[Row], int], list[Row]]) -> Change[Asked, list[Row]]:
-    """Where there are more rows than the limit, ``choose`` which ones survive."""
+def _chosen(choose: Callable[[list[Row], int], list[Row]]) -> Change[QueryContext, list[Row]]:
+    """``choose`` the rows to keep if there are more than the limit."""
 
-    def change(asked: Asked, following: Step[Asked, list[Row]]) -> list[Row]:
-        found = following(with_limit(asked, _HUGE))
-        limit = asked.query.limit
-        return choose(found, limit) if len(found) > limit else found
+    def change(context: QueryContext, call_next: Step[QueryContext, list[Row]]) -> list[Row]:
+        rows = call_next(with_limit(context, _HUGE))
+        limit = context.query.limit
+        return choose(rows, limit) if len(rows) > limit else rows
 
     return change
 
 
-def _from_the_middle(found: list[Row], limit: int) -> list[Row]:
-    skipped = (len(found) - limit + 1) // 2
-    return found[skipped : skipped + limit]
+def _from_the_middle(rows: list[Row], limit: int) -> list[Row]:
+    skipped = (len(rows) - limit + 1) // 2
+    return rows[skipped : skipped + limit]
 
 
-def _from_both_ends(found: list[Row], limit: int) -> list[Row]:
+def _from_both_ends(rows: list[Row], limit: int) -> list[Row]:
     first = (limit + 1) // 2
-    return [*found[:first], *found[len(found) - (limit - first) :]]
+    return [*rows[:first], *rows[len(rows) - (limit - first) :]]
 
 
-def _other_end_from_100(asked: Asked, following: Step[Asked, list[Row]]) -> list[Row]:
-    if asked.query.limit < 100:
-        return following(asked)
-    other = replace(asked.reading, keep="latest" if asked.reading.keep == "earliest" else "earliest")
-    return following(asked._replace(reading=other))
+def _other_end_from_100(context: QueryContext, call_next: Step[QueryContext, list[Row]]) -> list[Row]:
+    if context.query.limit < 100:
+        return call_next(context)
+    other = replace(context.reading, keep="latest" if context.reading.keep == "earliest" else "earliest")
+    return call_next(context._replace(reading=other))
 
 
-def _of_samples(asked: Asked, following: Step[Asked, list[Row]]) -> list[Row]:
-    counted = Counted(asked.history, asked.query.limit, asked.reading.keep == "latest")
-    return following(asked._replace(history=counted))
+def _of_samples(context: QueryContext, call_next: Step[QueryContext, list[Row]]) -> list[Row]:
+    counted = Counted(context.history, context.query.limit, context.reading.keep == "latest")
+    return call_next(context._replace(history=counted))
 
 
 def _lenient(pattern: str, limit: Callable[[str], str | None]) -> Change[bytes, Query]:
-    """A limit of this ``pattern`` is replaced instead of refused; None leaves it out."""
+    """Replace a limit of this ``pattern`` instead of refusing it; None removes it."""
 
-    def edit(given: Parameters) -> Parameters:
-        if not re.fullmatch(pattern, given.get("limit", "")):
-            return given
-        instead = limit(given["limit"])
-        rest = {name: text for name, text in given.items() if name != "limit"}
-        return rest if instead is None else rest | {"limit": instead}
+    def edit(parameters: Parameters) -> Parameters:
+        if not re.fullmatch(pattern, parameters.get("limit", "")):
+            return parameters
+        replacement = limit(parameters["limit"])
+        rest = {name: text for name, text in parameters.items() if name != "limit"}
+        return rest if replacement is None else rest | {"limit": replacement}
 
-    return parameters(edit)
+    return edit_parameters(edit)
 
 
 def _then(pattern: str, limit: Callable[[int], int]) -> Change[bytes, Query]:
-    """A limit of this ``pattern`` is taken at its word, whatever it is."""
+    """Accept a limit of this ``pattern``, whatever its value."""
 
-    def change(query_string: bytes, following: Step[bytes, Query]) -> Query:
-        text = parameters_of(query_string).get("limit", "")
+    def change(query_string: bytes, call_next: Step[bytes, Query]) -> Query:
+        text = parse_parameters(query_string).get("limit", "")
         if not re.fullmatch(pattern, text):
-            return following(query_string)
-        return replace(following(query_string + b"&limit=1"), limit=limit(int(text)))
+            return call_next(query_string)
+        return replace(call_next(query_string + b"&limit=1"), limit=limit(int(text)))
 
     return change
 
 
 def _default(limit: int) -> Change[bytes, Query]:
-    def change(query_string: bytes, following: Step[bytes, Query]) -> Query:
-        query = following(query_string)
-        return query if "limit" in parameters_of(query_string) else replace(query, limit=limit)
+    def change(query_string: bytes, call_next: Step[bytes, Query]) -> Query:
+        query = call_next(query_string)
+        return query if "limit" in parse_parameters(query_string) else replace(query, limit=limit)
 
     return change
 
 
-def _refused(wrong: Callable[[int], bool]) -> Change[bytes, Query]:
+def _refused(is_wrong: Callable[[int], bool]) -> Change[bytes, Query]:
     def edit(query: Query) -> Query:
-        if wrong(query.limit):
+        if is_wrong(query.limit):
             raise HTTPError(422, "The limit is out of range")
         return query
 
-    return question(edit)
+    return edit_query(edit)
 
 
-# What Python can make a number of in no time; longer ones are refused as ever.
+# Short enough to convert quickly; longer ones are refused as usual.
 _OVER: Final = r"500[1-9]|50[1-9][0-9]|5[1-9][0-9]{2}|[6-9][0-9]{3}|[1-9][0-9]{4,8}"
 
 MUTANTS: Final = (
@@ -133,13 +133,13 @@ MUTANTS: Final = (
         "limit-keeps-every-second",
         "every second row survives the limit",
         _MOST,
-        _chosen(lambda found, limit: found[::2][:limit]),
+        _chosen(lambda rows, limit: rows[::2][:limit]),
     ),
     _select(
         "limit-thins-out",
         "rows are thinned out evenly to fit the limit",
         _MOST,
-        _chosen(lambda found, limit: [found[place * len(found) // limit] for place in range(limit)]),
+        _chosen(lambda rows, limit: [rows[place * len(rows) // limit] for place in range(limit)]),
     ),
     _select("limit-other-end-from-100", "a limit of 100 and more keeps the other end", _MOST, _other_end_from_100),
     _select("limit-of-samples", "the limit counts samples, not rows", (*_MOST, "bucket.last-sample-1"), _of_samples),
@@ -185,6 +185,6 @@ MUTANTS: Final = (
         "limit-needed",
         "without a limit the request is refused",
         _DEFAULT,
-        parameters(lambda given: {"limit": "missing"} | given),
+        edit_parameters(lambda parameters: {"limit": "missing"} | parameters),
     ),
 )

@@ -1,8 +1,7 @@
-"""What a mutant is, and the endpoint that commits it.
+"""What a mutant is, and an endpoint with mutants.
 
-The way from a request to an answer has six steps. A `Mutant` wraps one or more of them: it gets what the step gets,
-and the step itself to call, or not to. Several wrap one another, the last one outermost. The correct code knows nothing
-of all this.
+The sandbox handles a request in six steps. A `Mutant` wraps one or more of them, like middleware: it gets the argument of
+the step and the step itself, to call or not. With several mutants, the last one is outermost.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 Step: TypeAlias = Callable[[In], Out]
 Change: TypeAlias = Callable[[In, Callable[[In], Out]], Out]
-"""A step done differently: its argument and the correct step to its result."""
+"""A changed step: from its argument and the unchanged step to its result."""
 
 
-class Asked(NamedTuple):
-    """A valid question about a market that exists."""
+class QueryContext(NamedTuple):
+    """A valid query about a market that exists."""
 
     market_id: str
     query: Query
@@ -33,29 +32,29 @@ class Asked(NamedTuple):
     history: History
 
 
-class Selected(NamedTuple):
-    """The rows of an answer, in the order in which they are sent."""
+class SelectedRows(NamedTuple):
+    """The rows of a response, in the order in which they are sent."""
 
-    asked: Asked
+    context: QueryContext
     rows: list[Row]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """The steps that one mutant does differently."""
+    """The steps that a mutant changes."""
 
     whole: Change[SandboxRequest, SandboxResponse] | None = None
-    """From the request to the answer, a refusal included; all but the compression."""
+    """From the request to the response, error responses included, before compression."""
     authenticate: Change[bytes | None, None] | None = None
-    """From the key to nothing, or to a `HTTPError`."""
+    """From the key to None, or an `HTTPError`."""
     parse: Change[bytes, Query] | None = None
-    """From the raw query string to the question."""
+    """From the raw query string to the query."""
     find: Change[str, History] | None = None
     """From the market to its samples."""
-    select: Change[Asked, list[Row]] | None = None
-    """From the question to the rows."""
-    render: Change[Selected, bytes] | None = None
-    """From the rows to the JSON."""
+    select: Change[QueryContext, list[Row]] | None = None
+    """From the query to the rows."""
+    render: Change[SelectedRows, bytes] | None = None
+    """From the rows to the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,29 +82,29 @@ class MutantEndpoint(SandboxEndpoint):
         self._render = wrapped(_render, (change.render for change in changes))
         self._same_body = all(change.select is None and change.render is None for change in changes)
 
-    def __call__(self, call: SandboxRequest) -> SandboxResponse:
-        """The answer to ``call``, compressed after whatever went wrong with it."""
-        plain = SandboxRequest(call.market_id, call.query_string, call.api_key, "", call.raw_path)
-        return self.compress(self._whole(plain), call.accept_encoding)
+    def __call__(self, request: SandboxRequest) -> SandboxResponse:
+        """The changed response to ``request``, then compressed."""
+        plain = SandboxRequest(request.market_id, request.query_string, request.api_key, "", request.raw_path)
+        return self.compress(self._whole(plain), request.accept_encoding)
 
     def authenticate(self, api_key: bytes | None) -> None:
-        """Refuse a key, or do not."""
+        """The changed check of the key."""
         self._authenticate(api_key)
 
     def parse(self, query_string: bytes) -> Query:
-        """A question, perhaps not the one that was asked."""
+        """The changed query."""
         return self._parse(query_string)
 
     def find(self, market_id: str) -> History:
-        """The samples of a market, perhaps of another one."""
+        """The changed samples of a market."""
         return self._find(market_id)
 
     def body(self, market_id: str, query: Query, history: History) -> bytes:
-        """Rows as JSON, or what passes for it."""
+        """The changed body."""
         if self._same_body:
             return super().body(market_id, query, history)
-        asked = Asked(market_id, query, self.reading, history)
-        return self._render(Selected(asked, self._select(asked)))
+        context = QueryContext(market_id, query, self.reading, history)
+        return self._render(SelectedRows(context, self._select(context)))
 
 
 def wrapped(step: Step[In, Out], changes: Iterable[Change[In, Out] | None]) -> Step[In, Out]:
@@ -120,10 +119,10 @@ def _around(step: Step[In, Out], change: Change[In, Out]) -> Step[In, Out]:
     return lambda argument: change(argument, step)
 
 
-def _select(asked: Asked) -> list[Row]:
-    return select(asked.query, asked.reading, asked.history)
+def _select(context: QueryContext) -> list[Row]:
+    return select(context.query, context.reading, context.history)
 
 
-def _render(selected: Selected) -> bytes:
-    asked, rows = selected
-    return render(asked.market_id, rows, asked.query.width, asked.reading)
+def _render(selected: SelectedRows) -> bytes:
+    context, rows = selected
+    return render(context.market_id, rows, context.query.width, context.reading)

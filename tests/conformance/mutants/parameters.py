@@ -1,4 +1,4 @@
-"""Parameters that are misread: zones, missing ones, unreadable ones."""
+"""Parameters that are misread: offsets, missing or unreadable values, markets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from allium_market_data.model.intervals import DAY, INTERVALS
 from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
 from allium_market_data.sandbox.query import HTTPError, Query
 
-from .edits import JSON_HEADERS, TIMES, Parameters, instant, instant_text, parameters, parameters_of
+from .edits import JSON_HEADERS, TIMES, Parameters, edit_parameters, instant, instant_text, parse_parameters
 from .mutant import Change, Changes, Mutant, Step
 
 _ISO: Final = ("start.iso-8601-1", "end.iso-8601-1")
@@ -30,8 +30,10 @@ def _mutant(name: str, description: str, clauses: tuple[str, ...], change: Chang
 
 
 def _times(edit: Callable[[str], str], names: Collection[str] = TIMES) -> Change[bytes, Query]:
-    """Both times, or one, read differently."""
-    return parameters(lambda given: given | {name: edit(given[name]) for name in names if name in given})
+    """Edit both times, or one."""
+    return edit_parameters(
+        lambda parameters: parameters | {name: edit(parameters[name]) for name in names if name in parameters}
+    )
 
 
 def _naive(text: str) -> bool:
@@ -39,7 +41,7 @@ def _naive(text: str) -> bool:
 
 
 def _zoned(text: str) -> bool:
-    # A date alone ends in what looks like half an offset.
+    # The end of a date looks like an offset.
     return "T" in text and _ZONE.search(text) is not None
 
 
@@ -60,72 +62,77 @@ def _sign_flipped(text: str) -> str:
     return f"{head}{'-' if sign == '+' else '+'}{tail}"
 
 
-def _refused(wrong: Callable[[str], bool]) -> Change[bytes, Query]:
-    def change(query_string: bytes, following: Step[bytes, Query]) -> Query:
-        given = parameters_of(query_string)
-        if any(wrong(given.get(name, "")) for name in TIMES):
+def _refused(is_wrong: Callable[[str], bool]) -> Change[bytes, Query]:
+    def change(query_string: bytes, call_next: Step[bytes, Query]) -> Query:
+        parameters = parse_parameters(query_string)
+        if any(is_wrong(parameters.get(name, "")) for name in TIMES):
             raise HTTPError(422, "This form of ISO 8601 is not supported")
-        return following(query_string)
+        return call_next(query_string)
 
     return change
 
 
-def _defaults(given: Parameters, missing: Callable[[str | None], bool]) -> Parameters:
-    """A time that is ``missing`` is a day from the other one, if that can be read."""
-    start, end = (given.get(name) for name in TIMES)
+def _defaults(parameters: Parameters, missing: Callable[[str | None], bool]) -> Parameters:
+    """Set a time that is ``missing`` to a day from the other one, if that is readable."""
+    start, end = (parameters.get(name) for name in TIMES)
     if missing(start) and end is not None and (moment := instant(end)) is not None:
-        return given | {TIMES[0]: instant_text(moment - DAY)}
+        return parameters | {TIMES[0]: instant_text(moment - DAY)}
     if missing(end) and start is not None and (moment := instant(start)) is not None:
-        return given | {TIMES[1]: instant_text(moment + DAY)}
-    return given
+        return parameters | {TIMES[1]: instant_text(moment + DAY)}
+    return parameters
+
+
+def _default_for(name: str) -> Change[bytes, Query]:
+    """A missing time is a day from the other one."""
+    return edit_parameters(lambda given: given if name in given else _defaults(given, lambda text: text is None))
 
 
 def _unreadable(text: str | None) -> bool:
     return text is not None and instant(text) is None
 
 
-def _unknown_interval(given: Parameters) -> Parameters:
-    known = given.get("interval", "1h") in INTERVALS
-    return given if known else given | {"interval": "1h"}
+def _unknown_interval(parameters: Parameters) -> Parameters:
+    known = parameters.get("interval", "1h") in INTERVALS
+    return parameters if known else parameters | {"interval": "1h"}
 
 
-def _reversed_read_forward(given: Parameters) -> Parameters:
-    start, end = (instant(given.get(name, "")) for name in TIMES)
+def _reversed_read_forward(parameters: Parameters) -> Parameters:
+    start, end = (instant(parameters.get(name, "")) for name in TIMES)
     if start is None or end is None or start <= end:
-        return given
-    return given | {TIMES[0]: given[TIMES[1]], TIMES[1]: given[TIMES[0]]}
+        return parameters
+    return parameters | {TIMES[0]: parameters[TIMES[1]], TIMES[1]: parameters[TIMES[0]]}
 
 
-def _empty_where(wrong: Callable[[Parameters], bool]) -> Change[SandboxRequest, SandboxResponse]:
-    """200 and no items instead of a refusal."""
+def _empty_where(is_wrong: Callable[[Parameters], bool]) -> Change[SandboxRequest, SandboxResponse]:
+    """200 and no items instead of an error."""
 
-    def change(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
-        answer = following(call)
-        if answer.status == 422 and wrong(parameters_of(call.query_string)):
+    def change(request: SandboxRequest, call_next: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
+        response = call_next(request)
+        if response.status == 422 and is_wrong(parse_parameters(request.query_string)):
             return SandboxResponse(200, b'{"items":[]}', JSON_HEADERS)
-        return answer
+        return response
 
     return change
 
 
-def _reversed(given: Parameters) -> bool:
-    start, end = (instant(given.get(name, "")) for name in TIMES)
+def _reversed(parameters: Parameters) -> bool:
+    start, end = (instant(parameters.get(name, "")) for name in TIMES)
     return start is not None and end is not None and start > end
 
 
-def _any_time(given: Parameters, pattern: re.Pattern[str]) -> bool:
-    texts = [given.get(name, "") for name in TIMES]
+def _any_time(parameters: Parameters, pattern: re.Pattern[str]) -> bool:
+    texts = [parameters.get(name, "") for name in TIMES]
     return any(pattern.fullmatch(text) is not None and instant(text) is None for text in texts)
 
 
 def _interval_refused(interval: str) -> Change[bytes, Query]:
-    return parameters(lambda given: given | {"interval": "none"} if given.get("interval") == interval else given)
+    return edit_parameters(lambda given: given | {"interval": "none"} if given.get("interval") == interval else given)
 
 
 def _path_refused(part: bytes) -> Change[SandboxRequest, SandboxResponse]:
-    def change(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
-        found = part in call.raw_path.upper()
-        return following(replace(call, market_id="not:found:HERE") if found else call)
+    def change(request: SandboxRequest, call_next: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
+        is_refused = part in request.raw_path.upper()
+        return call_next(replace(request, market_id="not:found:HERE") if is_refused else request)
 
     return change
 
@@ -160,28 +167,36 @@ MUTANTS: Final = (
         "start-not-needed",
         "a missing start is a day before the end",
         ("start.required-1",),
-        parameters(lambda given: given if TIMES[0] in given else _defaults(given, lambda text: text is None)),
+        edit_parameters(
+            lambda parameters: (
+                parameters if TIMES[0] in parameters else _defaults(parameters, lambda text: text is None)
+            )
+        ),
     ),
     _mutant(
         "end-not-needed",
         "a missing end is a day after the start",
         ("end.required-1",),
-        parameters(lambda given: given if TIMES[1] in given else _defaults(given, lambda text: text is None)),
+        edit_parameters(
+            lambda parameters: (
+                parameters if TIMES[1] in parameters else _defaults(parameters, lambda text: text is None)
+            )
+        ),
     ),
     _mutant(
         "interval-not-needed",
         "a missing interval is 1h",
         ("interval.required-1",),
-        parameters(lambda given: {"interval": "1h"} | given),
+        edit_parameters(lambda parameters: {"interval": "1h"} | parameters),
     ),
-    _mutant("interval-unknown-is-1h", "an unknown interval is 1h", _INTERVAL, parameters(_unknown_interval)),
+    _mutant("interval-unknown-is-1h", "an unknown interval is 1h", _INTERVAL, edit_parameters(_unknown_interval)),
     _mutant("interval-4h-refused", "interval 4h is refused", _INTERVAL, _interval_refused("4h")),
     _mutant("interval-1m-refused", "interval 1m is refused", _INTERVAL, _interval_refused("1m")),
     _mutant(
         "reversed-read-forward",
         "a start behind the end changes places with it",
         _WINDOW,
-        parameters(_reversed_read_forward),
+        edit_parameters(_reversed_read_forward),
     ),
     Mutant(
         "reversed-empty",
@@ -193,19 +208,19 @@ MUTANTS: Final = (
         "unreadable-time-ignored",
         "a time that cannot be read is as good as a missing one, which is a day from the other",
         _ISO,
-        parameters(lambda given: _defaults(given, _unreadable)),
+        edit_parameters(lambda parameters: _defaults(parameters, _unreadable)),
     ),
     Mutant(
         "word-for-time-empty",
         "a word for a time is answered with no items",
         _ISO,
-        Changes(whole=_empty_where(lambda given: _any_time(given, _WORDS))),
+        Changes(whole=_empty_where(lambda parameters: _any_time(parameters, _WORDS))),
     ),
     Mutant(
         "impossible-date-empty",
         "a date that does not exist is answered with no items",
         _ISO,
-        Changes(whole=_empty_where(lambda given: _any_time(given, _DATE))),
+        Changes(whole=_empty_where(lambda parameters: _any_time(parameters, _DATE))),
     ),
     Mutant(
         "percent-colon-refused",

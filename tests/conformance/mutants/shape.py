@@ -1,4 +1,4 @@
-"""Answers that are not of the documented shape."""
+"""Responses that do not match the documented schema."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from typing import Any, Final
 
 from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
 
-from .edits import AMOUNTS, Item, body, document, each_item, items, last_item, parameters_of, success
+from .edits import (
+    AMOUNTS,
+    Item,
+    edit_body,
+    edit_document,
+    edit_each_item,
+    edit_items,
+    edit_last_item,
+    edit_success,
+    parse_parameters,
+)
 from .mutant import Change, Changes, Mutant, Step
 
 _ALONE: Final = ("answer.media-type-1",)
@@ -30,18 +40,18 @@ def _without(item: Item, *names: str) -> Item:
 
 
 def _numbers(text: bytes) -> bytes:
-    # By hand: a number keeps its digits, which a float would not.
+    # Edited as text: a float would change the digits.
     for name in AMOUNTS:
         head, *parts = text.split(f'"{name}":"'.encode())
         text = head + b"".join(f'"{name}":'.encode() + part.replace(b'"', b"", 1) for part in parts)
     return text
 
 
-def _error_for_4h(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
-    answer = following(call)
-    if answer.status == 200 and parameters_of(call.query_string).get("interval") == "4h":
-        return replace(answer, body=b'{"detail":"4h is not ready yet"}')
-    return answer
+def _error_for_4h(request: SandboxRequest, call_next: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
+    response = call_next(request)
+    if response.status == 200 and parse_parameters(request.query_string).get("interval") == "4h":
+        return replace(response, body=b'{"detail":"4h is not ready yet"}')
+    return response
 
 
 def _lines(whole: dict[str, Any]) -> bytes:
@@ -49,11 +59,11 @@ def _lines(whole: dict[str, Any]) -> bytes:
 
 
 def _content_type(value: str | None) -> Change[SandboxRequest, SandboxResponse]:
-    def edit(answer: SandboxResponse) -> SandboxResponse:
-        headers = {name: text for name, text in answer.headers.items() if name != "content-type"}
-        return replace(answer, headers=headers if value is None else {**headers, "content-type": value})
+    def edit(response: SandboxResponse) -> SandboxResponse:
+        headers = {name: text for name, text in response.headers.items() if name != "content-type"}
+        return replace(response, headers=headers if value is None else {**headers, "content-type": value})
 
-    return success(edit)
+    return edit_success(edit)
 
 
 MUTANTS: Final = (
@@ -61,87 +71,91 @@ MUTANTS: Final = (
         "items-missing",
         "the answer has no items",
         ("answer.required-1",),
-        document(lambda whole: {"data": whole["items"]}),
+        edit_document(lambda whole: {"data": whole["items"]}),
     ),
-    _mutant("items-null", "items is null", ("answer.items-1",), items(lambda some: None)),
+    _mutant("items-null", "items is null", ("answer.items-1",), edit_items(lambda items: None)),
     _mutant(
         "items-by-ts",
         "items is an object, from ts to row",
         ("answer.items-1",),
-        items(lambda some: {item["ts"]: item for item in some}),
+        edit_items(lambda items: {item["ts"]: item for item in items}),
     ),
     _mutant(
         "top-level-array",
         "the answer is the array of items itself",
         ("answer.type-1",),
-        document(lambda whole: whole["items"]),
+        edit_document(lambda whole: whole["items"]),
     ),
     _mutant(
         "rows-as-arrays",
         "each item is an array of its values",
         ("row.type-1", "answer.items-2"),
-        each_item(lambda item: list(item.values())),
+        edit_each_item(lambda item: list(item.values())),
     ),
     _mutant(
         "amounts-as-numbers",
         "amounts are JSON numbers",
         ("row.oi-base-1", "row.oi-quote-usd-1"),
-        body(_numbers),
+        edit_body(_numbers),
     ),
     _mutant(
         "base-as-number-at-last",
         "the oi_base of the last item is a JSON number",
         ("row.oi-base-1",),
-        last_item(lambda item: item | {"oi_base": float(item["oi_base"])}),
+        edit_last_item(lambda item: item | {"oi_base": float(item["oi_base"])}),
     ),
-    _mutant("ts-as-number", "ts is a JSON number", ("row.ts-1",), each_item(lambda item: item | {"ts": 1777593600})),
+    _mutant(
+        "ts-as-number", "ts is a JSON number", ("row.ts-1",), edit_each_item(lambda item: item | {"ts": 1777593600})
+    ),
     _mutant(
         "market-null",
         "market_id is null",
         ("row.market-id-1",),
-        each_item(lambda item: item | {"market_id": None}),
+        edit_each_item(lambda item: item | {"market_id": None}),
     ),
     _mutant(
         "quote-missing",
         "items have no oi_quote_usd",
         ("row.required-1",),
-        each_item(lambda item: _without(item, "oi_quote_usd")),
+        edit_each_item(lambda item: _without(item, "oi_quote_usd")),
     ),
     _mutant(
         "market-missing",
         "items have no market_id",
         ("row.required-1",),
-        each_item(lambda item: _without(item, "market_id")),
+        edit_each_item(lambda item: _without(item, "market_id")),
     ),
     _mutant(
         "base-missing-at-last",
         "the last item of each answer has no oi_base",
         ("row.required-1",),
-        last_item(lambda item: _without(item, "oi_base")),
+        edit_last_item(lambda item: _without(item, "oi_base")),
     ),
     _mutant(
         "quote-null-at-last",
         "the oi_quote_usd of the last item is null",
         ("row.oi-quote-usd-1",),
-        last_item(lambda item: item | {"oi_quote_usd": None}),
+        edit_last_item(lambda item: item | {"oi_quote_usd": None}),
     ),
     _mutant(
         "nan-literal",
         "the oi_base of the last item is the literal NaN, which is not JSON",
         ("answer.media-type-1", "row.oi-base-1"),
-        last_item(lambda item: item | {"oi_base": float("nan")}),
+        edit_last_item(lambda item: item | {"oi_base": float("nan")}),
     ),
-    _mutant("trailing-garbage", "a second JSON value follows the first", _ALONE, body(lambda text: text + b"\n{}")),
-    _mutant("body-cut", "the last 20 bytes of the body are missing", _ALONE, body(lambda text: text[:-20])),
-    _mutant("body-empty", "the body is empty", _ALONE, body(lambda text: b"")),
     _mutant(
-        "byte-order-mark", "a byte order mark precedes the JSON", _ALONE, body(lambda text: b"\xef\xbb\xbf" + text)
+        "trailing-garbage", "a second JSON value follows the first", _ALONE, edit_body(lambda text: text + b"\n{}")
+    ),
+    _mutant("body-cut", "the last 20 bytes of the body are missing", _ALONE, edit_body(lambda text: text[:-20])),
+    _mutant("body-empty", "the body is empty", _ALONE, edit_body(lambda text: b"")),
+    _mutant(
+        "byte-order-mark", "a byte order mark precedes the JSON", _ALONE, edit_body(lambda text: b"\xef\xbb\xbf" + text)
     ),
     _mutant(
         "json-lines",
         "one JSON object a line instead of one for all",
         ("answer.media-type-1", "answer.type-1"),
-        body(lambda text: _lines(json.loads(text))),
+        edit_body(lambda text: _lines(json.loads(text))),
     ),
     _sent("content-type-html", "the content type is text/html", _ALONE, _content_type("text/html; charset=utf-8")),
     _sent("content-type-missing", "there is no content type", _ALONE, _content_type(None)),
@@ -149,7 +163,7 @@ MUTANTS: Final = (
         "html-with-200",
         "a page for people instead of the answer",
         _ALONE,
-        success(lambda answer: SandboxResponse(200, _PAGE, {"content-type": "text/html"})),
+        edit_success(lambda response: SandboxResponse(200, _PAGE, {"content-type": "text/html"})),
     ),
     _sent(
         "error-with-200-for-4h",
@@ -157,11 +171,13 @@ MUTANTS: Final = (
         ("answer.required-1", "answer.status-1", "interval.enum-1"),
         _error_for_4h,
     ),
-    _sent("status-204", "204 and no body", ("answer.status-1",), success(lambda answer: SandboxResponse(204, b""))),
+    _sent(
+        "status-204", "204 and no body", ("answer.status-1",), edit_success(lambda response: SandboxResponse(204, b""))
+    ),
     _sent(
         "status-206",
         "206 for every answer",
         ("answer.status-1",),
-        success(lambda answer: replace(answer, status=206)),
+        edit_success(lambda response: replace(response, status=206)),
     ),
 )

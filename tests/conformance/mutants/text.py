@@ -1,4 +1,4 @@
-"""Amounts and times that are not written as they must be."""
+"""Amounts and times in a wrong format."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Final
 from allium_market_data.model.intervals import HOUR, SECOND
 from allium_market_data.sandbox.instants import parse_instant
 
-from .edits import Item, each_amount, each_ts, instant_text, last_item
-from .mutant import Change, Changes, Mutant, Selected, Step
+from .edits import Item, edit_amounts, edit_last_item, edit_times, instant_text
+from .mutant import Change, Changes, Mutant, SelectedRows, Step
 
 _PLAIN: Final = ("row.oi-base-example-1", "row.oi-quote-usd-example-1")
 _FINITE: Final = ("row.oi-base-unit-1", "row.oi-base-example-1")
@@ -21,20 +21,20 @@ _BOUNDARY: Final = ("row.ts-boundary-1", "interval.bucket-1")
 _FULL_WIDTH: Final = {ord(digit): 0xFF10 + int(digit) for digit in "0123456789"}
 
 
-def _mutant(name: str, description: str, clauses: tuple[str, ...], change: Change[Selected, bytes]) -> Mutant:
+def _mutant(name: str, description: str, clauses: tuple[str, ...], change: Change[SelectedRows, bytes]) -> Mutant:
     return Mutant(name, description, clauses, Changes(render=change))
 
 
 def _amount(name: str, description: str, edit: Callable[[str], str]) -> Mutant:
-    return _mutant(name, description, _PLAIN, each_amount(edit))
+    return _mutant(name, description, _PLAIN, edit_amounts(edit))
 
 
 def _last_base(name: str, description: str, clauses: tuple[str, ...], text: str) -> Mutant:
-    return _mutant(name, description, clauses, last_item(lambda item: item | {"oi_base": text}))
+    return _mutant(name, description, clauses, edit_last_item(lambda item: item | {"oi_base": text}))
 
 
 def _ts(name: str, description: str, clauses: tuple[str, ...], edit: Callable[[str], str]) -> Mutant:
-    return _mutant(name, description, clauses, each_ts(edit))
+    return _mutant(name, description, clauses, edit_times(edit))
 
 
 def _thousands(text: str) -> str:
@@ -43,7 +43,7 @@ def _thousands(text: str) -> str:
 
 
 def _moved(by: int) -> Callable[[str], str]:
-    """The instant ``by`` later, written as before: with Z, or with microseconds and an offset."""
+    """Move the instant by ``by``, and keep the format: with Z, or with an offset."""
 
     def edit(text: str) -> str:
         moment = parse_instant(text) + by
@@ -57,10 +57,10 @@ def _naive(text: str) -> str:
     return text.removesuffix("Z").removesuffix("+00:00")
 
 
-def _days_by_date(selected: Selected, following: Step[Selected, bytes]) -> bytes:
-    if selected.asked.query.interval != "1d":
-        return following(selected)
-    return each_ts(lambda text: text[:10])(selected, following)
+def _days_by_date(selected: SelectedRows, call_next: Step[SelectedRows, bytes]) -> bytes:
+    if selected.context.query.interval != "1d":
+        return call_next(selected)
+    return edit_times(lambda text: text[:10])(selected, call_next)
 
 
 def _negative_quote(item: Item) -> Item:
@@ -83,13 +83,13 @@ MUTANTS: Final = (
         "amount-negative",
         "amounts are negative",
         ("row.oi-base-unit-1", "row.oi-quote-usd-unit-1", *_PLAIN),
-        each_amount(lambda text: f"-{text}"),
+        edit_amounts(lambda text: f"-{text}"),
     ),
     _mutant(
         "quote-negative-at-last",
         "the oi_quote_usd of the last item is negative",
         ("row.oi-quote-usd-unit-1", "row.oi-quote-usd-example-1"),
-        last_item(_negative_quote),
+        edit_last_item(_negative_quote),
     ),
     _last_base("base-nan", 'the oi_base of the last item is "NaN"', _FINITE, "NaN"),
     _last_base("base-infinity", 'the oi_base of the last item is "Infinity"', _FINITE, "Infinity"),

@@ -1,4 +1,4 @@
-"""Windows that are cut short, moved, or remembered differently; and the cap of 7 days."""
+"""Windows that are cut short, moved or answered inconsistently; and the cap of 7 days."""
 
 from __future__ import annotations
 
@@ -15,9 +15,19 @@ from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
 from allium_market_data.sandbox.query import MAX_LIMIT, MAX_WINDOW, HTTPError, Query
 
 from .amounts import picked
-from .edits import JSON_HEADERS, TIMES, has_items, instant, instant_text, parameters_of, question, rows, success
+from .edits import (
+    JSON_HEADERS,
+    TIMES,
+    edit_query,
+    edit_rows,
+    edit_success,
+    has_items,
+    instant,
+    instant_text,
+    parse_parameters,
+)
 from .histories import every_sample
-from .mutant import Asked, Change, Changes, Mutant, Step
+from .mutant import Change, Changes, Mutant, QueryContext, Step
 
 _CAP: Final = ("window.cap-1", "window.cap-2")
 _WHOLE: Final = ("bucket.last-sample-1", "series.open-interest-2")
@@ -26,12 +36,12 @@ _EMPTY: Final = ("answer.samples-1",)
 _PAGE_OF_ROWS: Final = 1000
 
 
-def _select(name: str, description: str, clauses: tuple[str, ...], change: Change[Asked, list[Row]]) -> Mutant:
+def _select(name: str, description: str, clauses: tuple[str, ...], change: Change[QueryContext, list[Row]]) -> Mutant:
     return Mutant(name, description, clauses, Changes(select=change))
 
 
 def _asked(name: str, description: str, clauses: tuple[str, ...], edit: Callable[[Query], Query]) -> Mutant:
-    return Mutant(name, description, clauses, Changes(parse=question(edit)))
+    return Mutant(name, description, clauses, Changes(parse=edit_query(edit)))
 
 
 def _parse(name: str, description: str, clauses: tuple[str, ...], change: Change[bytes, Query]) -> Mutant:
@@ -39,66 +49,66 @@ def _parse(name: str, description: str, clauses: tuple[str, ...], change: Change
 
 
 def _empty(
-    name: str, description: str, clauses: tuple[str, ...], instead: Callable[[SandboxResponse], SandboxResponse]
+    name: str, description: str, clauses: tuple[str, ...], replacement: Callable[[SandboxResponse], SandboxResponse]
 ) -> Mutant:
-    change = success(lambda answer: answer if has_items(answer) else instead(answer))
+    change = edit_success(lambda response: response if has_items(response) else replacement(response))
     return Mutant(name, description, clauses, Changes(whole=change))
 
 
-def _last_label(asked: Asked) -> int:
+def _last_label(context: QueryContext) -> int:
     """The start of the bucket with the last label before the end of the window."""
-    width = asked.query.width
-    return floor(asked.query.end - 1, width) - (width if asked.reading.label == "end" else 0)
+    width = context.query.width
+    return floor(context.query.end - 1, width) - (width if context.reading.label == "end" else 0)
 
 
-def _with_first_sample(asked: Asked, found: list[Row], start: int) -> list[Row]:
-    """The bucket that begins at ``start`` gets its first sample."""
-    samples = every_sample(asked.history, Span(start, start + asked.query.width))
-    return [(row[0], *samples[0][1:]) if row[0] == start and samples else row for row in found]
+def _with_first_sample(context: QueryContext, rows: list[Row], start: int) -> list[Row]:
+    """Replace the bucket at ``start`` by its first sample."""
+    samples = every_sample(context.history, Span(start, start + context.query.width))
+    return [(row[0], *samples[0][1:]) if row[0] == start and samples else row for row in rows]
 
 
-def _first_whole(asked: Asked) -> int:
-    return ceil(asked.query.start, asked.query.width)
+def _first_whole(context: QueryContext) -> int:
+    return ceil(context.query.start, context.query.width)
 
 
-def _long_with_first_samples(asked: Asked, following: Step[Asked, list[Row]]) -> list[Row]:
-    long = asked.query.end - asked.query.start > DAY
-    return picked(lambda samples, start, width: samples[0][1:])(asked, following) if long else following(asked)
+def _long_with_first_samples(context: QueryContext, call_next: Step[QueryContext, list[Row]]) -> list[Row]:
+    long = context.query.end - context.query.start > DAY
+    return picked(lambda samples, start, width: samples[0][1:])(context, call_next) if long else call_next(context)
 
 
-def _with_noise(asked: Asked, found: list[Row]) -> list[Row]:
-    """No two answers have the same first amount."""
+def _with_noise(context: QueryContext, rows: list[Row]) -> list[Row]:
+    """Change the first amount in each response."""
     noise = f"{time.time_ns():020}"
-    return [(start, f"{base.partition('.')[0]}.{noise}", quote) for start, base, quote in found[:1]] + found[1:]
+    return [(start, f"{base.partition('.')[0]}.{noise}", quote) for start, base, quote in rows[:1]] + rows[1:]
 
 
-def _latest_for_none(asked: Asked, found: list[Row]) -> list[Row]:
-    if found:
-        return found
-    last = asked.history.last
-    return asked.history.last_per_bucket(asked.query.width, Span(last, last + 1))
+def _latest_for_none(context: QueryContext, rows: list[Row]) -> list[Row]:
+    if rows:
+        return rows
+    last = context.history.last
+    return context.history.last_per_bucket(context.query.width, Span(last, last + 1))
 
 
 def _longer(judge: Callable[[int], int | None]) -> Change[bytes, Query]:
-    """A window of more than 7 days is made as long as ``judge`` says, from its start; None refuses it."""
+    """Set the length of a window of more than 7 days to that of ``judge``, or refuse it for None."""
 
-    def change(query_string: bytes, following: Step[bytes, Query]) -> Query:
-        given = parameters_of(query_string)
-        start, end = (instant(given.get(name, "")) for name in TIMES)
+    def change(query_string: bytes, call_next: Step[bytes, Query]) -> Query:
+        parameters = parse_parameters(query_string)
+        start, end = (instant(parameters.get(name, "")) for name in TIMES)
         if start is None or end is None or end - start <= MAX_WINDOW:
-            return following(query_string)
+            return call_next(query_string)
         length = judge(end - start)
         if length is None:
-            return following(query_string)
-        # The rest of the question is judged as ever: with an end that is near enough.
+            return call_next(query_string)
+        # Parse the other parameters with an end that is near enough.
         near = b"&end_timestamp=" + instant_text(start + MAX_WINDOW).replace("+", "%2B").encode()
-        return replace(following(query_string + near), end=start + length)
+        return replace(call_next(query_string + near), end=start + length)
 
     return change
 
 
-def _last_seven_days(query_string: bytes, following: Step[bytes, Query]) -> Query:
-    query = _longer(lambda length: length)(query_string, following)
+def _last_seven_days(query_string: bytes, call_next: Step[bytes, Query]) -> Query:
+    query = _longer(lambda length: length)(query_string, call_next)
     return replace(query, start=max(query.start, query.end - MAX_WINDOW))
 
 
@@ -108,17 +118,17 @@ def _refused(too_long: Callable[[Query], bool]) -> Change[bytes, Query]:
             raise HTTPError(422, "The query window is too long")
         return query
 
-    return question(edit)
+    return edit_query(edit)
 
 
-def _instead_of_long(answer: SandboxResponse) -> Change[SandboxRequest, SandboxResponse]:
-    def change(call: SandboxRequest, following: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
-        given = parameters_of(call.query_string)
-        start, end = (instant(given.get(name, "")) for name in TIMES)
+def _instead_of_long(response: SandboxResponse) -> Change[SandboxRequest, SandboxResponse]:
+    def change(request: SandboxRequest, call_next: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
+        parameters = parse_parameters(request.query_string)
+        start, end = (instant(parameters.get(name, "")) for name in TIMES)
         long = start is not None and end is not None and end - start > MAX_WINDOW
-        refused = following(call)
-        # Without a key there is nothing to say about windows.
-        return answer if long and refused.status == 422 else refused
+        refused = call_next(request)
+        # A missing key is refused as usual.
+        return response if long and refused.status == 422 else refused
 
     return change
 
@@ -148,37 +158,37 @@ MUTANTS: Final = (
         "hole-in-the-middle",
         "the row in the middle of an answer is missing",
         _WHOLE,
-        rows(lambda _, found: [*found[: len(found) // 2], *found[len(found) // 2 + 1 :]] if len(found) > 2 else found),
+        edit_rows(lambda _, rows: [*rows[: len(rows) // 2], *rows[len(rows) // 2 + 1 :]] if len(rows) > 2 else rows),
     ),
     _select(
         "hole-at-seven",
         "with interval 1h, the bucket at 07:00 is always missing",
         _WHOLE,
-        rows(lambda _, found: [row for row in found if row[0] % DAY != 7 * HOUR], ("1h",)),
+        edit_rows(lambda _, rows: [row for row in rows if row[0] % DAY != 7 * HOUR], ("1h",)),
     ),
     _select(
         "first-bucket-missing",
         "the first whole bucket of the window is missing",
         (*_WHOLE, "start.window-1"),
-        rows(lambda asked, found: [row for row in found if row[0] != _first_whole(asked)]),
+        edit_rows(lambda context, rows: [row for row in rows if row[0] != _first_whole(context)]),
     ),
     _select(
         "last-bucket-missing",
         "the bucket with the last label before the end is missing",
         (*_WHOLE, "end.window-1"),
-        rows(lambda asked, found: [row for row in found if row[0] != _last_label(asked)]),
+        edit_rows(lambda context, rows: [row for row in rows if row[0] != _last_label(context)]),
     ),
     _select(
         "first-bucket-partial",
         "the first whole bucket of the window has its first sample",
         _WHOLE,
-        rows(lambda asked, found: _with_first_sample(asked, found, _first_whole(asked))),
+        edit_rows(lambda context, rows: _with_first_sample(context, rows, _first_whole(context))),
     ),
     _select(
         "last-bucket-partial",
         "the bucket with the last label before the end has its first sample",
         _WHOLE,
-        rows(lambda asked, found: _with_first_sample(asked, found, _last_label(asked))),
+        edit_rows(lambda context, rows: _with_first_sample(context, rows, _last_label(context))),
     ),
     _select(
         "long-window-first-samples",
@@ -186,12 +196,12 @@ MUTANTS: Final = (
         _WHOLE,
         _long_with_first_samples,
     ),
-    _select("never-the-same", "the first amount is different each time", _WHOLE, rows(_with_noise)),
+    _select("never-the-same", "the first amount is different each time", _WHOLE, edit_rows(_with_noise)),
     _select(
         "a-row-lost-at-random",
         "a row is missing, another one each time",
         _WHOLE,
-        rows(lambda _, found: sorted(random.sample(found, len(found) - 1)) if len(found) > 2 else found),
+        edit_rows(lambda _, rows: sorted(random.sample(rows, len(rows) - 1)) if len(rows) > 2 else rows),
     ),
     _asked(
         "start-at-midnight",
@@ -234,19 +244,19 @@ MUTANTS: Final = (
         "empty-null",
         "a window without rows has null for items",
         (*_EMPTY, "answer.items-1"),
-        lambda answer: replace(answer, body=json.dumps({"items": None}).encode()),
+        lambda response: replace(response, body=json.dumps({"items": None}).encode()),
     ),
     _empty(
         "empty-without-items",
         "a window without rows has no items in its answer",
         (*_EMPTY, "answer.required-1"),
-        lambda answer: replace(answer, body=b"{}"),
+        lambda response: replace(response, body=b"{}"),
     ),
     _select(
         "empty-latest",
         "a window without rows is answered with the market's latest row",
         (*_EMPTY, "end.window-1"),
-        rows(_latest_for_none),
+        edit_rows(_latest_for_none),
     ),
     _parse("cap-cuts-the-end", "of more than 7 days, the first 7 are answered", _CAP, _longer(lambda _: MAX_WINDOW)),
     _parse("cap-cuts-the-start", "of more than 7 days, the last 7 are answered", _CAP, _last_seven_days),
