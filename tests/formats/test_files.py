@@ -1,3 +1,5 @@
+"""Files of rows: their content, and that they appear complete or not at all."""
+
 from __future__ import annotations
 
 import csv
@@ -8,7 +10,6 @@ import os
 import resource
 import stat
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from decimal import Decimal
@@ -29,11 +30,12 @@ from allium_market_data.model.rows import Columns
 from support.sample_series import MARKET, columns, series
 
 PAGES = [(MARKET, columns([0, 1], ["12483.50", "7"], ["0.000", "1"], provisional=[1])), ("b", columns([0]))]
-every_format = pytest.mark.parametrize("form", FORMATS)
+every_format = pytest.mark.parametrize("file_format", FORMATS)
+every_arrow_format = pytest.mark.parametrize("file_format", ["parquet", "arrow"])
 
 
 def read(path: Path) -> pa.Table:
-    """A Parquet or an Arrow file."""
+    """The table in a Parquet or an Arrow file."""
     if path.read_bytes()[:4] == b"PAR1":
         return pq.ParquetFile(path).read()
     return pa.ipc.open_file(path.read_bytes()).read_all()
@@ -49,8 +51,8 @@ def pages(count: int = 20, rows: int = 50) -> Iterator[tuple[str, Columns]]:
 
 
 @contextmanager
-def small_disk(size: int) -> Iterator[None]:
-    """No file of this process grows beyond ``size``: writing fails half way through, for real."""
+def file_size_limit(size: int) -> Iterator[None]:
+    """No file of this process can exceed ``size``, so that writing really fails half-way."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -59,8 +61,24 @@ def small_disk(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+def no_links(*_: object, **__: object) -> None:
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+def disk_full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def no_permission(*_: object, **__: object) -> None:
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
 class TestText:
-    def test_csv_has_the_columns_and_the_text_of_the_server(self, tmp_path: Path) -> None:
+    def test_csv_has_the_text_of_the_server(self, tmp_path: Path) -> None:
         assert write(PAGES, tmp_path / "f", "csv", interval="1m") == 3
         assert (tmp_path / "f").read_bytes() == (
             b"market_id,ts,oi_base,oi_quote_usd\n"
@@ -80,94 +98,80 @@ class TestText:
 
     @pytest.mark.parametrize("interval", ["1m", "5m", "15m", "1h", "4h", "1d"])
     @pytest.mark.parametrize("buckets", [range(1441), [1439, 1440], [0, 1, 3, 1440, 1442, 4000], [-1, 0], [7]])
-    def test_times_are_those_of_the_rows(self, interval: Any, buckets: range | list[int]) -> None:
-        one, stream = columns(buckets, interval=interval), io.StringIO()
-        assert write_text([(MARKET, one)], stream, "csv", interval=interval) == len(one)
+    def test_timestamps_are_those_of_the_rows(self, interval: Any, buckets: range | list[int]) -> None:
+        rows, stream = columns(buckets, interval=interval), io.StringIO()
+        assert write_text([(MARKET, rows)], stream, "csv", interval=interval) == len(rows)
         stream.seek(0)
-        assert [row["ts"] for row in csv.DictReader(stream)] == [stamp.isoformat() for stamp in one.ts]
+        assert [row["ts"] for row in csv.DictReader(stream)] == [stamp.isoformat() for stamp in rows.ts]
 
     @pytest.mark.parametrize(
         "market_id",
-        [
-            'a,b"c',
-            '"',
-            "a\nb\r\nc",
-            "=1+1",
-            "+1",
-            "-1",
-            "@a",
-            " a ",
-            "",
-            "été 🎈",
-            "a\x00b",
-            "\u2028",
-            "'",
-            "\\",
-            "\ufeff",
-        ],
+        ['a,"b"c', '"', "a\nb\r\nc", "=1+1", "-1", " a ", "", "été 🎈", "a\x00b", "\u2028", "'", "\\", "\ufeff"],
     )
-    def test_market_ids_are_data(self, market_id: str, tmp_path: Path) -> None:
-        one = series([0], market_id=market_id)
-        one.to_csv(tmp_path / "f.csv")
-        one.to_jsonl(tmp_path / "f.jsonl")
+    def test_market_ids_are_quoted_never_changed(self, market_id: str, tmp_path: Path) -> None:
+        one_row = series([0], market_id=market_id)
+        one_row.to_csv(tmp_path / "f.csv")
+        one_row.to_jsonl(tmp_path / "f.jsonl")
         with (tmp_path / "f.csv").open(newline="", encoding="utf-8") as file:
             assert [row["market_id"] for row in csv.DictReader(file)] == [market_id]
         text = (tmp_path / "f.jsonl").read_text(encoding="utf-8")
         assert text.count("\n") == 1
         assert json.loads(text)["market_id"] == market_id
 
-    def test_no_rows_are_a_header_in_csv_and_nothing_in_json_lines(self) -> None:
-        found: dict[TextFormat, str] = {"csv": "", "jsonl": "none"}
-        for form in found:
-            stream = io.StringIO()
-            write_text([(MARKET, Columns.empty(2))], stream, form, interval="1m")
-            found[form] = stream.getvalue()
-        assert found == {"csv": "market_id,ts,oi_base,oi_quote_usd\n", "jsonl": ""}
-
-    @pytest.mark.parametrize("form", ["csv", "jsonl"])
-    def test_a_stream_gets_what_a_file_gets(self, form: TextFormat, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(("text_format", "text"), [("csv", "market_id,ts,oi_base,oi_quote_usd\n"), ("jsonl", "")])
+    def test_no_rows_are_a_header_in_csv_only(self, text_format: TextFormat, text: str) -> None:
         stream = io.StringIO()
-        assert write_text(PAGES, stream, form, interval="1m") == write(PAGES, tmp_path / "f", form, interval="1m")
-        assert stream.getvalue() == (tmp_path / "f").read_text()
+        write_text([(MARKET, Columns.empty(2))], stream, text_format, interval="1m")
+        assert stream.getvalue() == text
 
-    def test_a_closed_pipe_is_the_business_of_the_caller(self) -> None:
+    @pytest.mark.parametrize("text_format", ["csv", "jsonl"])
+    def test_a_stream_gets_the_content_of_a_file(self, text_format: TextFormat, tmp_path: Path) -> None:
+        stream, path = io.StringIO(), tmp_path / "f"
+        assert write_text(PAGES, stream, text_format, interval="1m") == write(PAGES, path, text_format, interval="1m")
+        assert stream.getvalue() == path.read_text()
+
+    def test_a_closed_pipe_is_the_error_of_the_caller(self) -> None:
         reading, writing = os.pipe()
         os.close(reading)
         with pytest.raises(BrokenPipeError), os.fdopen(writing, "w") as stream:
             write_text(pages(), stream, "csv", interval="1m")
 
-    def test_knows_no_other_format(self) -> None:
+    def test_another_text_format_is_refused(self) -> None:
         with pytest.raises(UsageError, match="csv or jsonl"):
             write_text([], io.StringIO(), "parquet", interval="1m")  # type: ignore[arg-type]
 
+    def test_text_needs_no_extra(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for module in ("pyarrow", "polars", "pandas"):
+            monkeypatch.setitem(sys.modules, module, None)
+        assert series([0]).to_csv(tmp_path / "f.csv") == series([0]).to_jsonl(tmp_path / "f.jsonl") == 1
+
 
 class TestArrowFiles:
-    @pytest.mark.parametrize("form", ["parquet", "arrow"])
-    def test_are_the_table_with_its_metadata(self, form: Format, tmp_path: Path) -> None:
-        said = {"source": "here"}
-        assert write(PAGES, tmp_path / "f", form, interval="1m", metadata=said) == 3
+    @every_arrow_format
+    def test_a_file_is_the_table_with_its_metadata(self, file_format: Format, tmp_path: Path) -> None:
+        assert write(PAGES, tmp_path / "f", file_format, interval="1m", metadata={"source": "here"}) == 3
         table = read(tmp_path / "f")
         assert table == to_table(PAGES, "1m", RowSchema())
         assert table.schema.metadata == {b"interval": b"1m", b"source": b"here"}
 
-    @pytest.mark.parametrize("form", ["parquet", "arrow"])
-    def test_of_no_rows_have_the_columns(self, form: Format, tmp_path: Path) -> None:
+    @every_arrow_format
+    def test_a_file_without_rows_has_the_columns(self, file_format: Format, tmp_path: Path) -> None:
         for number, nothing in enumerate([[], [(MARKET, Columns.empty(2))]]):
             path = tmp_path / str(number)
-            assert write(nothing, path, form, interval="1m") == 0
+            assert write(nothing, path, file_format, interval="1m") == 0
             assert read(path).schema == RowSchema().arrow
 
-    @pytest.mark.parametrize("decimals", ["text", "float"])
-    def test_hold_text_or_floats_when_asked(self, decimals: Any, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(("decimals", "value"), [("text", "0.50"), ("float", 0.5)])
+    def test_text_and_floats_on_request(self, decimals: Any, value: Any, tmp_path: Path) -> None:
         series([0]).to_parquet(tmp_path / "f", decimals=decimals)
-        assert read(tmp_path / "f")["oi_base"].to_pylist() == {"text": ["0.50"], "float": [0.5]}[decimals]
+        assert read(tmp_path / "f")["oi_base"].to_pylist() == [value]
 
-    def test_of_a_series_say_where_the_rows_came_from(self, tmp_path: Path) -> None:
-        one = series([0, 1])
-        assert one.to_parquet(tmp_path / "f") == 2
-        assert read(tmp_path / "f").schema.metadata == one.to_arrow().schema.metadata
+    def test_the_file_of_a_series_has_its_metadata(self, tmp_path: Path) -> None:
+        two = series([0, 1])
+        assert two.to_parquet(tmp_path / "f") == 2
+        assert read(tmp_path / "f").schema.metadata == two.to_arrow().schema.metadata
 
-    @pytest.mark.parametrize("form", ["parquet", "arrow"])
+    @every_arrow_format
     @pytest.mark.parametrize(
         "values",
         [
@@ -178,101 +182,79 @@ class TestArrowFiles:
             ["1." + "0" * 40, "1" * 37, "3"],
         ],
     )
-    def test_of_a_stream_end_in_the_types_of_the_whole(
-        self, form: Format, values: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    def test_a_stream_gets_the_types_of_all_its_rows_together(
+        self, file_format: Format, values: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(files, "BATCH", 2)
-        one = columns(range(2 * len(values)), [value for value in values for _ in (0, 1)], ["1"] * 2 * len(values))
-        parts = [(MARKET, one[row : row + 2]) for row in range(0, len(one), 2)]
-        write(parts, tmp_path / "f", form, interval="1m", metadata={"source": "here"})
-        whole = to_table([(MARKET, one)], "1m", RowSchema())
-        assert read(tmp_path / "f") == whole
+        rows = columns(range(2 * len(values)), [value for value in values for _ in (0, 1)], ["1"] * 2 * len(values))
+        parts = [(MARKET, rows[row : row + 2]) for row in range(0, len(rows), 2)]
+        write(parts, tmp_path / "f", file_format, interval="1m", metadata={"source": "here"})
+        assert read(tmp_path / "f") == to_table([(MARKET, rows)], "1m", RowSchema())
         assert read(tmp_path / "f").schema.metadata == {b"interval": b"1m", b"source": b"here"}
         assert names(tmp_path) == ["f"]
 
-    def test_hold_rows_together_in_groups(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_row_groups_are_of_the_batch_size(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(files, "BATCH", 100)
         write(pages(9, 30), tmp_path / "f", "parquet", interval="1m")
-        rows = pq.ParquetFile(tmp_path / "f").metadata
-        assert [rows.row_group(i).num_rows for i in range(rows.num_row_groups)] == [100, 20, 100, 20, 30]
+        metadata = pq.ParquetFile(tmp_path / "f").metadata
+        assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [100, 20, 100, 20, 30]
 
-    @pytest.mark.parametrize("form", ["parquet", "arrow"])
-    def test_are_not_made_when_a_late_value_fits_no_type(
-        self, form: Format, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    @every_arrow_format
+    def test_a_late_value_that_fits_no_type_leaves_no_file(
+        self, file_format: Format, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(files, "BATCH", 1)
-        late = [*pages(3, 1), (MARKET, columns([7], ["1" * 77])), *pages(3, 1)]
+        wide_page = [*pages(3, 1), (MARKET, columns([7], ["1" * 77])), *pages(3, 1)]
         with pytest.raises(PrecisionError, match="2026-05-01T00:07:00Z"):
-            write(late, tmp_path / "f", form, interval="1m")
+            write(wide_page, tmp_path / "f", file_format, interval="1m")
         assert names(tmp_path) == []
 
 
-class TestPlace:
+class TestTarget:
     @every_format
-    def test_an_existing_file_is_kept_and_the_way_out_named(self, form: Format, tmp_path: Path) -> None:
+    def test_an_existing_file_is_kept(self, file_format: Format, tmp_path: Path) -> None:
         path = tmp_path / "f"
         path.write_text("old")
 
-        def untouched() -> Iterator[tuple[str, Columns]]:
-            raise AssertionError("asked for rows that cannot be written")
+        def fail() -> Iterator[tuple[str, Columns]]:
+            raise AssertionError("no rows may be requested")
             yield
 
         with pytest.raises(OutputError, match=r"exists already.*overwrite=True.*--overwrite"):
-            write(untouched(), path, form, interval="1m")
+            write(fail(), path, file_format, interval="1m")
         assert (path.read_text(), names(tmp_path)) == ("old", ["f"])
 
     @every_format
-    def test_overwrite_replaces_it(self, form: Format, tmp_path: Path) -> None:
+    def test_overwrite_replaces_an_existing_file(self, file_format: Format, tmp_path: Path) -> None:
         (tmp_path / "f").write_text("old")
-        write(PAGES, tmp_path / "f", form, interval="1m", overwrite=True)
-        write(PAGES, tmp_path / "g", form, interval="1m", overwrite=True)
+        write(PAGES, tmp_path / "f", file_format, interval="1m", overwrite=True)
+        write(PAGES, tmp_path / "g", file_format, interval="1m", overwrite=True)
         assert (tmp_path / "f").read_bytes() == (tmp_path / "g").read_bytes() != b"old"
         assert names(tmp_path) == ["f", "g"]
 
-    def test_a_file_that_appears_meanwhile_is_kept(self, tmp_path: Path) -> None:
-        path = tmp_path / "f"
-
-        def slowly() -> Iterator[tuple[str, Columns]]:
-            yield PAGES[0]
-            path.write_text("other")
-
-        with pytest.raises(OutputError, match="exists already"):
-            write(slowly(), path, "csv", interval="1m")
-        assert (path.read_text(), names(tmp_path)) == ("other", ["f"])
-
-    @pytest.mark.parametrize("links", [True, False])
-    def test_of_many_writers_at_once_one_wins(
-        self, links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("has_links", [True, False])
+    def test_of_two_writers_the_first_to_finish_wins(
+        self, has_links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        if not links:
+        if not has_links:
             monkeypatch.setattr(os, "link", no_links)
-        barrier, outcomes = threading.Barrier(8), []
-
-        def run(number: int) -> None:
-            try:
-                with open_writer(tmp_path / "f", "csv", interval="1m") as sink:
-                    sink.write(f"writer {number}", columns(range(50)))
-                    barrier.wait(10)
-                outcomes.append(number)
-            except OutputError as error:
-                assert "exists already" in str(error)  # noqa: PT017
-
-        threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(10)
-        (winner,) = outcomes
-        assert (tmp_path / "f").read_text().count(f"writer {winner},") == 50
+        with ExitStack() as stack:
+            slow = stack.enter_context(open_writer(tmp_path / "f", "csv", interval="1m"))
+            slow.write("slow", columns(range(50)))
+            with open_writer(tmp_path / "f", "csv", interval="1m") as fast:
+                fast.write("fast", columns(range(50)))
+            with pytest.raises(OutputError, match="exists already"):
+                stack.close()
+        assert (tmp_path / "f").read_text().count("fast,") == 50
         assert names(tmp_path) == ["f"]
 
-    def test_works_where_there_are_no_hard_links(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_file_system_without_hard_links(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "link", no_links)
         write(PAGES, tmp_path / "f", "csv", interval="1m")
         assert (tmp_path / "f").read_text().count("\n") == 4
         assert names(tmp_path) == ["f"]
 
-    def test_follows_symbolic_links(self, tmp_path: Path) -> None:
+    def test_symbolic_links_are_followed(self, tmp_path: Path) -> None:
         (tmp_path / "data").mkdir()
         (tmp_path / "latest").symlink_to(tmp_path / "data" / "f")
         write(PAGES, tmp_path / "latest", "csv", interval="1m")
@@ -282,7 +264,7 @@ class TestPlace:
         assert (tmp_path / "latest").is_symlink()
         assert (tmp_path / "data" / "f").read_text().startswith("{")
 
-    def test_has_the_permissions_that_the_umask_gives(self, tmp_path: Path) -> None:
+    def test_permissions_follow_the_umask(self, tmp_path: Path) -> None:
         old = os.umask(0o027)
         try:
             write(PAGES, tmp_path / "f", "parquet", interval="1m")
@@ -290,50 +272,46 @@ class TestPlace:
             os.umask(old)
         assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o640
 
-    @every_format
     @pytest.mark.parametrize("overwrite", [False, True])
-    def test_says_why_no_file_can_stand_there(self, form: Format, overwrite: bool, tmp_path: Path) -> None:
+    def test_an_impossible_path_is_refused_with_the_reason(self, overwrite: bool, tmp_path: Path) -> None:
         (tmp_path / "folder").mkdir()
         (tmp_path / "file").write_text("")
         (tmp_path / "loop").symlink_to(tmp_path / "loop")
         os.mkfifo(tmp_path / "pipe")
-        for name, why in {
+        for name, reason in {
             "folder": "it is a folder",
             "pipe": "not a regular file",
-            "none/f": "does not exist",
+            "none/f": "none does not exist",
             "file/f": "Not a directory",
             "loop": "ymlink|symbolic link",
             "n" * 300: "too long",
             "\0": "null",
         }.items():
-            with pytest.raises(OutputError, match=why) as caught:
-                write(PAGES, tmp_path / name, form, interval="1m", overwrite=overwrite)
+            with pytest.raises(OutputError, match=reason) as caught:
+                write(PAGES, tmp_path / name, "csv", interval="1m", overwrite=overwrite)
             assert str(tmp_path) in str(caught.value)
         assert names(tmp_path) == ["file", "folder", "loop", "pipe"]
 
-    def test_knows_no_other_format(self, tmp_path: Path) -> None:
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+    def test_a_device_is_never_replaced(self) -> None:
+        with pytest.raises(OutputError, match="not a regular file"):
+            write(PAGES, "/dev/full", "csv", interval="1m", overwrite=True)
+
+    def test_an_unknown_format_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="csv, jsonl, parquet, arrow"):
             write(PAGES, tmp_path / "f", "xlsx", interval="1m")  # type: ignore[arg-type]
 
-    def test_takes_a_path_as_text(self, tmp_path: Path) -> None:
+    def test_a_path_may_be_text(self, tmp_path: Path) -> None:
         assert write(PAGES, str(tmp_path / "f"), "csv", interval="1m") == 3
 
 
-def no_links(*_: object, **__: object) -> None:
-    raise OSError(errno.EPERM, "Operation not permitted")
-
-
-def full(*_: object, **__: object) -> None:
-    raise OSError(errno.ENOSPC, "No space left on device")
-
-
-@every_format
+@pytest.mark.parametrize("file_format", ["csv", "parquet", "arrow"])
 @pytest.mark.parametrize("overwrite", [False, True])
 class TestFaults:
-    """Whatever happens: what stood there stands there still, and nothing half-written is left."""
+    """After any error an existing file is unchanged, and no partial file remains."""
 
     @pytest.fixture(autouse=True)
-    def _unharmed(self, tmp_path: Path, overwrite: bool, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def _unchanged(self, tmp_path: Path, overwrite: bool, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         if overwrite:
             (tmp_path / "f").write_text("old")
         yield
@@ -342,128 +320,110 @@ class TestFaults:
         if overwrite:
             assert (tmp_path / "f").read_text() == "old"
 
-    def write(self, path: Path, form: Format, overwrite: bool) -> None:
-        write(pages(), path / "f", form, interval="1m", overwrite=overwrite)
+    def write(self, folder: Path, file_format: Format, overwrite: bool) -> None:
+        write(pages(), folder / "f", file_format, interval="1m", overwrite=overwrite)
 
-    def test_a_disk_that_is_full_half_way(
-        self, form: Format, overwrite: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    def test_the_disk_becomes_full_half_way(
+        self, file_format: Format, overwrite: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(files, "BATCH", 100)
-        with small_disk(3000), pytest.raises(OutputError, match="too large") as caught:
-            self.write(tmp_path, form, overwrite)
+        with file_size_limit(3000), pytest.raises(OutputError, match="too large") as caught:
+            self.write(tmp_path, file_format, overwrite)
         assert str(tmp_path / "f") in str(caught.value)
 
-    @pytest.mark.parametrize("step", ["fsync", "open", "fdopen", "link", "replace"])
-    def test_a_step_that_fails(
-        self, form: Format, overwrite: bool, step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(
+        ("failing", "failure", "message"),
+        [
+            ({"open": no_permission}, OutputError, "Permission denied"),
+            ({"fdopen": disk_full}, OutputError, "No space left on device"),
+            ({"fsync": disk_full}, OutputError, "No space left on device"),
+            ({"link": disk_full, "replace": disk_full}, OutputError, "No space left on device"),
+            ({"link": no_links, "replace": disk_full}, OutputError, "No space left on device"),
+            ({"fsync": interrupt}, KeyboardInterrupt, None),
+            ({"link": no_links, "replace": interrupt}, KeyboardInterrupt, None),
+        ],
+    )
+    def test_a_system_call_fails(
+        self,
+        file_format: Format,
+        overwrite: bool,
+        failing: dict[str, Any],
+        failure: type[BaseException],
+        message: str | None,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(os, step, full)
-        if step == "link":
-            monkeypatch.setattr(os, "replace", full)
-        if step == "replace":
-            monkeypatch.setattr(os, "link", no_links)
-        with pytest.raises(OutputError, match="No space left on device"):
-            self.write(tmp_path, form, overwrite)
+        for name, function in failing.items():
+            monkeypatch.setattr(os, name, function)
+        with pytest.raises(failure, match=message):
+            self.write(tmp_path, file_format, overwrite)
 
-    def test_no_permission(
-        self, form: Format, overwrite: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("failure", [KeyboardInterrupt, RuntimeError])
+    def test_the_source_of_the_rows_fails(
+        self, file_format: Format, overwrite: bool, failure: type[BaseException], tmp_path: Path
     ) -> None:
-        def refuse(*_: object, **__: object) -> None:
-            raise PermissionError(errno.EACCES, "Permission denied")
-
-        monkeypatch.setattr(os, "open", refuse)
-        with pytest.raises(OutputError, match="Permission denied"):
-            self.write(tmp_path, form, overwrite)
-
-    @pytest.mark.parametrize("kind", [KeyboardInterrupt, RuntimeError, SystemExit])
-    def test_an_error_where_the_rows_come_from(
-        self, form: Format, overwrite: bool, kind: type[BaseException], tmp_path: Path
-    ) -> None:
-        def stopped() -> Iterator[tuple[str, Columns]]:
+        def failing_pages() -> Iterator[tuple[str, Columns]]:
             yield from pages()
-            raise kind("stop")
+            raise failure("stop")
 
-        with pytest.raises(kind, match="stop"):
-            write(stopped(), tmp_path / "f", form, interval="1m", overwrite=overwrite)
+        with pytest.raises(failure, match="stop"):
+            write(failing_pages(), tmp_path / "f", file_format, interval="1m", overwrite=overwrite)
 
-    @pytest.mark.parametrize("step", ["fsync", "replace"])
-    def test_an_interrupt_at_the_end(
-        self, form: Format, overwrite: bool, step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def interrupt(*_: object, **__: object) -> None:
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(os, "link", no_links)
-        monkeypatch.setattr(os, step, interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            self.write(tmp_path, form, overwrite)
-
-    def test_a_failed_write_that_the_caller_ignores(self, form: Format, overwrite: bool, tmp_path: Path) -> None:
+    def test_the_caller_ignores_a_failed_write(self, file_format: Format, overwrite: bool, tmp_path: Path) -> None:
         with ExitStack() as stack:
-            sink = stack.enter_context(open_writer(tmp_path / "f", form, interval="1m", overwrite=overwrite))
-            sink.write(*PAGES[0])
+            writer = stack.enter_context(open_writer(tmp_path / "f", file_format, interval="1m", overwrite=overwrite))
+            writer.write(*PAGES[0])
             with pytest.raises(OutputError):
-                sink.write("\ud800", columns([1]))
-            sink.write(*PAGES[1])
+                writer.write("\ud800", columns([1]))
+            writer.write(*PAGES[1])
             with pytest.raises(OutputError, match="rows are missing since an earlier error"):
                 stack.close()
 
-    def test_a_failure_while_the_types_widen(
-        self, form: Format, overwrite: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        if form in ("csv", "jsonl"):
-            pytest.skip("text has no types")
-        monkeypatch.setattr(files, "BATCH", 50)
-        made: list[object] = []
 
-        class Third(AtomicFile):
-            def __init__(self, target: Path) -> None:
-                made.append(target)
-                if len(made) > 2:
-                    full()
-                super().__init__(target)
-
-        monkeypatch.setattr(files, "AtomicFile", Third)
-        values = ["1", "9" * 30, "9" * 60]
-        parts = [(MARKET, columns(range(i * 50, i * 50 + 50), [value] * 50)) for i, value in enumerate(values)]
-        with pytest.raises(OutputError, match="No space left"):
-            write(parts, tmp_path / "f", form, interval="1m", overwrite=overwrite)
-        assert len(made) == 3
-
-    def test_a_missing_extra(
-        self, form: Format, overwrite: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        if form in ("csv", "jsonl"):
-            pytest.skip("text needs none")
-        monkeypatch.setitem(sys.modules, "pyarrow", None)
-        with pytest.raises(OutputError, match="pip install"):
-            self.write(tmp_path, form, overwrite)
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_a_device_is_never_replaced() -> None:
-    with pytest.raises(OutputError, match="not a regular file"):
-        write(PAGES, "/dev/full", "csv", interval="1m", overwrite=True)
-
-
-def test_text_needs_no_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("pyarrow", "polars", "pandas"):
-        monkeypatch.setitem(sys.modules, module, None)
-    assert series([0]).to_csv(tmp_path / "f.csv") == series([0]).to_jsonl(tmp_path / "f.jsonl") == 1
-
-
-def test_an_interrupt_between_the_link_and_the_end_leaves_the_whole_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@every_arrow_format
+def test_a_failure_while_types_widen_leaves_no_file(
+    file_format: Format, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = Path.unlink, []
+    monkeypatch.setattr(files, "BATCH", 50)
+    targets: list[Path] = []
 
-    def unlink(self: Path, missing_ok: bool = False) -> None:
+    class ThirdFails(AtomicFile):
+        def __init__(self, target: Path) -> None:
+            targets.append(target)
+            if len(targets) > 2:
+                disk_full()
+            super().__init__(target)
+
+    monkeypatch.setattr(files, "AtomicFile", ThirdFails)
+    parts = [
+        (MARKET, columns(range(i * 50, i * 50 + 50), [value] * 50)) for i, value in enumerate(["1", "9" * 30, "9" * 60])
+    ]
+    with pytest.raises(OutputError, match="No space left"):
+        write(parts, tmp_path / "f", file_format, interval="1m")
+    assert len(targets) == 3
+    assert names(tmp_path) == []
+
+
+@every_arrow_format
+def test_a_missing_extra_is_named_and_leaves_no_file(
+    file_format: Format, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(OutputError, match="pip install"):
+        write(PAGES, tmp_path / "f", file_format, interval="1m")
+    assert names(tmp_path) == []
+
+
+def test_an_interrupt_after_the_link_leaves_the_complete_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unlink, calls = Path.unlink, list[Path]()
+
+    def interrupted_once(self: Path, missing_ok: bool = False) -> None:
         calls.append(self)
         if len(calls) == 1:
             raise KeyboardInterrupt
-        real(self, missing_ok)
+        unlink(self, missing_ok)
 
-    monkeypatch.setattr(Path, "unlink", unlink)
+    monkeypatch.setattr(Path, "unlink", interrupted_once)
     with pytest.raises(KeyboardInterrupt):
         write(PAGES, tmp_path / "f", "csv", interval="1m")
     assert names(tmp_path) == ["f"]
@@ -471,10 +431,10 @@ def test_an_interrupt_between_the_link_and_the_end_leaves_the_whole_file(
 
 
 def test_rows_are_counted_while_they_are_written(tmp_path: Path) -> None:
-    with open_writer(tmp_path / "f", "parquet", interval="1m") as sink:
-        sink.write(*PAGES[0])
-        assert sink.rows == 2
-        sink.write(*PAGES[1])
+    with open_writer(tmp_path / "f", "parquet", interval="1m") as writer:
+        writer.write(*PAGES[0])
+        assert writer.rows == 2
+        writer.write(*PAGES[1])
         assert [name for name in names(tmp_path) if not name.endswith(".partial")] == []
-    assert sink.rows == 3
+    assert writer.rows == 3
     assert read(tmp_path / "f")["oi_base"].to_pylist()[0] == Decimal("12483.50")
