@@ -1,6 +1,6 @@
-"""The client over recorded answers: the same questions give the same rows, with no server at all.
+"""The client on recorded responses: the same requests give the same rows without a server.
 
-``pytest tests/unit/test_cassettes.py --record`` records them anew, from the sandbox.
+``pytest tests/client/test_cassettes.py --record`` records them again from the sandbox.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ from support.serving import Sandbox
 
 TESTS = Path(__file__).parents[1]
 LOCK = TESTS.parent / "spec" / "lock.toml"
-NAMES = ["bitmex-1m", "hour-of-5m", "refusal"]
+NAMES = ["bitmex-1m", "hour-of-5m", "unknown-market"]
 NOWHERE = "http://127.0.0.1:9"
-"""Nothing listens there, and replaying asks nothing."""
+"""Nothing listens at this address, and replaying opens no connection."""
 
-Use = Callable[[str], AbstractContextManager[Any]]
+UseCassette = Callable[[str], AbstractContextManager[Any]]
 
 
 def file(name: str) -> Path:
     return TESTS / "cassettes" / f"{name}.yaml"
 
 
-class Labelled:
-    """YAML whose first entry says what was recorded, when, and of which document."""
+class WithHeader:
+    """A vcrpy serializer: YAML that begins with the source, the day and the digest of the document."""
 
     @staticmethod
     def serialize(cassette: dict[str, Any]) -> str:
-        head = {
+        header = {
             "from": "the sandbox of this project (allium-md sandbox), under the plain reading; not from Allium",
             "day": datetime.now(UTC).date().isoformat(),
             "document": tomllib.loads(LOCK.read_text(encoding="utf-8"))["documents"]["patched"],
         }
-        return yaml.safe_dump({"recorded": head, **cassette}, sort_keys=False, width=120)
+        return yaml.safe_dump({"recorded": header, **cassette}, sort_keys=False, width=120)
 
     @staticmethod
     def deserialize(text: str) -> Any:
@@ -65,32 +65,32 @@ def base_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def use(request: pytest.FixtureRequest) -> Use:
-    recording = request.config.getoption("--record")
+def use(request: pytest.FixtureRequest) -> UseCassette:
+    is_recording = request.config.getoption("--record")
     recorder = vcr.VCR(
-        record_mode="all" if recording else "none",
+        record_mode="all" if is_recording else "none",
         match_on=["method", "path", "query"],
-        before_record_request=_anonymous,
-        before_record_response=_undated,
+        before_record_request=_without_headers,
+        before_record_response=_without_date,
     )
-    recorder.register_serializer("labelled", Labelled)
+    recorder.register_serializer("with-header", WithHeader)
 
-    def named(name: str) -> AbstractContextManager[Any]:
-        if recording:
+    def use_cassette(name: str) -> AbstractContextManager[Any]:
+        if is_recording:
             file(name).unlink(missing_ok=True)
-        return recorder.use_cassette(str(file(name)), serializer="labelled")  # type: ignore[no-any-return]
+        return recorder.use_cassette(str(file(name)), serializer="with-header")  # type: ignore[no-any-return]
 
-    return named
+    return use_cassette
 
 
-def _anonymous(request: Any) -> Any:
-    """Without headers, the key among them, and without the port of the day."""
+def _without_headers(request: Any) -> Any:
+    """Remove all headers, because one holds the key, and the random port of the sandbox."""
     request.headers = {}
     request.uri = re.sub(r"^http://[^/]+", "http://sandbox.invalid", request.uri)
     return request
 
 
-def _undated(response: Any) -> Any:
+def _without_date(response: Any) -> Any:
     response["headers"].pop("date", None)
     return response
 
@@ -98,7 +98,7 @@ def _undated(response: Any) -> Any:
 def fetch(base_url: str, market: str, **span: Any) -> OpenInterestSeries:
     async def run() -> OpenInterestSeries:
         client = AsyncMarketData("sandbox-key", base_url, max_concurrency=1)
-        client._http = Adapted(httpx.AsyncHTTPTransport())  # what vcrpy records, whatever the client prefers
+        client._http = Adapted(httpx.AsyncHTTPTransport())  # vcrpy records httpx, not aiohttp
         async with client:
             series: OpenInterestSeries = await client.open_interest(market, **span)
             return series
@@ -106,7 +106,7 @@ def fetch(base_url: str, market: str, **span: Any) -> OpenInterestSeries:
     return asyncio.run(run())
 
 
-def test_an_hour_of_real_samples_gives_the_four_buckets_that_have_one(use: Use, base_url: str) -> None:
+def test_an_hour_of_real_samples_has_rows_only_for_buckets_with_a_sample(use: UseCassette, base_url: str) -> None:
     with use("bitmex-1m") as cassette:
         series = fetch(
             base_url, "bitmex:perp:XBTUSD", interval="1m", start="2019-12-26T21:00:00Z", end="2019-12-26T22:00:00Z"
@@ -117,7 +117,7 @@ def test_an_hour_of_real_samples_gives_the_four_buckets_that_have_one(use: Use, 
     assert series.provenance.requests == len(cassette) >= 1
 
 
-def test_an_hour_at_five_minutes_gives_its_twelve_buckets_and_their_text(use: Use, base_url: str) -> None:
+def test_an_hour_at_5m_has_twelve_rows_with_the_recorded_decimals(use: UseCassette, base_url: str) -> None:
     with use("hour-of-5m"):
         series = fetch(
             base_url, "hl:perp:BTC-USDC", interval="5m", start="2026-04-01T00:00:00Z", end="2026-04-01T01:00:00Z"
@@ -128,16 +128,16 @@ def test_an_hour_at_five_minutes_gives_its_twelve_buckets_and_their_text(use: Us
     assert [str(row.oi_base) for row in series] == [item["oi_base"] for item in items[-12:]]
 
 
-def test_a_refusal_is_told_in_the_server_s_words(use: Use, base_url: str) -> None:
-    with use("refusal"), pytest.raises(NotFoundError, match="it says: Market not found: hl:perp:NONE") as caught:
+def test_an_unknown_market_raises_the_message_of_the_server(use: UseCassette, base_url: str) -> None:
+    with use("unknown-market"), pytest.raises(NotFoundError, match="it says: Market not found: hl:perp:NONE") as caught:
         fetch(base_url, "hl:perp:NONE", interval="1h", start="2026-04-01", end="2026-04-02")
     assert caught.value.status == 404
 
 
-def test_a_question_that_was_not_recorded_is_no_answer(use: Use, request: pytest.FixtureRequest) -> None:
+def test_a_request_that_was_not_recorded_is_an_error(use: UseCassette, request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--record"):
-        pytest.skip("everything is being recorded")
-    with use("refusal"), pytest.raises(CannotOverwriteExistingCassetteException):
+        pytest.skip("a recording run records every request")
+    with use("unknown-market"), pytest.raises(CannotOverwriteExistingCassetteException):
         fetch(NOWHERE, "hl:perp:NONE", interval="1h", start="2026-04-01", end="2026-04-03")
 
 
@@ -146,19 +146,19 @@ def recorded(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_cassette_says_where_it_comes_from_and_holds_no_key(name: str) -> None:
+def test_a_cassette_names_its_source_and_holds_no_key(name: str) -> None:
     text = file(name).read_text(encoding="utf-8")
-    head = yaml.safe_load(text)["recorded"]
-    assert head["from"].startswith("the sandbox of this project")
-    assert date.fromisoformat(head["day"]) <= datetime.now(UTC).date()
-    assert re.fullmatch("[0-9a-f]{64}", head["document"])
+    header = yaml.safe_load(text)["recorded"]
+    assert header["from"].startswith("the sandbox of this project")
+    assert date.fromisoformat(header["day"]) <= datetime.now(UTC).date()
+    assert re.fullmatch("[0-9a-f]{64}", header["document"])
     assert "sandbox-key" not in text
     assert "x-api-key" not in text.lower()
     assert "127.0.0.1" not in text
 
 
-def test_every_cassette_is_of_the_present_document() -> None:
-    """When this fails the document has moved: record anew, and look at what changed."""
-    present = tomllib.loads(LOCK.read_text(encoding="utf-8"))["documents"]["patched"]
-    assert {recorded(name)["recorded"]["document"] for name in NAMES} == {present}
+def test_every_cassette_matches_the_current_document() -> None:
+    """If this fails, the document has changed: record the cassettes again and review the difference."""
+    current = tomllib.loads(LOCK.read_text(encoding="utf-8"))["documents"]["patched"]
+    assert {recorded(name)["recorded"]["document"] for name in NAMES} == {current}
     assert {path.stem for path in (TESTS / "cassettes").glob("*.yaml")} == set(NAMES)

@@ -27,7 +27,7 @@ from .requester import TIMEOUT, Requester
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-Name = Literal["sandbox", "cassette", "live"]
+TargetName = Literal["sandbox", "cassette", "live"]
 EXAMPLE_AROUND: Final = "2026-05-01T00:00:00Z"
 SANDBOX_NON_PERP: Final = "hl:spot:HYPE-USDC"
 SANDBOX_URL: Final = "http://sandbox.invalid"
@@ -43,7 +43,7 @@ class OptionsError(Exception):
 class Options:
     """The command line options; None where an option was not given."""
 
-    target: Name = "sandbox"
+    target: TargetName = "sandbox"
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     market: str | None = None
