@@ -24,7 +24,7 @@ class OpenQuestion:
     id: str
     question: str
     plain: str
-    """The reading that the sandbox follows unless told otherwise."""
+    """The reading that the sandbox follows by default."""
     readings: tuple[str, ...]
 
 

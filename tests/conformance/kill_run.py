@@ -105,8 +105,8 @@ def run_suite(job: Job) -> Outcome:
 
 def schemathesis_command() -> str | None:
     """The path of schemathesis, next to this Python or on PATH; None if it is not installed."""
-    beside = Path(sys.executable).parent / "schemathesis"
-    return str(beside) if beside.is_file() else shutil.which("schemathesis")
+    installed = Path(sys.executable).parent / "schemathesis"
+    return str(installed) if installed.is_file() else shutil.which("schemathesis")
 
 
 def schemathesis_version() -> str:

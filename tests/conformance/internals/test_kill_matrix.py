@@ -63,7 +63,7 @@ def test_the_jobs_are_all_mutants_readings_and_schemathesis_runs() -> None:
     assert len(jobs) - len(names) == len(legal_readings())
 
 
-def test_the_legal_readings_are_the_plain_one_single_ones_and_compatible_pairs() -> None:
+def test_legal_readings_are_single_ones_and_compatible_pairs() -> None:
     readings = legal_readings()
     assert readings[0] == ()
     assert ("decimals-18", "decimals-integer") not in readings

@@ -28,7 +28,7 @@ def test_the_default_target_is_the_sandbox() -> None:
     assert times.text(default.around) == "2026-05-01T00:00:00Z"
 
 
-def test_a_live_run_defaults_to_the_published_address_and_the_key_of_the_environment(
+def test_a_live_run_has_defaults_for_address_and_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(target.KEY_VARIABLE, "from-environment")

@@ -103,7 +103,7 @@ def test_a_request_is_sent_again_after_429() -> None:
     assert server.request_count == 3
 
 
-def test_a_server_that_always_answers_429_fails_even_where_an_error_is_expected() -> None:
+def test_a_server_that_always_answers_429_is_a_failure() -> None:
     with pytest.raises(AssertionError, match="keeps answering 429"):
         requester(lambda _: httpx.Response(429)).expect_error(WINDOW.request())
 

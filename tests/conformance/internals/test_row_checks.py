@@ -135,7 +135,7 @@ def test_order_is_strict(labels: list[int], order: str | None) -> None:
 
 
 @pytest.mark.parametrize(("buckets", "is_outside"), [(-2, True), (-1, True), (96, False), (97, True)])
-def test_a_row_beyond_the_window_is_outside_unless_the_end_may_be_inclusive(buckets: int, is_outside: bool) -> None:
+def test_rows_outside_the_window_are_found(buckets: int, is_outside: bool) -> None:
     label = AROUND + buckets * WIDTHS["15m"]
     extended = with_rows(PLAIN, lambda rows: [*rows, Row(label, rows[0].amounts)])
     assert row_checks.labels_outside(extended, Labelling.START) == ([label] if is_outside else [])

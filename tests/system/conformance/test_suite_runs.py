@@ -1,10 +1,11 @@
-"""Whole runs of the conformance suite in processes of their own: live, refused at the start, and against mutants."""
+"""Whole runs of the conformance suite in processes of their own: live, with contradictory options, and against mutants."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,18 +41,18 @@ def test_a_run_with_contradictory_options_is_a_usage_error() -> None:
     assert "'no-such'" in result.stderr
 
 
-def test_the_kill_matrix_kills_a_mutant_and_reports_a_run_that_broke_off() -> None:
-    job = mutant_job("limit-plus-one")
+def test_the_kill_matrix_runs_the_suite_in_processes() -> None:
+    files = ("tests/conformance/test_limit.py",)
+    jobs = [
+        replace(mutant_job("limit-plus-one"), files=files),
+        Job(readings=("label-end", "cut-samples"), files=files),
+        Job(mutants=("no-such",), files=files),
+    ]
     with pool(2) as workers:
-        killed, broken = list(workers.map(run_suite, [job, Job(mutants=("no-such",))]))
-    assert not killed.error
-    assert killed.failed_for(MUTANTS["limit-plus-one"].clauses)
+        mutant, reading, broken = workers.map(run_suite, jobs)
+    assert not mutant.error
+    assert mutant.failed_for(MUTANTS["limit-plus-one"].clauses)
+    assert (reading.failed, reading.error) == ({}, "")
+    assert reading.passed > 5
     assert "USAGE_ERROR" in broken.error
     assert not broken.failed
-
-
-def test_the_suite_passes_another_legal_reading() -> None:
-    with pool(1) as workers:
-        outcome = workers.submit(run_suite, Job(readings=("label-end", "cut-samples"))).result()
-    assert (outcome.failed, outcome.error) == ({}, "")
-    assert outcome.passed > 100
