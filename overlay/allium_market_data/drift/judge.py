@@ -1,4 +1,4 @@
-"""The verdict on a new version of the specification: the documents, the prose, what breaks, shown by examples."""
+"""The judgement of a new version of the specification: what changed in the document and the prose, and what it breaks."""
 
 from __future__ import annotations
 
@@ -7,54 +7,48 @@ from dataclasses import replace
 from typing import Final
 
 from ..errors import SpecError
-from .diff.clauses import Clause, touched
-from .diff.documents import differences
-from .diff.finding import Finding
+from .diff.annotations import Annotations, collect_annotations
+from .diff.clauses import Clause, concerned
+from .diff.documents import compare_documents
 from .diff.operations import operations
-from .diff.prose import Prose, compare_prose
-from .diff.wording import Texts, texts
+from .diff.prose import compare_prose
 from .model import Judgement, Level, ordered
 from .schema.schema import Resolver
 from .source import Source
 
-_EXAMPLES: Final = 12
-"""How many breaks are demonstrated, the worst-placed first, so that a judgement of two strangers stays quick."""
+_MOST_EXAMPLES: Final = 12
+"""How many breaks get an example, so that comparing two unrelated documents stays quick."""
 
 
 def judge(baseline: Source, upstream: Source, clauses: Sequence[Clause] = (), *, examples: bool = True) -> Judgement:
-    """What changed from the baseline to the new side, and what it breaks.
+    """What changed from the baseline to the new version, and what it breaks.
 
-    ``clauses`` are those of ``clauses.read``. ``examples`` False leaves out the search for responses that show a break,
-    and with it the effects that only such a response shows. Raises `SpecError` where either side cannot be compared; that
-    is never a judgement of no change.
+    ``clauses`` are those of `read_clauses`. ``examples`` False leaves out the search for responses that show a break, and
+    with it the effects that only such a response shows. Raises `SpecError` if either side cannot be compared.
     """
     try:
-        return _judged(baseline, upstream, tuple(clauses), examples=examples)
+        return _judge(baseline, upstream, tuple(clauses), examples=examples)
     except RecursionError:
         raise SpecError(f"{baseline.name} and {upstream.name}", "are nested too deep to be compared") from None
 
 
-def _judged(baseline: Source, upstream: Source, clauses: tuple[Clause, ...], *, examples: bool) -> Judgement:
-    found = differences(baseline.document, upstream.document)
-    prose = compare_prose(baseline, upstream, clauses, (_texts(baseline), _texts(upstream)))
-    if not (found or prose.changes):
+def _judge(baseline: Source, upstream: Source, clauses: tuple[Clause, ...], *, examples: bool) -> Judgement:
+    findings = compare_documents(baseline.document, upstream.document)
+    prose = compare_prose(baseline, upstream, clauses, (_annotations(baseline), _annotations(upstream)))
+    findings = [each for each in findings if each.logical_path not in prose.covered]
+    if not (findings or prose.changes):
         return Judgement((), prose.notes)
-    from .impact.assess import assess, assess_prose  # they import the client, which takes long
+    from .impact.assess import assess, assess_prose  # these import the client, which takes long
 
-    left = _EXAMPLES if examples else 0
+    examples_left = _MOST_EXAMPLES if examples else 0
     changes = []
-    for one in sorted(_kept(found, prose), key=lambda one: (-one.change.level, one.change.where, one.change.kind)):
-        ids = touched(clauses, baseline.document, one.old_pointer, one.change.kind)
-        changes.append(assess(replace(one.change, clauses=ids), one, search=left > 0))
-        left -= changes[-1].level is Level.BREAKING
+    for each in sorted(findings, key=lambda each: (-each.change.level, each.change.where, each.change.kind)):
+        ids = concerned(clauses, baseline.document, each.pointers[0], each.change.kind)
+        changes.append(assess(replace(each.change, clauses=ids), each, search=examples_left > 0))
+        examples_left -= changes[-1].level is Level.BREAKING
     return Judgement(ordered([*changes, *map(assess_prose, prose.changes)]), prose.notes)
 
 
-def _texts(source: Source) -> Texts:
+def _annotations(source: Source) -> Annotations:
     resolver = Resolver(source.document)
-    return texts(resolver, operations(resolver))
-
-
-def _kept(found: Sequence[Finding], prose: Prose) -> list[Finding]:
-    """The findings without the wording that a lost clause already speaks of."""
-    return [one for one in found if one.logical not in prose.settled]
+    return collect_annotations(resolver, operations(resolver))

@@ -1,37 +1,45 @@
-"""The operations of a document as they matter on the wire: references followed, defaults filled in, names folded.
+"""The operations of a document as they matter in an exchange: references followed, defaults filled in, names normalized.
 
-Nothing here depends on the order in which a document says things, or on where it keeps them.
+Nothing here depends on the order in which a document lists its parts, or on where it keeps them.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
 
 from ...codegen.canonical import join
-from ...codegen.page import METHODS, Document
+from ...codegen.page import METHODS
 from ..schema.constraints import mapping, sequence
 from ..schema.schema import Resolver, Schema
 
+Raw: TypeAlias = Mapping[str, Any]
+OperationKey: TypeAlias = tuple[str, str]
+
 _STYLES: Final = {"query": "form", "cookie": "form", "path": "simple", "header": "simple"}
-_SPOKEN_FOR: Final = {"accept", "content-type", "authorization"}
-"""Header parameters that OpenAPI says to ignore: other parts of the document speak for them."""
+_IGNORED_HEADERS: Final = {"accept", "content-type", "authorization"}
+"""Header parameters that OpenAPI says to ignore, because other parts of the document describe them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A body: one schema a media type, each with its pointer."""
+    """A body: its schemas by media type, and its pointer."""
 
     pointer: str
     media: Mapping[str, Schema]
-    raw: Mapping[str, Mapping[str, Any]]
+    raw: Mapping[str, Raw]
+
+    def schema_for(self, media: str) -> Schema | None:
+        """The schema for a media type: its own, or that of a range such as ``application/*`` that includes it."""
+        ranges = (media, f"{media.partition('/')[0]}/*", "*/*")
+        return next((self.media[name] for name in ranges if name in self.media), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter, or a header of an answer. ``key`` is what makes it the same one in another document."""
+    """A parameter, or a header of a response. ``key`` identifies it in another document."""
 
     key: str
     name: str
@@ -40,12 +48,12 @@ class Parameter:
     style: str
     explode: bool
     schema: Schema
-    raw: Mapping[str, Any]
+    raw: Raw
     pointer: str
 
     @property
-    def scalar(self) -> bool:
-        """Whether its values are certainly no lists and no objects, so that ``explode`` has no effect."""
+    def is_scalar(self) -> bool:
+        """Whether its values are neither lists nor objects, so that ``explode`` has no effect."""
         return self.schema.constraints.types.isdisjoint({"array", "object"})
 
 
@@ -55,94 +63,89 @@ class Body:
 
     required: bool
     content: Content
-    raw: Mapping[str, Any]
+    raw: Raw
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response: its headers by lower-case name, its body."""
+    """A response: its headers by lower-case name, and its body."""
 
     pointer: str
     headers: Mapping[str, Parameter]
     content: Content
-    raw: Mapping[str, Any]
+    raw: Raw
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation. ``key`` has the names of its path parameters folded away; ``name`` is METHOD and path as written."""
+    """One operation. ``key`` leaves out the names of path parameters; ``name`` is METHOD and path as written."""
 
-    key: tuple[str, str]
+    key: OperationKey
     name: str
     path: str
     pointer: str
-    raw: Mapping[str, Any]
+    raw: Raw
     parameters: Mapping[str, Parameter]
     body: Body | None
     responses: Mapping[str, Response]
-    security: tuple[Mapping[str, Any], ...] | None
-    servers: tuple[Mapping[str, Any], ...]
-    servers_pointer: str
+    security: tuple[Raw, ...] | None
     security_pointer: str
+    servers: tuple[Raw, ...]
+    servers_pointer: str
     resolver: Resolver
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-def folded(path: str) -> str:
-    """A path with the names of its parameters taken out."""
-    return re.sub(r"\{[^}]*\}", "{}", path)
+def operations(resolver: Resolver) -> dict[OperationKey, Operation]:
+    """The operations of a document by their key. Raises `SpecError` for a document of another shape."""
+    return {operation.key: operation for operation in _operations(resolver)}
 
 
-def operations(resolver: Resolver) -> dict[tuple[str, str], Operation]:
-    """The operations of a document by method and folded path. Raises `SpecError` for a document of another shape."""
-    return {operation.key: operation for operation in _all(resolver, resolver.document)}
-
-
-def _all(resolver: Resolver, document: Document) -> Iterator[Operation]:
-    for path, stated in mapping(document.get("paths", {}), "/paths").items():
+def _operations(resolver: Resolver) -> Iterator[Operation]:
+    for path, stated in mapping(resolver.document.get("paths", {}), "/paths").items():
         if path.startswith("/"):
-            value, pointer = resolver.follow(stated, join("/paths", path))
-            item = mapping(value, pointer)
+            item, pointer = _follow(resolver, stated, join("/paths", path))
             for method in METHODS:
                 if method in item:
-                    place = join(pointer, method)
-                    yield _operation(resolver, path, method, item, pointer, mapping(item[method], place))
+                    yield _operation(resolver, path, method, (item, pointer))
 
 
-def _operation(
-    resolver: Resolver, path: str, method: str, item: Mapping[str, Any], pointer: str, raw: Mapping[str, Any]
-) -> Operation:
-    place = join(pointer, method)
-    answers = mapping(raw.get("responses", {}), join(place, "responses"))
-    security, security_pointer = _first((raw, place), (resolver.document, ""), key="security")
-    servers, servers_pointer = _first((raw, place), (item, pointer), (resolver.document, ""), key="servers")
+def _operation(resolver: Resolver, path: str, method: str, item: tuple[Raw, str]) -> Operation:
+    pointer = join(item[1], method)
+    raw = mapping(item[0][method], pointer)
+    responses = mapping(raw.get("responses", {}), join(pointer, "responses"))
+    security, security_pointer = _innermost("security", (raw, pointer), (resolver.document, ""))
+    servers, servers_pointer = _innermost("servers", (raw, pointer), item, (resolver.document, ""))
     return Operation(
-        key=(method.upper(), folded(path)),
+        key=(method.upper(), re.sub(r"\{[^}]*\}", "{}", path)),
         name=f"{method.upper()} {path}",
         path=path,
-        pointer=place,
+        pointer=pointer,
         raw=raw,
-        parameters=_parameters(resolver, path, item, pointer, raw, place),
-        body=_body(resolver, raw, place),
+        parameters=_parameters(resolver, path, item, (raw, pointer)),
+        body=_body(resolver, raw, pointer),
         responses={
-            status.upper() if status != "default" else status: _answer(
-                resolver, value, join(place, "responses", status)
+            status if status == "default" else status.upper(): _response(
+                resolver, value, join(pointer, "responses", status)
             )
-            for status, value in answers.items()
+            for status, value in responses.items()
             if not status.startswith("x-")
         },
         security=None if security is None else tuple(_mappings(security, security_pointer)),
+        security_pointer=security_pointer,
         servers=tuple(_mappings(servers or [{"url": "/"}], servers_pointer)),
         servers_pointer=servers_pointer,
-        security_pointer=security_pointer,
         resolver=resolver,
-        extra={"callbacks": raw["callbacks"]} if "callbacks" in raw else {},
     )
 
 
-def _first(*levels: tuple[Mapping[str, Any], str], key: str) -> tuple[Any, str]:
-    """What the innermost level that speaks of it says, and where."""
-    return next(((level[key], join(pointer, key)) for level, pointer in levels if key in level), (None, "/" + key))
+def _follow(resolver: Resolver, value: Any, pointer: str) -> tuple[dict[str, Any], str]:
+    target, place = resolver.follow(value, pointer)
+    return mapping(target, place), place
+
+
+def _innermost(key: str, *levels: tuple[Raw, str]) -> tuple[Any, str]:
+    """The value of the innermost level that has the key, and its pointer."""
+    return next(((raw[key], join(pointer, key)) for raw, pointer in levels if key in raw), (None, "/" + key))
 
 
 def _mappings(value: Any, pointer: str) -> Iterator[dict[str, Any]]:
@@ -150,73 +153,71 @@ def _mappings(value: Any, pointer: str) -> Iterator[dict[str, Any]]:
         yield mapping(item, join(pointer, at))
 
 
-def _parameters(
-    resolver: Resolver, path: str, item: Mapping[str, Any], pointer: str, raw: Mapping[str, Any], place: str
-) -> dict[str, Parameter]:
-    """Those of the path and of the operation; the latter win."""
+def _parameters(resolver: Resolver, path: str, *levels: tuple[Raw, str]) -> dict[str, Parameter]:
+    """The parameters of the path item and of the operation; the latter win."""
     positions = {name: at for at, name in enumerate(re.findall(r"\{([^}]*)\}", path), 1)}
-    found = {}
-    for holder, where in ((item, pointer), (raw, place)):
-        for at, stated in enumerate(sequence(holder.get("parameters", []), join(where, "parameters"))):
-            value, spot = resolver.follow(stated, join(where, "parameters", at))
-            made = _parameter(resolver, mapping(value, spot), spot, positions)
-            if made.place != "header" or made.name.lower() not in _SPOKEN_FOR:
-                found[made.key] = made
-    return found
+    parameters = {}
+    for raw, pointer in levels:
+        place = join(pointer, "parameters")
+        for at, stated in enumerate(sequence(raw.get("parameters", []), place)):
+            parameter = _parameter(resolver, *_follow(resolver, stated, join(place, at)), positions)
+            if parameter.place != "header" or parameter.name.lower() not in _IGNORED_HEADERS:
+                parameters[parameter.key] = parameter
+    return parameters
 
 
-def _parameter(resolver: Resolver, raw: dict[str, Any], pointer: str, positions: Mapping[str, int]) -> Parameter:
+def _parameter(resolver: Resolver, raw: Raw, pointer: str, positions: Mapping[str, int]) -> Parameter:
     name, place = str(raw.get("name", "")), str(raw.get("in", ""))
-    same = str(positions.get(name, name)) if place == "path" else name.lower() if place == "header" else name
+    normalized = str(positions.get(name, name)) if place == "path" else name.lower() if place == "header" else name
     style = str(raw.get("style", _STYLES.get(place, "form")))
-    explode = raw.get("explode", style == "form") is True
-    required = raw.get("required", False) is True
     return Parameter(
-        f"{place}:{same}", name, place, required, style, explode, _schema(resolver, raw, pointer), raw, pointer
+        key=f"{place}:{normalized}",
+        name=name,
+        place=place,
+        required=raw.get("required") is True,
+        style=style,
+        explode=raw.get("explode", style == "form") is True,
+        schema=_parameter_schema(resolver, raw, pointer),
+        raw=raw,
+        pointer=pointer,
     )
 
 
-def _schema(resolver: Resolver, raw: Mapping[str, Any], pointer: str) -> Schema:
-    """The schema of a parameter or header; one with ``content`` says it there."""
+def _parameter_schema(resolver: Resolver, raw: Raw, pointer: str) -> Schema:
     if "content" in raw:
-        content = _content(resolver, raw, pointer)
-        return next(iter(content.media.values()), resolver.schema(True, pointer))
+        return next(iter(_content(resolver, raw, pointer).media.values()), resolver.schema(True, pointer))
     return resolver.schema(raw.get("schema", True), join(pointer, "schema"))
 
 
-def _content(resolver: Resolver, raw: Mapping[str, Any], pointer: str) -> Content:
+def _content(resolver: Resolver, raw: Raw, pointer: str) -> Content:
     place = join(pointer, "content")
-    stated = {
-        _media(name): (name, mapping(value, place)) for name, value in mapping(raw.get("content", {}), place).items()
+    stated = mapping(raw.get("content", {}), place)
+    values = {name: mapping(value, place) for name, value in stated.items()}
+    schemas = {
+        _normalized_media(name): resolver.schema(value.get("schema", True), join(place, name, "schema"))
+        for name, value in values.items()
     }
-    media = {
-        key: resolver.schema(value.get("schema", True), join(place, name, "schema"))
-        for key, (name, value) in stated.items()
-    }
-    return Content(place, media, {key: value for key, (_, value) in stated.items()})
+    return Content(place, schemas, {_normalized_media(name): value for name, value in values.items()})
 
 
-def _media(name: str) -> str:
-    """A media type without its charset, which JSON has not, in lower case."""
+def _normalized_media(name: str) -> str:
+    """A media type in lower case and without its charset, which JSON does not have."""
     kind, *parameters = [part.strip().lower() for part in name.split(";")]
     return ";".join([kind, *sorted(part for part in parameters if part and not part.startswith("charset="))])
 
 
-def _body(resolver: Resolver, raw: Mapping[str, Any], place: str) -> Body | None:
+def _body(resolver: Resolver, raw: Raw, pointer: str) -> Body | None:
     if "requestBody" not in raw:
         return None
-    value, pointer = resolver.follow(raw["requestBody"], join(place, "requestBody"))
-    body = mapping(value, pointer)
-    return Body(body.get("required") is True, _content(resolver, body, pointer), body)
+    body, place = _follow(resolver, raw["requestBody"], join(pointer, "requestBody"))
+    return Body(body.get("required") is True, _content(resolver, body, place), body)
 
 
-def _answer(resolver: Resolver, stated: Any, place: str) -> Response:
-    value, pointer = resolver.follow(stated, place)
-    raw = mapping(value, pointer)
+def _response(resolver: Resolver, stated: Any, pointer: str) -> Response:
+    raw, place = _follow(resolver, stated, pointer)
     headers = {}
-    for name, header in mapping(raw.get("headers", {}), join(pointer, "headers")).items():
-        found, spot = resolver.follow(header, join(pointer, "headers", name))
+    for name, header in mapping(raw.get("headers", {}), join(place, "headers")).items():
+        value, at = _follow(resolver, header, join(place, "headers", name))
         if name.lower() != "content-type":
-            made = _parameter(resolver, {**mapping(found, spot), "name": name, "in": "header"}, spot, {})
-            headers[name.lower()] = made
-    return Response(pointer, headers, _content(resolver, raw, pointer), raw)
+            headers[name.lower()] = _parameter(resolver, {**value, "name": name, "in": "header"}, at, {})
+    return Response(place, headers, _content(resolver, raw, place), raw)

@@ -1,185 +1,175 @@
-"""Questions: is every request that the old document allowed still allowed, and does it still mean the same?"""
+"""Requests: is every request that the old document allows still allowed, with the same meaning?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from ...codegen.canonical import same
 from ..model import Level
-from ..schema.schema import Resolver, Schema
-from .finding import Draft, Location
+from ..schema.schema import walk_pairs
+from .finding import Finding, Location, finding, operation_finding
 from .operations import Body, Operation, Parameter
-from .schemas import Place, covering, finding, media_changes, schema_changes, spot
-from .text import path_text, said, schema_sentence
+from .schemas import SchemaPair, keyword_pointers, media_findings, schema_findings
+from .text import format_value, schema_sentence
 
 
-def questions(resolvers: tuple[Resolver, Resolver], old: Operation, new: Operation) -> Iterator[Draft]:
+def request_findings(old: Operation, new: Operation) -> Iterator[Finding]:
     """What changed in the parameters and the body of a request."""
-    yield from _parameters(resolvers, old, new)
-    yield from _body(resolvers, old, new)
-
-
-def _parameters(resolvers: tuple[Resolver, Resolver], old: Operation, new: Operation) -> Iterator[Draft]:
     for key, before in old.parameters.items():
-        what = f"{before.place} parameter {before.name}"
         location = Location(old, new, "parameter", key)
-        after = new.parameters.get(key)
-        if after is None:
-            sentence = f"The {what} is gone: a request that carries it may be refused, or answered as if it did not."
-            spots = (before.pointer, "")
-            yield finding(Level.BREAKING, "parameter.removed", old, what, sentence, location, before.name, spots=spots)
+        if key in new.parameters:
+            yield from _parameter(before, new.parameters[key], location)
         else:
-            yield from _parameter(resolvers, old, before, after, location)
+            what = f"{before.place} parameter {before.name}"
+            sentence = f"The {what} was removed: a request that sends it may be refused, or answered as if it did not."
+            values, pointers = (before.name, None), (before.pointer, "")
+            yield operation_finding(Level.BREAKING, "parameter.removed", what, sentence, location, values, pointers)
     for key, after in new.parameters.items():
         if key not in old.parameters:
             what = f"{after.place} parameter {after.name}"
-            level = Level.BREAKING if after.required else Level.COMPATIBLE
+            level = _breaking_if(after.required)
             sentence = f"The {what} is new, and {'must be sent' if after.required else 'may be left out'}."
             location = Location(old, new, "parameter", key)
-            spots = ("", after.pointer)
-            yield finding(level, "parameter.added", old, what, sentence, location, None, after.name, spots=spots)
+            added, place = (None, after.name), ("", after.pointer)
+            yield operation_finding(level, "parameter.added", what, sentence, location, added, place)
+    yield from _body(old, new)
 
 
-def _parameter(
-    resolvers: tuple[Resolver, Resolver], old: Operation, before: Parameter, after: Parameter, location: Location
-) -> Iterator[Draft]:
+def _breaking_if(condition: bool) -> Level:
+    return Level.BREAKING if condition else Level.COMPATIBLE
+
+
+def _parameter(before: Parameter, after: Parameter, location: Location) -> Iterator[Finding]:
     what = f"{before.place} parameter {before.name}"
-    for level, kind, was, now, sentence in _parameter_facts(before, after, what):
+    for level, kind, values, sentence in _parameter_changes(before, after, f"The {what}"):
         key = "name" if kind == "renamed" else kind
-        spots = (spot(resolvers[0], before.pointer, key), spot(resolvers[1], after.pointer, key))
-        yield finding(level, f"parameter.{kind}", old, what, sentence, location, was, now, spots=spots)
-    logical = (*old.key, "parameter", before.key)
-    place = Place(resolvers, "request", f"The {what}", f"the {what}", f"{old.name}: {what}", logical, location)
-    yield from schema_changes(place, before.schema, after.schema)
+        pointers = keyword_pointers(location, (before.pointer, after.pointer), key)
+        yield operation_finding(level, f"parameter.{kind}", what, sentence, location, values, pointers)
+    pair = _pair(f"the {what}", f"the {what}", what, (before.key,), location, before.schema, after.schema)
+    yield from schema_findings(pair)
     if not after.required:
-        yield from _default(place, before.schema, after.schema, (before.pointer, after.pointer))
+        yield from _default(pair, (before.pointer, after.pointer))
 
 
-def _parameter_facts(before: Parameter, after: Parameter, what: str) -> Iterator[tuple[Level, str, Any, Any, str]]:
-    """(level, kind, old, new, sentence) for what a parameter is beside its schema."""
+def _pair(
+    name: str, owner: str, what: str, path: tuple[str, ...], location: Location, old: Any, new: Any
+) -> SchemaPair:
+    operation = location.old
+    if operation is None:
+        raise ValueError("a schema is compared between two operations")
+    logical_path = (*operation.key, location.part, *path)
+    return SchemaPair("request", name, owner, f"{operation.name}: {what}", logical_path, location, old, new)
+
+
+def _parameter_changes(
+    before: Parameter, after: Parameter, thing: str
+) -> Iterator[tuple[Level, str, tuple[Any, Any], str]]:
+    """(level, kind, values, sentence) for what a parameter says outside of its schema."""
     if before.required != after.required:
-        level = Level.BREAKING if after.required else Level.COMPATIBLE
-        sentence = f"The {what} {'must be sent now' if after.required else 'may be left out now'}."
-        yield level, "required", before.required, after.required, sentence
+        sentence = f"{thing} {'must now be sent' if after.required else 'may now be left out'}."
+        yield _breaking_if(after.required), "required", (before.required, after.required), sentence
     if before.name != after.name and before.place == "path":
-        sentence = f"The {what} is called {after.name} now; requests look the same."
-        yield Level.DOCS, "renamed", before.name, after.name, sentence
+        sentence = f"{thing} is now called {after.name}; requests look the same."
+        yield Level.DOCS, "renamed", (before.name, after.name), sentence
     if before.style != after.style:
-        sentence = f"The {what} was written in the style {before.style}, and is in the style {after.style} now."
-        yield Level.BREAKING, "style", before.style, after.style, sentence
+        sentence = f"The style of {thing.lower()} changed from {before.style} to {after.style}."
+        yield Level.BREAKING, "style", (before.style, after.style), sentence
     elif before.explode != after.explode:
-        level = Level.DOCS if before.scalar and after.scalar else Level.BREAKING
-        sentence = f"The values of the {what} are {'written apart' if after.explode else 'joined into one'} now."
-        yield level, "explode", before.explode, after.explode, sentence
+        level = Level.DOCS if before.is_scalar and after.is_scalar else Level.BREAKING
+        sentence = (
+            f"Several values of {thing.lower()} are now {'sent separately' if after.explode else 'joined into one'}."
+        )
+        yield level, "explode", (before.explode, after.explode), sentence
     was, now = ([*parameter.raw.get("content", {})] for parameter in (before, after))
     if was != now:
-        sentence = f"The {what} was written as {said(was or 'plain text')}, and is as {said(now or 'plain text')} now."
-        yield Level.BREAKING, "content", was, now, sentence
+        was_text, now_text = (format_value(names or "plain text") for names in (was, now))
+        yield (
+            Level.BREAKING,
+            "content",
+            (was, now),
+            f"The format of {thing.lower()} changed from {was_text} to {now_text}.",
+        )
     for flag in ("allowReserved", "allowEmptyValue"):
         was_set, is_set = (parameter.raw.get(flag) is True for parameter in (before, after))
         if was_set != is_set:
-            level = Level.BREAKING if was_set else Level.COMPATIBLE
-            sentence = f"The {what} {'has' if is_set else 'no longer has'} {flag} {'now' if is_set else 'set'}."
-            yield level, flag, was_set, is_set, sentence
+            sentence = f"{thing} {'now has' if is_set else 'no longer has'} {flag} set."
+            yield _breaking_if(was_set), flag, (was_set, is_set), sentence
     was_old, is_old = (parameter.raw.get("deprecated") is True for parameter in (before, after))
     if was_old != is_old:
-        sentence = f"The {what} is {'deprecated now' if is_old else 'no longer deprecated'}."
-        yield Level.COMPATIBLE, "deprecated", was_old, is_old, sentence
+        sentence = f"{thing} is {'now' if is_old else 'no longer'} deprecated."
+        yield Level.COMPATIBLE, "deprecated", (was_old, is_old), sentence
 
 
-def _default(place: Place, before: Schema, after: Schema, spots: tuple[str, str]) -> Iterator[Draft]:
-    """What is assumed of a value that is left out. Where nothing was said before, saying it takes nothing away."""
-    was, now = before.annotation("default"), after.annotation("default")
-    if same(was, now):
+def _default(pair: SchemaPair, pointers: tuple[str, str]) -> Iterator[Finding]:
+    """A change of what is assumed for a value that is left out; a default where there was none breaks nothing."""
+    values = pair.old.annotation("default"), pair.new.annotation("default")
+    if same(*values):
         return
-    known = was is not None
-    sentence = schema_sentence("request", place.thing, "default", was, now)
-    yield Draft(
-        Level.BREAKING if known else Level.COMPATIBLE,
-        f"{place.location.part}.default",
-        (*place.logical, "default"),
-        place.where,
-        f"{sentence} A request that leaves it out means something else." if known else sentence,
-        was,
-        now,
-        spot(place.resolvers[1], after.pointer, "default") or spots[1],
-        spot(place.resolvers[0], before.pointer, "default") or spots[0],
-        known and now is None,
-        place.location,
+    has_meaning = values[0] is not None
+    sentence = schema_sentence("request", pair.name[0].upper() + pair.name[1:], "default", *values)
+    old, new = keyword_pointers(pair.location, (pair.old.pointer, pair.new.pointer), "default")
+    yield finding(
+        _breaking_if(has_meaning),
+        f"{pair.location.part}.default",
+        (*pair.logical_path, "default"),
+        pair.where,
+        f"{sentence} A request that leaves it out now means something else." if has_meaning else sentence,
+        values,
+        (old or pointers[0], new or pointers[1]),
+        pair.location,
+        cannot_tell=has_meaning and values[1] is None,
     )
 
 
-def _body(resolvers: tuple[Resolver, Resolver], old: Operation, new: Operation) -> Iterator[Draft]:
+def _body(old: Operation, new: Operation) -> Iterator[Finding]:
     before, after = old.body, new.body
     location = Location(old, new, "body")
     what = "request body"
-    if before is None and after is not None:
-        level = Level.BREAKING if after.required else Level.COMPATIBLE
-        sentence = f"A request {'must' if after.required else 'may'} have a body now."
-        spots = ("", after.content.pointer)
-        yield finding(level, "body.added", old, what, sentence, location, None, [*after.content.media], spots=spots)
-    elif before is not None and after is None:
-        spots = (before.content.pointer, "")
-        sentence = "The body of the request is gone."
-        media = [*before.content.media]
-        yield finding(Level.BREAKING, "body.removed", old, what, sentence, location, media, spots=spots)
-    elif before is not None and after is not None:
-        yield from _bodies(resolvers, old, new, before, after)
+    if before is not None and after is not None:
+        yield from _bodies(before, after, location)
+    elif after is not None:
+        sentence = f"A request {'must' if after.required else 'may'} now have a body."
+        values, pointers = (None, [*after.content.media]), ("", after.content.pointer)
+        level = _breaking_if(after.required)
+        yield operation_finding(level, "body.added", what, sentence, location, values, pointers)
+    elif before is not None:
+        removed, place = ([*before.content.media], None), (before.content.pointer, "")
+        sentence = "The body of the request was removed."
+        yield operation_finding(Level.BREAKING, "body.removed", what, sentence, location, removed, place)
 
 
-def _bodies(
-    resolvers: tuple[Resolver, Resolver], old: Operation, new: Operation, before: Body, after: Body
-) -> Iterator[Draft]:
-    location = Location(old, new, "body")
+def _bodies(before: Body, after: Body, location: Location) -> Iterator[Finding]:
     what = "request body"
-    spots = (before.content.pointer, after.content.pointer)
+    pointers = (before.content.pointer, after.content.pointer)
     if before.required != after.required:
-        level = Level.BREAKING if after.required else Level.COMPATIBLE
-        sentence = f"The body of a request {'must be sent now' if after.required else 'may be left out now'}."
-        yield finding(
-            level, "body.required", old, what, sentence, location, before.required, after.required, spots=spots
-        )
-    encoded = [{name: raw.get("encoding") for name, raw in body.content.raw.items()} for body in (before, after)]
+        sentence = f"The body of a request {'must now be sent' if after.required else 'may now be left out'}."
+        values: tuple[Any, Any] = (before.required, after.required)
+        level = _breaking_if(after.required)
+        yield operation_finding(level, "body.required", what, sentence, location, values, pointers)
     for media in before.content.media.keys() & after.content.media.keys():
-        was, now = (side[media] for side in encoded)
-        if not same(was, now):
-            sentence = f"The parts of the {what} are written otherwise now ({media})."
-            yield finding(
-                Level.BREAKING, "body.encoding", old, what, sentence, location, was, now, cannot_tell=True, spots=spots
-            )
-    yield from media_changes(old, what, before.content, after.content, location)
-    for media, node in before.content.media.items():
-        other = covering(media, after.content)
-        if other is not None:
-            inner = Location(old, new, "body", media=media)
-            logical = (*old.key, "body", media)
-            place = Place(
-                resolvers, "request", "The body of a request", "the request", f"{old.name}: {what}", logical, inner
-            )
-            yield from schema_changes(place, node, other)
-            yield from _member_defaults(place, node, other)
+        values = before.content.raw[media].get("encoding"), after.content.raw[media].get("encoding")
+        if not same(*values):
+            sentence = f"The encoding of the parts of the {what} changed ({media})."
+            kind, level = "body.encoding", Level.BREAKING
+            yield operation_finding(level, kind, what, sentence, location, values, pointers, cannot_tell=True)
+    yield from media_findings(what, before.content, after.content, location)
+    for media, schema in before.content.media.items():
+        counterpart = after.content.schema_for(media)
+        if counterpart is not None:
+            inner = Location(location.old, location.new, "body", media=media)
+            pair = _pair("the body of a request", "the request", what, (media,), inner, schema, counterpart)
+            yield from schema_findings(pair)
+            yield from _member_defaults(pair)
 
 
-def _member_defaults(place: Place, before: Schema, after: Schema) -> Iterator[Draft]:
-    """The defaults of the members of a body, as deep as both sides name them."""
-    todo: list[tuple[Schema, Schema, tuple[str | int, ...]]] = [(before, after, ())]
-    seen = set()
-    while todo:
-        old, new, path = todo.pop()
-        if (old.key, new.key) in seen:
+def _member_defaults(pair: SchemaPair) -> Iterator[Finding]:
+    """The defaults of optional members of a body, as deep as both sides name them."""
+    for path, old, new in walk_pairs(pair.old, pair.new):
+        if path and not set(path[::2]) <= {"properties"}:
             continue
-        seen.add((old.key, new.key))
         for name in old.names:
-            if name in new.names:
-                one, other, inner = old.member(name), new.member(name), (*path, "properties", name)
-                if name not in new.constraints.required:
-                    yield from _default(_within(place, inner), one, other, (one.pointer, other.pointer))
-                todo.append((one, other, inner))
-
-
-def _within(place: Place, path: tuple[str | int, ...]) -> Place:
-    thing = f"The field {path_text(path)} of {place.owner}"
-    location = Location(place.location.old, place.location.new, "body", media=place.location.media, path=path)
-    return replace(place, thing=thing, logical=(*place.logical, *path), location=location)
+            if name in new.names and name not in new.constraints.required:
+                before, after = old.member(name), new.member(name)
+                inner = pair.inside((*path, "properties", name), before, after)
+                yield from _default(inner, (before.pointer, after.pointer))

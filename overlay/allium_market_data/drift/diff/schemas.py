@@ -1,143 +1,121 @@
-"""A schema of both documents in its place, compared both security_alternatives, and how a finding becomes a draft."""
+"""Schemas and media types of both documents, compared in both directions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from ...codegen.canonical import join, resolve
 from ..model import Level
 from ..schema.problem import Mode, Problem
-from ..schema.schema import Resolver, Schema
+from ..schema.schema import Path, Resolver, Schema
 from ..schema.subset import problems
-from .finding import Draft, Location
-from .operations import Content, Operation
+from .finding import Finding, Location, finding, operation_finding
+from .operations import Content
 from .text import path_text, schema_sentence
 
-_MODES = {
+_MODES: Final = {
     "request": Mode(side="request", lenient=True),
     "response": Mode(side="response", tolerant=True, lenient=True),
 }
+_REPLACING: Final = frozenset({"type", "enum", "anyOf", "oneOf", "properties"})
+"""Keywords whose change makes other differences at the same place irrelevant."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A schema of both documents: on which side of the exchange, what it is called at the start of a sentence and inside."""
+class SchemaPair:
+    """A schema of an operation in both documents.
 
-    resolvers: tuple[Resolver, Resolver]
+    ``side`` is ``request`` or ``response``. ``name`` is what a sentence calls the value, ``owner`` what it calls the value
+    that a field belongs to.
+    """
+
     side: str
-    thing: str
+    name: str
     owner: str
     where: str
-    logical: tuple[str | int, ...]
+    logical_path: Path
     location: Location
+    old: Schema
+    new: Schema
+
+    def inside(self, path: Path, old: Schema, new: Schema) -> SchemaPair:
+        """The pair of schemas at a path inside this one."""
+        location = replace(self.location, path=path)
+        logical_path = (*self.logical_path, *path)
+        name = f"the field {path_text(path)} of {self.owner}"
+        return replace(self, name=name, logical_path=logical_path, location=location, old=old, new=new)
 
 
-def finding(
-    level: Level,
-    kind: str,
-    old: Operation,
-    what: str,
-    sentence: str,
-    location: Location,
-    before: Any = None,
-    after: Any = None,
-    *,
-    cannot_tell: bool = False,
-    spots: tuple[str, str] | None = None,
-) -> Draft:
-    """A finding that is about no schema."""
-    pointers = (location.old.pointer if location.old else "", location.new.pointer if location.new else "")
-    old_pointer, spot = spots or pointers
-    where = f"{old.name}: {what}"
-    return Draft(
-        level, kind, (kind, *old.key, what), where, sentence, before, after, spot, old_pointer, cannot_tell, location
-    )
+def schema_findings(pair: SchemaPair) -> Iterator[Finding]:
+    """What breaks the subset relation that a side requires (breaking), and what breaks the reverse (compatible)."""
+    mode = _MODES[pair.side]
+    is_request = pair.side == "request"
+    small, large = (pair.old, pair.new) if is_request else (pair.new, pair.old)
+    breaks = problems(small, large, mode)
+    yield from (_finding(pair, each, Level.BREAKING, old_is_small=is_request) for each in breaks)
+    known = {(each.path, each.keyword) for each in breaks}
+    replaced = [each.path for each in breaks if each.keyword in _REPLACING]
+    for each in problems(large, small, replace(mode, closing=True)):
+        if (each.path, each.keyword) not in known and not any(each.path[: len(path)] == path for path in replaced):
+            yield _finding(pair, each, Level.COMPATIBLE, old_is_small=not is_request)
 
 
-def media_changes(old: Operation, what: str, before: Content, after: Content, location: Location) -> Iterator[Draft]:
-    """The media types of a body: one that is gone leaves those who use it without."""
-    spots = (before.pointer, after.pointer)
-    for media in before.media:
-        if covering(media, after) is None:
-            sentence = f"The {what} is no longer {media}."
-            yield finding(
-                Level.BREAKING, "media.removed", old, f"{what}, {media}", sentence, location, media, spots=spots
-            )
-    for media in after.media:
-        if covering(media, before) is None:
-            sentence = f"The {what} may also be {media} now."
-            yield finding(
-                Level.COMPATIBLE, "media.added", old, f"{what}, {media}", sentence, location, None, media, spots=spots
-            )
-
-
-def covering(media: str, content: Content) -> Schema | None:
-    """The schema for a media type: its own, or that of the range which holds it."""
-    family = media.partition("/")[0]
-    found = (content.media.get(name) for name in (media, f"{family}/*", "*/*"))
-    return next((node for node in found if node is not None), None)
-
-
-def schema_changes(place: Place, old: Schema, new: Schema) -> Iterator[Draft]:
-    """What stands against the subset that a side asks for (breaking), and against the reverse (compatible)."""
-    mode = _MODES[place.side]
-    small, large = (old, new) if place.side == "request" else (new, old)
-    forward = problems(small, large, mode)
-    yield from (_draft(place, problem, Level.BREAKING, old_is_small=place.side == "request") for problem in forward)
-    told = {(problem.path, problem.keyword) for problem in forward}
-    replaced = [
-        problem.path for problem in forward if problem.keyword in {"type", "enum", "anyOf", "oneOf", "properties"}
-    ]
-    for problem in problems(large, small, replace(mode, closing=True)):
-        beside = any(problem.path[: len(path)] == path for path in replaced)
-        if not beside and (problem.path, problem.keyword) not in told:
-            yield _draft(place, problem, Level.COMPATIBLE, old_is_small=place.side != "request")
-
-
-def _draft(place: Place, problem: Problem, level: Level, *, old_is_small: bool) -> Draft:
-    sides = (problem.small, problem.large), (problem.small_pointer, problem.large_pointer)
-    (old, new), (old_pointer, new_pointer) = sides if old_is_small else (side[::-1] for side in sides)
+def _finding(pair: SchemaPair, problem: Problem, level: Level, *, old_is_small: bool) -> Finding:
+    values, pointers = (problem.small, problem.large), (problem.small_pointer, problem.large_pointer)
+    if not old_is_small:
+        values, pointers = values[::-1], pointers[::-1]
     inner = path_text(problem.path)
-    thing = f"{_part(inner)} of {place.owner}" if inner else place.thing
-    name = problem.keyword
-    sentence = schema_sentence(place.side, thing, name, old, new)
-    location = place.location
-    return Draft(
+    name = _field_name(inner, pair.owner) if inner else pair.name
+    sentence = schema_sentence(pair.side, name[0].upper() + name[1:], problem.keyword, *values)
+    is_unsure = bool(problem.unsure) and level is Level.BREAKING
+    return finding(
         level,
-        f"{location.part}.{name}",
-        (*place.logical, *problem.path, name),
-        f"{place.where}{', ' if inner else ''}{inner}",
-        sentence
-        + (
-            f" Whether that breaks anything cannot be told: {problem.unsure}."
-            if problem.unsure and level is Level.BREAKING
-            else ""
-        ),
-        old,
-        new,
-        spot(place.resolvers[1], new_pointer, name),
-        spot(place.resolvers[0], old_pointer, name),
-        bool(problem.unsure) and level is Level.BREAKING,
-        Location(
-            location.old, location.new, location.part, location.name, location.media, (*location.path, *problem.path)
-        ),
+        f"{pair.location.part}.{problem.keyword}",
+        (*pair.logical_path, *problem.path, problem.keyword),
+        f"{pair.where}{', ' if inner else ''}{inner}",
+        f"{sentence} Whether that breaks anything cannot be told: {problem.unsure}." if is_unsure else sentence,
+        values,
+        keyword_pointers(pair.location, pointers, problem.keyword),
+        replace(pair.location, path=(*pair.location.path, *problem.path)),
+        cannot_tell=is_unsure,
     )
 
 
-def spot(resolver: Resolver, pointer: str, keyword: str) -> str:
-    """The pointer of a keyword where it is stated, or else of its schema; "" for a schema that is not there."""
+def _field_name(path: str, owner: str) -> str:
+    if not path.endswith("[]"):
+        return f"the field {path} of {owner}"
+    return f"each item of {path[:-2]} of {owner}" if path != "[]" else f"each item of {owner}"
+
+
+def keyword_pointers(location: Location, pointers: tuple[str, str], keyword: str) -> tuple[str, str]:
+    """The pointers of a keyword in both documents; that of its schema where the keyword is missing."""
+    old, new = (operation.resolver if operation else None for operation in (location.old, location.new))
+    return _keyword_pointer(old, pointers[0], keyword), _keyword_pointer(new, pointers[1], keyword)
+
+
+def _keyword_pointer(resolver: Resolver | None, pointer: str, keyword: str) -> str:
+    if resolver is None or not pointer:
+        return ""
     inner = join(pointer, keyword)
     try:
         resolve(resolver.published, inner)
     except (LookupError, ValueError):
         return pointer
-    return inner if pointer else ""
+    return inner
 
 
-def _part(path: str) -> str:
-    """A part of a body or a value, at the start of a sentence."""
-    if not path.endswith("[]"):
-        return f"The field {path}"
-    return f"Each item of {path[:-2]}" if path != "[]" else "Each item"
+def media_findings(what: str, before: Content, after: Content, location: Location) -> Iterator[Finding]:
+    """Media types that are no longer supported (breaking), and new ones (compatible)."""
+    pointers = (before.pointer, after.pointer)
+    for media in before.media:
+        if after.schema_for(media) is None:
+            sentence, where = f"The {what} is no longer available as {media}.", f"{what}, {media}"
+            values: tuple[Any, Any] = (media, None)
+            yield operation_finding(Level.BREAKING, "media.removed", where, sentence, location, values, pointers)
+    for media in after.media:
+        if before.schema_for(media) is None:
+            sentence, where = f"The {what} may now also be {media}.", f"{what}, {media}"
+            values = (None, media)
+            yield operation_finding(Level.COMPATIBLE, "media.added", where, sentence, location, values, pointers)

@@ -1,21 +1,22 @@
-"""Sentences of prose: fold, split, weigh, and find the one most like another."""
+"""Sentences of Markdown text: split it, find quotes in it, compare what matters, and find the most similar sentence."""
 
 from __future__ import annotations
 
 import re
+import textwrap
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+_MARKDOWN: Final = MarkdownIt("commonmark").enable("strikethrough")
 _TAG: Final = re.compile(r"</?[A-Za-z][^<>]*>")
-_MARKUP: Final = re.compile(r"\*\*|__|`")
-_QUOTED: Final = re.compile(r"^[ \t]*>[ \t]?", re.MULTILINE)
-_ITEM: Final = re.compile(r"^[ \t]*(?:[-*+]|\d+\.)[ \t]", re.MULTILINE)
-_HEADING: Final = re.compile(r"^#+[ \t].*$", re.MULTILINE)
 _END: Final = re.compile(r"(?<=[.!?])[\"”’)\]]*\s+(?=[\"“‘(\[]?[^\Wa-z])")
 _TOKEN: Final = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|%")
-_WEIGHTY: Final = frozenset(
+_SIGNIFICANT: Final = frozenset(
     "second seconds minute minutes hour hours day days week weeks month months year years ms utc percent % row "  # noqa: SIM905
     "rows "
     "usd usdt usdc eur base quote contract contracts coin coins cent cents thousand thousands million millions billion "
@@ -26,53 +27,81 @@ _WEIGHTY: Final = frozenset(
 )
 
 
+def _blocks(markdown: str) -> Iterator[str]:
+    """The text of each paragraph, heading, list item and code block. Components such as <Note> end a block."""
+    for token in _MARKDOWN.parse(_TAG.sub("\n\n", markdown)):
+        if token.type == "inline":
+            yield _inline_text(token.children or [])
+        elif token.type == "fence":
+            yield token.content
+        elif token.type == "code_block":  # in a published page, text inside a component that is indented
+            yield from _blocks(textwrap.dedent(token.content))
+
+
+def _inline_text(tokens: list[Token]) -> str:
+    """The text of a paragraph without emphasis, comments and struck-through text; links keep their address."""
+    parts = []
+    struck, address = 0, ""
+    for token in tokens:
+        struck += {"s_open": 1, "s_close": -1}.get(token.type, 0)
+        if token.type == "link_open":
+            address = str(token.attrGet("href"))
+        text = {"softbreak": " ", "hardbreak": " ", "link_open": "[", "link_close": f"]({address})"}.get(token.type)
+        if text is None and token.type in {"text", "code_inline", "image"}:
+            text = token.content
+        parts.append("" if struck or text is None else text)
+    return "".join(parts)
+
+
 @lru_cache(2048)
-def fold(text: str) -> str:
-    """A text without line ends, runs of spaces and emphasis."""
-    return " ".join(_MARKUP.sub("", text).split())
+def plain_text(markdown: str) -> str:
+    """A Markdown text as plain text on one line."""
+    return " ".join(" ".join(_blocks(markdown)).split())
 
 
-def sentences(prose: str) -> list[str]:
-    """The sentences of a Markdown text, folded. A blank line, a tag, a heading and an item of a list end one as well."""
-    plain = _QUOTED.sub("", _TAG.sub("\n\n", prose))
-    plain = _HEADING.sub(r"\n\n\g<0>\n\n", _ITEM.sub("\n\n", plain))
-    blocks = [" ".join(block.split()) for block in re.split(r"\n\s*\n", plain)]
-    return [fold(part) for block in blocks for part in _END.split(block) if fold(part)]
+def sentences(markdown: str) -> list[str]:
+    """The sentences of a Markdown text as plain text."""
+    blocks = (" ".join(block.split()) for block in _blocks(markdown))
+    return [part for block in blocks for part in _END.split(block) if part]
 
 
-def stands(quote: str, text: str) -> bool:
-    """Whether a quote stands in a text, word for word, and not inside of longer words or numbers."""
-    return _pattern(quote).search(fold(text)) is not None
+def contains(text: str, quote: str) -> bool:
+    """Whether plain text contains a quote (Markdown) word for word, and not as a part of longer words or numbers."""
+    return _pattern(quote).search(text) is not None
 
 
 @lru_cache(2048)
 def _pattern(quote: str) -> re.Pattern[str]:
-    folded = fold(quote)
-    before = r"(?<![\w.,-])" if folded[:1].isalnum() else ""
-    after = r"(?![\w-]|[.,]\d)" if folded[-1:].isalnum() else ""
-    return re.compile(before + re.escape(folded) + after)
+    plain = plain_text(quote)
+    before = r"(?<![\w.,-])" if plain[:1].isalnum() else ""
+    after = r"(?![\w-]|[.,]\d)" if plain[-1:].isalnum() else ""
+    return re.compile(before + re.escape(plain) + after)
 
 
-def weighty(text: str) -> Counter[str]:
-    """The numbers, units, negations and other words of a text that decide what it says."""
-    return Counter(token for token in _tokens(text) if token in _WEIGHTY or token[0].isdigit())
+def significant_words(text: str) -> Counter[str]:
+    """The numbers, units, negations and similar words that decide what plain text means."""
+    return Counter(token for token in _tokens(text) if _is_significant(token))
 
 
-def nearest(sentence: str, candidates: Iterable[str]) -> str:
-    """The candidate most like a sentence, weighty words counting threefold; "" where none is like it."""
-    mine = Counter(_tokens(sentence))
-    scored = [(_likeness(mine, Counter(_tokens(candidate))), candidate) for candidate in candidates]
+def most_similar(sentence: str, candidates: Iterable[str]) -> str:
+    """The candidate most similar to a sentence, significant words counting threefold; "" if none is similar."""
+    own = Counter(_tokens(sentence))
+    scored = [(_similarity(own, Counter(_tokens(candidate))), candidate) for candidate in candidates]
     score, best = max(scored, default=(0.0, ""), key=lambda pair: pair[0])
     return best if score >= 0.1 else ""
 
 
 def _tokens(text: str) -> list[str]:
-    return [token.lower() for token in _TOKEN.findall(fold(text))]
+    return [token.lower() for token in _TOKEN.findall(text)]
 
 
-def _likeness(one: Counter[str], other: Counter[str]) -> float:
+def _is_significant(token: str) -> bool:
+    return token in _SIGNIFICANT or token[0].isdigit()
+
+
+def _similarity(one: Counter[str], other: Counter[str]) -> float:
     def weight(tokens: Counter[str]) -> int:
-        return sum(count * (3 if token in _WEIGHTY or token[0].isdigit() else 1) for token, count in tokens.items())
+        return sum(count * (3 if _is_significant(token) else 1) for token, count in tokens.items())
 
     union = weight(one | other)
     return weight(one & other) / union if union else 0.0

@@ -1,4 +1,4 @@
-"""What changed, in one sentence of plain English."""
+"""What changed in a schema, in one English sentence."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from ...codegen.canonical import canonical
+from ..schema.schema import Path
 
 _NOUNS: Final = {
     "minimum": "minimum",
@@ -23,8 +24,8 @@ _NOUNS: Final = {
 }
 
 
-def path_text(path: Sequence[str | int]) -> str:
-    """The way to a value inside a body: ``items[].oi_base``; "" for the body itself."""
+def path_text(path: Path) -> str:
+    """The path to a value inside a body, such as ``items[].oi_base``; "" for the body itself."""
     text = ""
     steps = iter(path)
     for step in steps:
@@ -39,66 +40,72 @@ def path_text(path: Sequence[str | int]) -> str:
     return text
 
 
-def said(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as a sentence shows it."""
     if value is None:
         return "none"
     if isinstance(value, dict) and set(value) == {"exclusive"}:
-        return f"{value['exclusive']} (itself excluded)"
+        return f"{value['exclusive']} (exclusive)"
     text = canonical(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def listed(values: Sequence[Any]) -> str:
+def format_list(values: Sequence[Any]) -> str:
     """Values as a list in words."""
-    shown = ["null" if value is None else said(value) for value in values[:6]] + (["others"] if len(values) > 6 else [])
+    shown = ["null" if value is None else format_value(value) for value in values[:6]]
+    shown += ["others"] if len(values) > 6 else []
     return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1]
 
 
 def schema_sentence(side: str, thing: str, keyword: str, old: Any, new: Any) -> str:
-    """What a keyword of a schema says now; ``side`` is ``request`` or ``answer``, ``thing`` names the value."""
+    """What changed in a keyword of a schema.
+
+    ``side`` is ``request`` or ``response``; ``thing`` names the value, at the start of a sentence.
+    """
+    inner = thing[0].lower() + thing[1:]
     if keyword in _NOUNS:
-        return f"The {_NOUNS[keyword]} of {_inner(thing)} was {said(old)}, and is {said(new)} now."
-    if keyword == "type":
-        return f"{thing} was {_types(old)}, and is {_types(new)} now."
+        return _noun_sentence(thing, inner, _NOUNS[keyword], old, new)
     if keyword == "enum":
-        return _enum(thing, old, new)
-    if keyword == "required":
-        return _required(side, thing, old, new)
-    others = {
-        "uniqueItems": f"{thing} {'may hold equal items now' if old else 'may no longer hold equal items'}.",
-        "additionalProperties": f"{thing} may {'no longer ' if new is False else ''}have members that are not named.",
+        return _enum_sentence(thing, old, new)
+    sentences = {
+        "type": f"The type of {inner} changed from {_types(old)} to {_types(new)}.",
+        "required": _required_sentence(side, thing, old, new),
+        "uniqueItems": f"{thing} {'may now' if old else 'may no longer'} hold equal items.",
+        "additionalProperties": f"{thing} {'may no longer' if new is False else 'may now'} have members that are not named.",
         "properties": f"{thing} {'is no longer known' if old else 'is new'}.",
-        "readOnly": f"{thing} {'may no longer be sent' if new else 'may be sent now'}.",
-        "anyOf": f"The forms that {_inner(thing)} may have are others now.",
-        "oneOf": f"The forms that {_inner(thing)} may have are others now.",
+        "readOnly": f"{thing} {'may no longer' if new else 'may now'} be sent.",
+        "anyOf": f"The alternatives for {inner} changed.",
+        "oneOf": f"The alternatives for {inner} changed.",
     }
-    return others.get(keyword, f"{thing} is described by other conditions now ({keyword}).")
+    return sentences.get(keyword, f"The condition {keyword} of {inner} changed.")
 
 
-def _inner(thing: str) -> str:
-    return thing[0].lower() + thing[1:]
+def _noun_sentence(thing: str, inner: str, noun: str, old: Any, new: Any) -> str:
+    if old is None:
+        return f"{thing} now has the {noun} {format_value(new)}."
+    if new is None:
+        return f"{thing} no longer has the {noun} {format_value(old)}."
+    return f"The {noun} of {inner} changed from {format_value(old)} to {format_value(new)}."
 
 
 def _types(types: Any) -> str:
-    return "of any type" if types is None else "nothing at all" if types == [] else " or ".join(types)
+    return "any" if types is None else "none" if types == [] else " or ".join(types)
 
 
-def _enum(thing: str, old: Any, new: Any) -> str:
-    before, after = ([] if side is None else side for side in (old, new))
-    if old is None or new is None:
-        limited = after if old is None else before
-        return f"{thing} {'may only be' if old is None else 'is no longer limited to'} {listed(limited)}{' now' * (old is None)}."
-    known, wanted = ({canonical(value) for value in side} for side in (before, after))
-    added = [value for value in after if canonical(value) not in known]
-    removed = [value for value in before if canonical(value) not in wanted]
-    parts = ([f"may now also be {listed(added)}"] if added else []) + (
-        [f"may no longer be {listed(removed)}"] if removed else []
-    )
+def _enum_sentence(thing: str, old: Any, new: Any) -> str:
+    if old is None:
+        return f"{thing} is now limited to {format_list(new or [])}."
+    if new is None:
+        return f"{thing} is no longer limited to {format_list(old)}."
+    known, allowed = ({canonical(value) for value in side} for side in (old, new))
+    added = [value for value in new if canonical(value) not in known]
+    removed = [value for value in old if canonical(value) not in allowed]
+    parts = [f"may now also be {format_list(added)}"] if added else []
+    parts += [f"may no longer be {format_list(removed)}"] if removed else []
     return f"{thing} {', and '.join(parts) or 'has other values'}."
 
 
-def _required(side: str, thing: str, old: Any, new: Any) -> str:
+def _required_sentence(side: str, thing: str, old: Any, new: Any) -> str:
     if side == "request":
-        return f"{thing} {'may be left out now' if old else 'must be sent now'}."
-    return f"{thing} {'is gone' if new is None else 'may be missing now' if old else 'is always there now'}."
+        return f"{thing} {'may now be left out' if old else 'must now be sent'}."
+    return f"{thing} {'was removed' if new is None else 'may now be missing' if old else 'is now always present'}."

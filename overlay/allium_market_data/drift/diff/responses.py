@@ -1,0 +1,125 @@
+"""Responses: is every response that the new document allows one that the old document allowed?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ...codegen.canonical import join
+from ..model import Level
+from ..schema.schema import Schema, walk_pairs
+from .finding import Finding, Location, finding, operation_finding
+from .operations import Operation, Parameter, Response
+from .schemas import SchemaPair, media_findings, schema_findings
+from .text import path_text
+
+
+def response_findings(old: Operation, new: Operation) -> Iterator[Finding]:
+    """What changed in the statuses, headers and bodies of responses."""
+    for status, before in old.responses.items():
+        after = new.responses.get(status) or new.responses.get(f"{status[0]}XX")
+        if after is not None:
+            yield from _response(old, new, status, before, after)
+        elif "default" not in new.responses or _is_success(status):
+            is_narrowed = status.endswith("XX") and any(name[0] == status[0] for name in new.responses)
+            is_break = _is_success(status) and not is_narrowed
+            pointers = (before.pointer, join(new.pointer, "responses"))
+            yield _status(old, new, status, "removed", pointers, is_break=is_break)
+    for status, after in new.responses.items():
+        covering = old.responses.get(f"{status[0]}XX")
+        if status in old.responses:
+            continue
+        if covering is not None:
+            yield from _response(old, new, status, covering, after)
+        else:
+            pointers = (join(old.pointer, "responses"), after.pointer)
+            yield _status(old, new, status, "added", pointers, is_break=_is_success(status))
+
+
+def _is_success(status: str) -> bool:
+    return status.startswith("2")
+
+
+def _status(
+    old: Operation, new: Operation, status: str, kind: str, pointers: tuple[str, str], *, is_break: bool
+) -> Finding:
+    is_new = kind == "added"
+    level = Level.BREAKING if is_break else Level.COMPATIBLE
+    sentence = f"The status {status} is {'new' if is_new else 'no longer returned'}."
+    values = (None, status) if is_new else (status, None)
+    location = Location(old, new, "status", status)
+    return operation_finding(level, f"status.{kind}", f"status {status}", sentence, location, values, pointers)
+
+
+def _response(old: Operation, new: Operation, status: str, before: Response, after: Response) -> Iterator[Finding]:
+    what = f"response {status}"
+    location = Location(old, new, "response", status)
+    yield from media_findings(what, before.content, after.content, location)
+    for media, schema in after.content.media.items():
+        counterpart = before.content.schema_for(media)
+        if counterpart is not None:
+            pair = _pair(what, replace(location, media=media), (status, media), counterpart, schema)
+            yield from schema_findings(pair)
+            yield from _members(pair)
+    for name in [*before.headers, *(name for name in after.headers if name not in before.headers)]:
+        pointers = (before.pointer, after.pointer)
+        header = Location(old, new, "header", status)
+        yield from _header(name, before.headers.get(name), after.headers.get(name), header, pointers)
+
+
+def _pair(what: str, location: Location, path: tuple[str, ...], old: Schema, new: Schema) -> SchemaPair:
+    operation = location.old
+    if operation is None:
+        raise ValueError("a schema is compared between two operations")
+    logical_path = (*operation.key, location.part, *path)
+    return SchemaPair(
+        "response", f"the {what}", f"the {what}", f"{operation.name}: {what}", logical_path, location, old, new
+    )
+
+
+def _header(
+    name: str, before: Parameter | None, after: Parameter | None, location: Location, pointers: tuple[str, str]
+) -> Iterator[Finding]:
+    present = before or after
+    what = f"header {present.name if present else name} of the response {location.name}"
+    places = (before.pointer if before else pointers[0], after.pointer if after else pointers[1])
+    if before is None or after is None:
+        kind = "added" if before is None else "removed"
+        level = Level.BREAKING if before and before.required else Level.COMPATIBLE
+        values = (before.name if before else None, after.name if after else None)
+        sentence = f"The {what} {'is new' if before is None else 'was removed'}."
+        yield operation_finding(level, f"header.{kind}", what, sentence, location, values, places)
+        return
+    if before.required != after.required:
+        level = Level.BREAKING if before.required else Level.COMPATIBLE
+        sentence = f"The {what} {'may now be missing' if before.required else 'is now always present'}."
+        flags = (before.required, after.required)
+        yield operation_finding(level, "header.required", what, sentence, location, flags, places)
+    yield from schema_findings(_pair(what, location, (location.name, name), before.schema, after.schema))
+
+
+def _members(pair: SchemaPair) -> Iterator[Finding]:
+    """Members that only one side sends, where a reader neither has to know nor to miss them."""
+    for path, before, after in walk_pairs(pair.old, pair.new):
+        was, now = (_sent_members(schema) for schema in (before, after))
+        for name in [*now.keys() - was.keys(), *was.keys() - now.keys()]:
+            is_new = name in now
+            if not is_new and name in before.constraints.required:
+                continue  # the subset check reports this as a break
+            inner = (*path, "properties", name)
+            text = path_text(inner)
+            yield finding(
+                Level.COMPATIBLE,
+                f"response.{'new-field' if is_new else 'optional-field-gone'}",
+                (*pair.logical_path, *inner),
+                f"{pair.where}, {text}",
+                f"The {'new' if is_new else 'optional'} field {text} of {pair.owner} was {'added' if is_new else 'removed'}.",
+                (None, text) if is_new else (text, None),
+                ("" if is_new else was[name].pointer, now[name].pointer if is_new else after.pointer),
+                replace(pair.location, path=inner),
+            )
+
+
+def _sent_members(schema: Schema) -> dict[str, Schema]:
+    members = {name: schema.member(name) for name in schema.names}
+    return {name: member for name, member in members.items() if not member.is_hidden("response")}
