@@ -1,4 +1,4 @@
-"""Documents held against each other: what the pairs in tests/drift do not say."""
+"""The comparison of two documents: what the pairs in `drift.pairs` do not cover."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allium_market_data.drift.diff.documents import compare, differences
-from allium_market_data.drift.model import Change, Level
+from allium_market_data.drift.diff.documents import compare_documents
+from allium_market_data.drift.model import Change, Level, ordered
 from allium_market_data.errors import SpecError
 from drift.pairs import pet
 from support.budget import examples
@@ -29,6 +29,10 @@ def edited(changes: dict[str, Any] | None = None, version: str = "3.1.0") -> dic
         else:
             holder[last] = value
     return made
+
+
+def compare(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
+    return [*ordered(finding.change for finding in compare_documents(old, new))]
 
 
 def only(old: dict[str, Any], new: dict[str, Any]) -> Change:
@@ -66,7 +70,7 @@ def test_statuses_and_their_ranges(before: Any, after: Any, expected: Any) -> No
 
 
 @pytest.mark.parametrize("name", ["200", "2XX"])
-def test_a_range_is_held_against_what_it_covers(name: str) -> None:
+def test_a_status_range_is_compared_with_the_statuses_it_covers(name: str) -> None:
     text, number = ({"content": {"application/json": {"schema": {"type": kind}}}} for kind in ("string", "number"))
     found = kinds(edited({RANGED: {"2XX": text}}), edited({RANGED: {name: number}}))
     assert ("breaking", "response.type") in found
@@ -89,13 +93,13 @@ def test_media_types_and_their_ranges(before: list[str], after: list[str], level
     assert found == ([level] if level else [])
 
 
-def test_what_several_operations_share_is_said_once() -> None:
+def test_a_change_that_several_operations_share_is_reported_once() -> None:
     found = only(pet(), edited({"components|schemas|Pet|properties|id": {"readOnly": True}}, version="3.0.3"))
     assert found.operations == ("GET /pets", "GET /pets/{id}")
     assert found.place == "/components/schemas/Pet/properties/id"
 
 
-def test_a_fingerprint_stays_whatever_else_changes() -> None:
+def test_a_fingerprint_does_not_depend_on_other_changes() -> None:
     alone = only(pet(), edited({f"{LIST}|parameters|2|schema|maximum": 100}, version="3.0.3"))
     turned = edited({f"{LIST}|parameters|2|schema|maximum": 100, "paths|~pets~{id}|delete": None}, version="3.0.3")
     turned["paths"]["/pets"]["get"]["parameters"].reverse()
@@ -104,7 +108,7 @@ def test_a_fingerprint_stays_whatever_else_changes() -> None:
     assert [change.fingerprint for change in again] == [alone.fingerprint]
 
 
-def test_fingerprints_of_unlike_changes_are_unlike() -> None:
+def test_different_changes_have_different_fingerprints() -> None:
     limits = [edited({f"{LIST}|parameters|2|schema|maximum": most}, version="3.0.3") for most in (50, 100)]
     more = {"name": "a", "in": "query", "schema": {}}
     added = [edited(version="3.0.3") for _ in range(2)]
@@ -115,7 +119,7 @@ def test_fingerprints_of_unlike_changes_are_unlike() -> None:
     assert all(len(one) == 12 for one in prints)
 
 
-def test_the_worst_comes_first() -> None:
+def test_the_worst_change_comes_first() -> None:
     new = edited(
         {f"{LIST}|deprecated": True, f"{LIST}|summary": "All", f"{LIST}|parameters|0|required": True}, version="3.0.3"
     )
@@ -137,17 +141,17 @@ def test_callbacks_and_webhooks_are_compared_as_a_whole() -> None:
     assert (moved.level, moved.cannot_tell, moved.sentence) == (
         Level.BREAKING,
         True,
-        "The webhook born is another now.",
+        "The webhook born changed.",
     )
     gone = only(edited(hook), edited())
-    assert (gone.level, gone.cannot_tell, gone.sentence) == (Level.BREAKING, False, "The webhook born is gone.")
+    assert (gone.level, gone.cannot_tell, gone.sentence) == (Level.BREAKING, False, "The webhook born was removed.")
     assert gone.new is None
     assert gone.old == moved.old != moved.new
 
 
 def test_the_callbacks_name_their_operation() -> None:
     found = only(edited(), edited({f"{LIST}|callbacks": {"done": {}}}))
-    assert (found.where, found.sentence) == ("GET /pets: callbacks", "The callbacks are others now.")
+    assert (found.where, found.sentence) == ("GET /pets: callbacks", "The callbacks changed.")
     assert found.operations == ("GET /pets",)
     assert found.old is None
     assert isinstance(found.new, str)
@@ -165,7 +169,7 @@ def test_parameters_of_the_path_and_of_the_operation() -> None:
     assert compare(pet(), shared) == []  # the operation's own parameter wins
 
 
-def test_header_parameters_that_other_parts_speak_for_do_not_count() -> None:
+def test_header_parameters_that_openapi_ignores_do_not_count() -> None:
     new = pet()
     for name in ("Accept", "content-type", "AUTHORIZATION"):
         new["paths"]["/pets"]["get"]["parameters"].append(
@@ -174,21 +178,21 @@ def test_header_parameters_that_other_parts_speak_for_do_not_count() -> None:
     assert compare(pet(), new) == []
 
 
-def test_a_header_of_an_answer_becomes_required() -> None:
+def test_a_response_header_may_become_required() -> None:
     old = edited({f"{RANGED}|200|headers": {"X-A": {"schema": {}}}})
     new = edited({f"{RANGED}|200|headers": {"X-A": {"schema": {}, "required": True}}})
     found = only(old, new)
     assert (found.level, found.kind) == (Level.COMPATIBLE, "header.required")
-    assert found.sentence == "The header X-A of the answer 200 is always there now."
+    assert found.sentence == "The header X-A of the response 200 is now always present."
 
 
-def test_an_optional_header_may_go() -> None:
+def test_removing_an_optional_header_is_compatible() -> None:
     old = edited({f"{RANGED}|200|headers": {"X-A": {"schema": {}}}})
     found = only(old, edited({f"{RANGED}|200|headers": {}}))
     assert (found.level, found.kind) == (Level.COMPATIBLE, "header.removed")
 
 
-def test_the_content_type_is_no_header() -> None:
+def test_the_content_type_is_not_compared_as_a_header() -> None:
     old, new = (edited({f"{RANGED}|200|headers": one}) for one in ({}, {"Content-Type": {"required": True}}))
     assert compare(old, new) == []
 
@@ -212,13 +216,13 @@ def test_flags_of_a_parameter(flag: str) -> None:
 
 def test_servers_with_variables() -> None:
     url = "https://{region}.pets.example"
-    one, other = ([{"url": url, "variables": {"region": {"default": name}}}] for name in ("eu", "us"))
-    assert kinds(edited({"servers": one}), edited({"servers": other})) == [("breaking", "access.servers")]
-    told = [{"url": url, "variables": {"region": {"default": "eu", "description": "Where"}}}]
-    assert compare(edited({"servers": one}), edited({"servers": told})) == []
+    first, second = ([{"url": url, "variables": {"region": {"default": name}}}] for name in ("eu", "us"))
+    assert kinds(edited({"servers": first}), edited({"servers": second})) == [("breaking", "access.servers")]
+    described = [{"url": url, "variables": {"region": {"default": "eu", "description": "Where"}}}]
+    assert compare(edited({"servers": first}), edited({"servers": described})) == []
 
 
-def test_an_alternative_that_is_gone_and_one_that_is_new() -> None:
+def test_removed_and_new_security_alternatives() -> None:
     old, new = edited({"security": [{"token": []}, {"key": []}]}), edited({"security": [{"token": []}]})
     for document in (old, new):
         document["components"]["securitySchemes"]["key"] = {"type": "apiKey", "in": "query", "name": "k"}
@@ -229,7 +233,7 @@ def test_an_alternative_that_is_gone_and_one_that_is_new() -> None:
     assert won.place == "/security"
 
 
-def test_less_is_needed_where_two_were() -> None:
+def test_needing_one_scheme_instead_of_two_is_compatible() -> None:
     old, new = edited({"security": [{"token": [], "key": []}]}), edited({"security": [{"key": []}]})
     for document in (old, new):
         document["components"]["securitySchemes"]["key"] = {"type": "http", "scheme": "Basic"}
@@ -246,20 +250,20 @@ def test_less_is_needed_where_two_were() -> None:
         ({"openapi": "3.1.0", "paths": {"/a": {"get": {"parameters": [{"$ref": "#/nowhere"}]}}}}, "the {} document"),
     ],
 )
-def test_what_is_no_document_is_an_error_that_names_its_side(side: int, broken: Any, where: str) -> None:
+def test_an_invalid_document_is_an_error_that_names_its_side(side: int, broken: Any, where: str) -> None:
     documents = [pet(), pet()]
     documents[side] = broken
     with pytest.raises(SpecError, match=where.format(("old", "new")[side])):
         compare(*documents)
 
 
-def test_differences_know_their_place_in_the_old_document() -> None:
-    found = differences(pet(), edited({f"{LIST}|parameters|2|schema|minimum": None}, version="3.0.3"))
-    assert [one.old_pointer for one in found] == ["/paths/~1pets/get/parameters/2/schema/minimum"]
+def test_a_finding_has_its_pointer_into_the_old_document() -> None:
+    found = compare_documents(pet(), edited({f"{LIST}|parameters|2|schema|minimum": None}, version="3.0.3"))
+    assert [one.pointers[0] for one in found] == ["/paths/~1pets/get/parameters/2/schema/minimum"]
     assert [one.change.place for one in found] == ["/paths/~1pets/get/parameters/2/schema"]
 
 
-def test_nothing_given_is_changed() -> None:
+def test_the_arguments_are_not_changed() -> None:
     old, new = pet(), edited({f"{LIST}|parameters": []}, version="3.0.3")
     before = copy.deepcopy((old, new))
     compare(old, new)
@@ -284,10 +288,10 @@ def referenced(document: Any, random: Any) -> Any:
     made = copy.deepcopy(document)
     for number, (path, item) in enumerate(made["paths"].items()):
         for method, operation in item.items():
-            for status, answer in operation["responses"].items():
+            for status, response in operation["responses"].items():
                 if random.random() < 0.5:
                     name = f"R{number}{method}{status}"
-                    made["components"].setdefault("responses", {})[name] = answer
+                    made["components"].setdefault("responses", {})[name] = response
                     made["paths"][path][method]["responses"][status] = {"$ref": f"#/components/responses/{name}"}
             for at, parameter in enumerate(operation.get("parameters", [])):
                 if random.random() < 0.5:
@@ -299,5 +303,5 @@ def referenced(document: Any, random: Any) -> Any:
 
 @examples(25)
 @given(st.randoms(use_true_random=False), st.sampled_from(["3.0.3", "3.1.0"]))
-def test_equal_documents_in_another_order_and_nesting_say_nothing(random: Any, version: str) -> None:
+def test_order_and_references_do_not_matter(random: Any, version: str) -> None:
     assert compare(pet(version), shuffled(referenced(pet(version), random), random)) == []

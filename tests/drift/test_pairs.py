@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from allium_market_data.drift.model import Level
+from drift.expected_findings import FILE, findings, lines
 from drift.pairs import PAIRS, Pair
-from drift.said import FILE, found_in, lines
 
 
 def verdict(pair: Pair) -> str:
-    return str(max((found.change.level for found in found_in(pair)), default=Level.NONE))
+    return str(max((finding.change.level for finding in findings(pair)), default=Level.NONE))
 
 
 JUDGED = {pair: verdict(pair) for pair in PAIRS}
@@ -34,5 +34,5 @@ def test_hardly_anything_else_is() -> None:
     assert judged.count("breaking") / len(judged) <= 0.05
 
 
-def test_what_is_said_of_each_pair_is_what_was_read_and_kept() -> None:
+def test_the_findings_of_each_pair_are_the_recorded_ones() -> None:
     assert list(lines()) == FILE.read_text().splitlines()

@@ -1,4 +1,4 @@
-"""Sentences that were quoted must still stand; other wording is told apart from that."""
+"""Quoted sentences must still be on the page; other changes of wording are only docs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from allium_market_data.drift import Judgement, Level, Source, judge
 from allium_market_data.drift.diff.clauses import Clause, read_clauses
-from allium_market_data.drift.diff.sentences import fold, nearest, sentences, stands, weighty
+from allium_market_data.drift.diff.sentences import contains, most_similar, plain_text, sentences, significant_words
 from allium_market_data.errors import SpecError
 
 DOCUMENT = """\
@@ -42,73 +42,80 @@ def judged(new: Source, old: Source | None = None) -> Judgement:
     return judge(old or page(), new, CLAUSES, examples=False)
 
 
-def said(found: Judgement) -> list[tuple[str, str, tuple[str, ...]]]:
+def summary(found: Judgement) -> list[tuple[str, str, tuple[str, ...]]]:
     return [(str(change.level), change.kind, change.clauses) for change in found.changes]
 
 
-def test_the_same_page_says_nothing() -> None:
+def test_the_same_page_has_no_changes() -> None:
     assert judged(page()) == Judgement()
 
 
-def test_a_clause_that_is_gone_stands_beside_what_is_nearest() -> None:
+def test_a_lost_clause_is_shown_with_the_most_similar_sentence() -> None:
     found = judged(page(PROSE.replace("7 days", "31 days")))
-    assert said(found) == [("breaking", "prose.clause", ("window.cap-1",))]
+    assert summary(found) == [("breaking", "prose.clause", ("window.cap-1",))]
     change = found.changes[0]
     assert (change.place, change.old) == ("prose", "A request spans at most 7 days.")
     assert change.new == change.nearest == "A request spans at most 31 days."
     assert change.sentence == (
         "The page no longer says “A request spans at most 7 days.”; "
-        "the nearest to it now is “A request spans at most 31 days.”."
+        "the most similar text is now “A request spans at most 31 days.”."
     )
 
 
-def test_a_clause_that_is_gone_with_nothing_like_it() -> None:
+def test_a_lost_clause_without_a_similar_sentence() -> None:
     found = judged(page("Hello.\n"))
     assert [change.nearest for change in found.changes if change.kind == "prose.clause"] == ["", ""]
     assert found.changes[0].new is None
-    assert found.changes[0].sentence.endswith("and nothing like it.")
+    assert found.changes[0].sentence.endswith("and nothing similar.")
 
 
-def test_a_clause_that_moves_into_a_description_stands() -> None:
+@pytest.mark.parametrize("removed", ["~~Rows never change.~~", "<!-- Rows never change. -->"])
+def test_a_clause_that_is_struck_or_commented_out_is_lost(removed: str) -> None:
+    assert summary(judged(page(PROSE.replace("Rows never change.", removed)))) == [
+        ("breaking", "prose.clause", ("row.fixed-1",))
+    ]
+
+
+def test_a_clause_may_move_into_a_description() -> None:
     moved = page(PROSE.replace("Rows never change. ", ""), DOCUMENT.replace("OK}", "Rows never change.}"))
-    assert {level for level, _, _ in said(judged(moved))} == {"docs"}
+    assert {level for level, _, _ in summary(judged(moved))} == {"docs"}
 
 
-def test_a_description_that_moves_into_the_prose_stands() -> None:
+def test_a_description_may_move_into_the_prose() -> None:
     moved = page(PROSE + "\nAt most 10 rows.\n", DOCUMENT.replace(" At most 10 rows.", ""))
-    assert {level for level, _, _ in said(judged(moved))} == {"docs"}
+    assert {level for level, _, _ in summary(judged(moved))} == {"docs"}
 
 
-def test_a_description_that_moves_to_the_schema_stands() -> None:
+def test_a_description_may_move_to_the_schema() -> None:
     moved = DOCUMENT.replace("description: How many., schema: {type", "schema: {description: How many., type")
-    assert {level for level, _, _ in said(judged(page(document=moved)))} == {"docs"}
+    assert {level for level, _, _ in summary(judged(page(document=moved)))} == {"docs"}
 
 
-def test_a_description_that_moves_to_another_parameter_does_not() -> None:
+def test_a_description_may_not_move_to_another_parameter() -> None:
     moved = DOCUMENT.replace("How many.", "See below.").replace("Rows of a table.", "How many.")
-    found = said(judged(page(document=moved)))
+    found = summary(judged(page(document=moved)))
     assert ("breaking", "prose.description", ("limit.count-1",)) in found
 
 
 def test_one_edited_description_is_one_change() -> None:
     found = judged(page(document=DOCUMENT.replace("10 rows", "20 rows")))
-    assert said(found) == [("breaking", "prose.description", ("limit.rows-1",))]
+    assert summary(found) == [("breaking", "prose.description", ("limit.rows-1",))]
     assert found.changes[0].place == "/paths/~1a/get/description"
     assert found.changes[0].where == "the description of GET /a"
 
 
 @pytest.mark.parametrize("more", ["It is in thousands.", "Never more than once.", "From 2027 on."])
-def test_a_weighty_word_beside_a_quote_counts(more: str) -> None:
+def test_a_significant_word_next_to_a_quote_is_breaking(more: str) -> None:
     found = judged(page(document=DOCUMENT.replace("10 rows.", f"10 rows. {more}")))
-    assert said(found) == [("breaking", "prose.description", ("limit.rows-1",))]
+    assert summary(found) == [("breaking", "prose.description", ("limit.rows-1",))]
 
 
-def test_a_light_word_beside_a_quote_does_not() -> None:
+def test_other_words_next_to_a_quote_are_docs() -> None:
     found = judged(page(document=DOCUMENT.replace("10 rows.", "10 rows. See the guide.")))
-    assert said(found) == [("docs", "words.description", ())] or found.verdict is Level.DOCS
+    assert summary(found) == [("docs", "words.description", ())] or found.verdict is Level.DOCS
 
 
-def test_a_negation_around_a_quote_counts() -> None:
+def test_a_negation_in_the_sentence_of_a_quote_is_breaking() -> None:
     clause = (Clause("row.fixed-1", "prose", "Rows never change"),)
     old, new = page("Rows never change."), page("Rows never change, except on 3 days.")
     assert judge(old, new, clause, examples=False).changes[0].clauses == ("row.fixed-1",)
@@ -116,34 +123,34 @@ def test_a_negation_around_a_quote_counts() -> None:
     assert judge(old, light, clause, examples=False).verdict is Level.DOCS
 
 
-def test_wording_beside_the_clauses_is_docs() -> None:
+def test_wording_outside_of_the_clauses_is_docs() -> None:
     found = judged(page(PROSE.replace("See the site.", "Ask us.")))
-    assert said(found) == [("docs", "prose.wording", ())]
-    assert found.changes[0].sentence == "The page said “See the site.”, and says “Ask us.” now."
+    assert summary(found) == [("docs", "prose.wording", ())]
+    assert found.changes[0].sentence == "The page said “See the site.”, and now says “Ask us.”."
     more = judged(page(PROSE + "\nBye.\n"))
-    assert [change.sentence for change in more.changes] == ["The page says in addition: “Bye.”."]
+    assert [change.sentence for change in more.changes] == ["The page now also says: “Bye.”."]
     less = judged(page(PROSE.replace("See the site.", "")))
     assert [change.sentence for change in less.changes] == ["The page no longer says: “See the site.”."]
 
 
-def test_sentences_in_another_order_and_number() -> None:
+def test_reordered_and_repeated_sentences_are_docs() -> None:
     turned = judged(
         page("> About rows.\n\n# A\n\nRows never change. A request spans at most **7 days**. See the site.\n")
     )
-    assert [change.sentence for change in turned.changes] == ["The sentences of the page stand in another order."]
+    assert [change.sentence for change in turned.changes] == ["The order of the sentences of the page changed."]
     twice = judged(page(PROSE + "\nSee the site.\n"))
-    assert [change.sentence for change in twice.changes] == ["The page says the same more or less often."]
+    assert [change.sentence for change in twice.changes] == ["The page repeats sentences more or less often."]
 
 
-def test_a_bare_document_is_not_compared_with_the_prose() -> None:
+def test_a_document_without_a_page_has_no_prose_to_compare() -> None:
     found = judged(bare())
     assert found.verdict is Level.NONE
     assert found.notes == ("not compared, since a.yaml has no prose: row.fixed-1, window.cap-1",)
 
 
-def test_a_bare_baseline_still_looks_for_the_clauses() -> None:
+def test_clauses_are_looked_for_without_a_baseline_page() -> None:
     found = judged(page(PROSE.replace("7 days", "31 days")), bare())
-    assert said(found) == [("breaking", "prose.clause", ("window.cap-1",))]
+    assert summary(found) == [("breaking", "prose.clause", ("window.cap-1",))]
     assert found.notes == ("other wording was not compared: a.yaml has no prose",)
 
 
@@ -161,19 +168,19 @@ def test_a_second_page_is_compatible() -> None:
         ("b.md", f"Lines.\n\n```yaml\n{other}```\n".encode()),
     ]
     found = judged(Source.of_bytes(both))
-    assert said(found) == [("compatible", "operation.added", ())]
+    assert summary(found) == [("compatible", "operation.added", ())]
 
 
-def test_changes_of_an_operation_that_is_gone_are_said_once() -> None:
+def test_a_removed_operation_is_one_change() -> None:
     gone = DOCUMENT.replace("/a:", "/c:")
     found = judged(page(document=gone))
-    assert [kind for _, kind, _ in said(found)] == ["operation.removed", "operation.added"]
+    assert [kind for _, kind, _ in summary(found)] == ["operation.removed", "operation.added"]
     assert found.changes[0].clauses == ("limit.rows-1", "limit.count-1", "limit.type-1")
 
 
-def test_clauses_are_found_by_the_key_that_changed() -> None:
+def test_a_change_names_the_clauses_of_its_key() -> None:
     found = judged(page(document=DOCUMENT.replace("integer", "string")))
-    assert said(found) == [("breaking", "parameter.type", ("limit.type-1",))]
+    assert summary(found) == [("breaking", "parameter.type", ("limit.type-1",))]
 
 
 @pytest.mark.parametrize(
@@ -193,41 +200,45 @@ def test_clauses_are_found_by_the_key_that_changed() -> None:
         ("bucket", "sub-bucket", False),
     ],
 )
-def test_a_quote_stands_word_for_word(quote: str, text: str, expected: bool) -> None:
-    assert stands(quote, text) is expected
+def test_a_quote_is_found_word_for_word(quote: str, text: str, expected: bool) -> None:
+    assert contains(plain_text(text), quote) is expected
 
 
-def test_sentences_end_where_they_end() -> None:
+def test_where_sentences_end() -> None:
     text = "# Title\nOne. Two (a) e.g. this? Three!\n> Four\n> goes on.\n\n"
     text += "<Note>\n  Five **is**.\n</Note>\n- Six\n- Seven v1.2 is"
-    first = ["# Title", "One.", "Two (a) e.g. this?", "Three!", "Four goes on."]
+    first = ["Title", "One.", "Two (a) e.g. this?", "Three!", "Four goes on."]
     assert sentences(text) == [*first, "Five is.", "Six", "Seven v1.2 is"]
 
 
-def test_folding_takes_out_what_says_nothing() -> None:
-    assert fold(" a\n **b**  `c` ") == "a b c"
+def test_plain_text_has_no_markup() -> None:
+    assert plain_text(" a\n **b**  `c` ") == "a b c"
+    assert plain_text("a <!-- b --> *c* ~~d~~\n<!-- e -->") == "a c"
+    assert plain_text("see [us](https://a.example) &amp; <b>them</b>") == "see [us](https://a.example) & them"
+    assert plain_text("<Note>\n    **a**\n</Note>") == "a"
 
 
-def test_weight_lies_in_numbers_units_and_negations() -> None:
-    assert sorted(weighty("At most 1,000 rows in 7 days, not more.")) == ["1,000", "7", "days", "not", "rows"]
+def test_numbers_units_and_negations_are_significant() -> None:
+    assert sorted(significant_words("At most 1,000 rows in 7 days, not more.")) == ["1,000", "7", "days", "not", "rows"]
 
 
-def test_the_nearest_sentence() -> None:
+def test_the_most_similar_sentence() -> None:
     candidates = ["The cat sat.", "A request spans at most 31 days.", "Days are long."]
-    assert nearest("A request spans at most 7 days.", candidates) == candidates[1]
-    assert nearest("Hello there.", ["Bye."]) == ""
-    assert nearest("Hello there.", []) == ""
-    assert nearest("not 7 rows of it", ["of it all, that is", "not 7 rows"]) == "not 7 rows"
+    assert most_similar("A request spans at most 7 days.", candidates) == candidates[1]
+    assert most_similar("Hello there.", ["Bye."]) == ""
+    assert most_similar("Hello there.", []) == ""
+    assert most_similar("not 7 rows of it", ["of it all, that is", "not 7 rows"]) == "not 7 rows"
 
 
 @pytest.mark.parametrize(
     "text", ["clause = 1", "[[clause]]\nid = 'a'", "[[clause]]\nid = 1\nstands = ''\nquote = ''", "clause ="]
 )
-def test_clauses_that_cannot_be_read(text: str) -> None:
+def test_invalid_clauses_are_errors(text: str) -> None:
     with pytest.raises(SpecError, match=r"clauses\.toml"):
         read_clauses(text)
 
 
 def test_clauses_are_read() -> None:
-    assert read_clauses("[[clause]]\nid = 'a.b-1'\nstands = 'prose'\nquote = 'x'\ndecision = 'y'\n")[0].group == "a"
+    text = "[[clause]]\nid = 'a.b-1'\nstands = 'prose'\nquote = 'x'\ndecision = 'y'\n"
+    assert read_clauses(text) == (Clause("a.b-1", "prose", "x"),)
     assert read_clauses("") == ()

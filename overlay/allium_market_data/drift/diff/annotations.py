@@ -16,7 +16,7 @@ from ..schema.schema import Path, Resolver, Schema, walk
 from .finding import Finding, Location, finding
 from .operations import Content, Operation, OperationKey, Parameter, Response
 from .security import scheme
-from .text import format_value, path_text
+from .text import field_name, format_value
 
 _KEYS: Final = (
     *("title", "summary", "description", "example", "examples"),
@@ -144,8 +144,7 @@ def _of_content(content: Content, path: Path, where: str) -> Iterator[Annotation
 def _of_schema(schema: Schema, path: Path, where: str) -> Iterator[Annotation]:
     keys = (*_SCHEMA_KEYS, *(("default",) if "response" in path else ()))
     for steps, inner in walk(schema):
-        text = path_text(steps)
-        named = f"{where}, {text}" if text else where
+        named = field_name(steps, where)
         first: dict[Path, Annotation] = {}
         for subschema in inner.subschemas:
             for each in _of(subschema.value, keys, (*path, *steps), subschema.pointer, named):

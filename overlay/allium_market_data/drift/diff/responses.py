@@ -113,7 +113,7 @@ def _members(pair: SchemaPair) -> Iterator[Finding]:
                 f"response.{'new-field' if is_new else 'optional-field-gone'}",
                 (*pair.logical_path, *inner),
                 f"{pair.where}, {text}",
-                f"The {'new' if is_new else 'optional'} field {text} of {pair.owner} was {'added' if is_new else 'removed'}.",
+                f"The {'' if is_new else 'optional '}field {text} of {pair.owner} {'is new' if is_new else 'was removed'}.",
                 (None, text) if is_new else (text, None),
                 ("" if is_new else was[name].pointer, now[name].pointer if is_new else after.pointer),
                 replace(pair.location, path=inner),

@@ -13,7 +13,7 @@ from ..schema.schema import Path, Resolver, Schema
 from ..schema.subset import problems
 from .finding import Finding, Location, finding, operation_finding
 from .operations import Content
-from .text import path_text, schema_sentence
+from .text import field_name, path_text, schema_sentence
 
 _MODES: Final = {
     "request": Mode(side="request", lenient=True),
@@ -44,7 +44,7 @@ class SchemaPair:
         """The pair of schemas at a path inside this one."""
         location = replace(self.location, path=path)
         logical_path = (*self.logical_path, *path)
-        name = f"the field {path_text(path)} of {self.owner}"
+        name = field_name(path, self.owner)
         return replace(self, name=name, logical_path=logical_path, location=location, old=old, new=new)
 
 
@@ -67,7 +67,7 @@ def _finding(pair: SchemaPair, problem: Problem, level: Level, *, old_is_small: 
     if not old_is_small:
         values, pointers = values[::-1], pointers[::-1]
     inner = path_text(problem.path)
-    name = _field_name(inner, pair.owner) if inner else pair.name
+    name = field_name(problem.path, pair.owner) if inner else pair.name
     sentence = schema_sentence(pair.side, name[0].upper() + name[1:], problem.keyword, *values)
     is_unsure = bool(problem.unsure) and level is Level.BREAKING
     return finding(
@@ -81,12 +81,6 @@ def _finding(pair: SchemaPair, problem: Problem, level: Level, *, old_is_small: 
         replace(pair.location, path=(*pair.location.path, *problem.path)),
         cannot_tell=is_unsure,
     )
-
-
-def _field_name(path: str, owner: str) -> str:
-    if not path.endswith("[]"):
-        return f"the field {path} of {owner}"
-    return f"each item of {path[:-2]} of {owner}" if path != "[]" else f"each item of {owner}"
 
 
 def keyword_pointers(location: Location, pointers: tuple[str, str], keyword: str) -> tuple[str, str]:

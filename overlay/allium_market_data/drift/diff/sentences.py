@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 _MARKDOWN: Final = MarkdownIt("commonmark").enable("strikethrough")
+_COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
 _TAG: Final = re.compile(r"</?[A-Za-z][^<>]*>")
 _END: Final = re.compile(r"(?<=[.!?])[\"”’)\]]*\s+(?=[\"“‘(\[]?[^\Wa-z])")
 _TOKEN: Final = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|%")
@@ -29,7 +30,7 @@ _SIGNIFICANT: Final = frozenset(
 
 def _blocks(markdown: str) -> Iterator[str]:
     """The text of each paragraph, heading, list item and code block. Components such as <Note> end a block."""
-    for token in _MARKDOWN.parse(_TAG.sub("\n\n", markdown)):
+    for token in _MARKDOWN.parse(_TAG.sub("\n\n", _COMMENT.sub("", markdown))):
         if token.type == "inline":
             yield _inline_text(token.children or [])
         elif token.type == "fence":
@@ -39,7 +40,7 @@ def _blocks(markdown: str) -> Iterator[str]:
 
 
 def _inline_text(tokens: list[Token]) -> str:
-    """The text of a paragraph without emphasis, comments and struck-through text; links keep their address."""
+    """The text of a paragraph without emphasis and struck-through text; links keep their address."""
     parts = []
     struck, address = 0, ""
     for token in tokens:

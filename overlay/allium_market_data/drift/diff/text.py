@@ -40,6 +40,14 @@ def path_text(path: Path) -> str:
     return text
 
 
+def field_name(path: Path, owner: str) -> str:
+    """What a sentence calls a part of a body or a value; the owner itself if the path is empty."""
+    text = path_text(path)
+    if not text.endswith("[]"):
+        return f"the field {text} of {owner}" if text else owner
+    return f"each item of {text[:-2]} of {owner}" if text != "[]" else f"each item of {owner}"
+
+
 def format_value(value: Any) -> str:
     """A value as a sentence shows it."""
     if value is None:
@@ -67,9 +75,11 @@ def schema_sentence(side: str, thing: str, keyword: str, old: Any, new: Any) -> 
         return _noun_sentence(thing, inner, _NOUNS[keyword], old, new)
     if keyword == "enum":
         return _enum_sentence(thing, old, new)
+    if keyword == "type":
+        return f"The type of {inner} changed from {_types(old)} to {_types(new)}."
+    if keyword == "required":
+        return _required_sentence(side, thing, old, new)
     sentences = {
-        "type": f"The type of {inner} changed from {_types(old)} to {_types(new)}.",
-        "required": _required_sentence(side, thing, old, new),
         "uniqueItems": f"{thing} {'may now' if old else 'may no longer'} hold equal items.",
         "additionalProperties": f"{thing} {'may no longer' if new is False else 'may now'} have members that are not named.",
         "properties": f"{thing} {'is no longer known' if old else 'is new'}.",

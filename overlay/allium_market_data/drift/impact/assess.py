@@ -74,7 +74,7 @@ def assess(change: Change, finding: Finding, *, search: bool = True) -> Change:
     """
     location = finding.location
     if change.kind in {"words.example", "words.examples"}:
-        return _assess_documented_example(change, location.old, finding.logical)
+        return _assess_documented_example(change, location.old, finding.logical_path)
     if change.level < Level.BREAKING:
         return change
     if not is_called(location.old):
