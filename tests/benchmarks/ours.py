@@ -93,7 +93,7 @@ def http(url: str, rows: int) -> list[tuple[Window, bytes]]:
         transport = Transport(told)
         try:
             return [
-                (w, await transport.ask(request(OPEN_INTEREST, MARKET, "1m", w), bytes, lambda: None)) for w in windows
+                (w, await transport.send(request(OPEN_INTEREST, MARKET, "1m", w), bytes, lambda: None)) for w in windows
             ]
         finally:
             await transport.aclose()

@@ -186,7 +186,7 @@ def test_unreachable_server_is_reported_after_the_retries(monkeypatch: pytest.Mo
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     monkeypatch.setattr("stamina._core._smart_sleep", sleep)
     result = run("open-interest", MARKET, *SPAN, "--base-url", url, ALLIUM_API_KEY="key")
-    failed(result, 1, f"no whole answer from {url}: cannot connect: Connection refused", MARKET)
+    failed(result, 1, f"no complete response from {url}: cannot connect: Connection refused", MARKET)
 
 
 def test_control_characters_of_a_market_are_not_printed(fetch: Any) -> None:

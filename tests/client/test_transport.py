@@ -312,7 +312,9 @@ def test_a_cut_or_broken_answer_on_the_wire_is_asked_for_again(cut: bytes) -> No
 def test_a_server_that_is_not_there_is_a_failed_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(ConnectionFailedError, match=f"no whole answer from http://127.0.0.1:{port}: cannot connect"):
+    with pytest.raises(
+        ConnectionFailedError, match=f"no complete response from http://127.0.0.1:{port}: cannot connect"
+    ):
         fetch(client(url=f"http://127.0.0.1:{port}"))
 
 

@@ -1,7 +1,8 @@
-"""How a server is, as far as one client knows, and who may ask it: a gate that all windows of all markets share. No I/O.
+"""A circuit breaker that all windows of all markets of a client share. No I/O.
 
-While all is well nobody waits here. When it is not, or not known yet, one request at a time is under way, the *prober's*;
-everybody else waits for what becomes of it. So a dead server is asked as often as one window may ask it, and no more.
+While the circuit is closed, every request may be sent. While it is open, which it is until the first usable response and
+after a failure, one request at a time is sent as a *probe*, and all others wait for its outcome. So a server that is down is
+asked as often as one window may ask it, and no more.
 """
 
 from __future__ import annotations
@@ -17,138 +18,146 @@ from ..errors import AuthenticationError, FetchError
 from .retry import is_transient
 
 
+def monotonic() -> float:
+    """The clock of deadlines and pauses: the running loop's, which is ``time.monotonic`` unless a test replaces it."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return time.monotonic()
+
+
 @dataclass(eq=False, slots=True)
 class Call:
-    """One call of a user, over all of its windows and markets: when it must be over, and what ended it."""
+    """One call of a user, over all of its windows and markets: its deadline, and the error that ended it."""
 
-    until: float | None = None
-    """By `time.monotonic`; None for never."""
-    failure: FetchError | None = None
+    deadline: float | None = None
+    """By `monotonic`; None for none."""
+    error: FetchError | None = None
 
-    def is_over_in(self, seconds: float) -> bool:
-        """Whether its deadline comes before so many seconds have passed."""
-        return self.until is not None and time.monotonic() + seconds > self.until
+    def ends_within(self, seconds: float) -> bool:
+        """True if the deadline is less than ``seconds`` away."""
+        return self.deadline is not None and monotonic() + seconds > self.deadline
 
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """One window on its way through the gate, from its first attempt to its last."""
+    """One request as the circuit breaker knows it, over all of its attempts."""
 
     call: Call
-    verdicts: int
-    """How many verdicts there had been when it came: one more, and it is about this ticket too."""
+    shared_errors: int
+    """How many shared errors there were when the request began: a later one ends it too."""
     resume: float = 0.0
-    """The server asked to be left alone until then, by `time.monotonic`."""
-    is_hurried: bool = False
-    """It gave up for its own deadline, which says nothing about the server."""
-    is_told: bool = False
-    """It was told how another one ended, and has nothing to try again."""
+    """The server asked for no request before this moment, by `monotonic`."""
+    is_out_of_time: bool = False
+    """The deadline of its own call ended it, so its failure says nothing about the server."""
+    is_ended_by_other: bool = False
+    """Another request's error ended it, so it is not retried."""
 
 
 class CircuitBreaker:
-    """The gate. Nothing is known of the server at first, and when a ticket ended in an error. Belongs to one event loop.
+    """Decides which requests may be sent. Belongs to one event loop.
 
-    The prober is the first who comes when nothing is known, or the first who meets a passing failure when all was well.
-    If it gets a usable answer, all is well. If it has used up its attempts, or the key is refused, that is the *verdict*,
-    and everyone who waits raises it too. If it ends in another way, the next in the row takes its place.
+    The probe is the first request to come while the circuit is open, or the one whose transient failure opened it. A usable
+    response closes the circuit. If the probe has used up its attempts, or any request finds the key refused, its error
+    is shared: all requests that wait raise it. If the probe ends in any other way, the next that waits becomes the probe.
     """
 
     def __init__(self) -> None:
-        self.well = False
-        self._prober: Ticket | None = None
-        self._row: deque[asyncio.Future[None]] = deque()
+        self.is_closed = False
+        self._probe: Ticket | None = None
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._resume = 0.0
-        self._verdict: FetchError | None = None
-        self._verdicts = 0
+        self._shared_error: FetchError | None = None
+        self._shared_errors = 0
 
-    def ticket(self, call: Call) -> Ticket:
-        """A ticket that begins now."""
-        return Ticket(call, self._verdicts)
+    def begin(self, call: Call) -> Ticket:
+        """The ticket of a request that begins now."""
+        return Ticket(call, self._shared_errors)
 
     def may_send(self, ticket: Ticket) -> bool:
-        """Whether it need not wait at the gate."""
-        return (self.well or self._prober is ticket) and ticket.call.failure is None
+        """True if the request may be sent now."""
+        return (self.is_closed or self._probe is ticket) and ticket.call.error is None
 
     async def admit(self, ticket: Ticket) -> None:
-        """Wait until the ticket may send. Raises the verdict, or what ended its call in the meantime."""
+        """Wait until the request may be sent. Raises a shared error, or the error that ended its call in the meantime."""
         try:
             while not self.may_send(ticket):
-                if failure := self._ended(ticket):
-                    ticket.is_told = True
-                    raise copy(failure)
-                if self._prober is None:
-                    self._prober = ticket
+                if error := self._error_for(ticket):
+                    ticket.is_ended_by_other = True
+                    raise copy(error)
+                if self._probe is None:
+                    self._probe = ticket
                 else:
                     await self._wait()
-            if self._prober is ticket:
-                await self._rest()
+            if self._probe is ticket:
+                await self._pause()
         except BaseException:
-            if self._prober is None:
-                self._wake_next()  # it may have been this one's turn
+            if self._probe is None:
+                self._wake_next()  # this request may have been woken to become the probe
             raise
 
-    def _ended(self, ticket: Ticket) -> FetchError | None:
-        return ticket.call.failure or (self._verdict if ticket.verdicts != self._verdicts else None)
+    def _error_for(self, ticket: Ticket) -> FetchError | None:
+        return ticket.call.error or (self._shared_error if ticket.shared_errors != self._shared_errors else None)
 
-    async def _rest(self) -> None:
-        """Until the server may be asked again. Others may hear of a later moment meanwhile."""
-        rest = self._resume - time.monotonic()
-        if rest > 0:
-            await asyncio.sleep(rest)
-            await self._rest()
+    async def _pause(self) -> None:
+        """Wait as long as the server asked for, which may become longer meanwhile."""
+        seconds = self._resume - monotonic()
+        if seconds > 0:
+            await asyncio.sleep(seconds)
+            await self._pause()
 
     async def _wait(self) -> None:
         turn = asyncio.get_running_loop().create_future()
-        self._row.append(turn)
+        self._waiting.append(turn)
         try:
             await turn
         finally:
             with suppress(ValueError):
-                self._row.remove(turn)
+                self._waiting.remove(turn)
 
-    def succeeded(self, ticket: Ticket) -> None:
-        """A usable answer. From the prober it opens the gate; from one that was sent before the trouble, it says nothing."""
-        if self._prober is ticket:
-            self.well, self._prober, self._resume = True, None, 0.0
+    def record_success(self, ticket: Ticket) -> None:
+        """A usable response. Only the probe's closes the circuit: others were sent before it opened."""
+        if self._probe is ticket:
+            self.is_closed, self._probe, self._resume = True, None, 0.0
             self._wake_all()
 
-    def trouble(self, ticket: Ticket, wait: float | None) -> bool:
-        """A failure that may pass; ``wait`` are the seconds that the server asks for. Whether the ticket is the prober."""
-        if self.well or (self._prober is None and ticket.verdicts == self._verdicts):
-            self.well, self._prober = False, ticket
-        is_prober = self._prober is ticket
-        if wait is not None and is_prober:
-            ticket.resume = time.monotonic() + wait  # it waits by itself: this is for who takes its place
+    def record_failure(self, ticket: Ticket, wait: float | None) -> bool:
+        """A transient failure, with the seconds of the server's Retry-After. True if the request is the probe now."""
+        if self.is_closed or (self._probe is None and ticket.shared_errors == self._shared_errors):
+            self.is_closed, self._probe = False, ticket
+        is_probe = self._probe is ticket
+        if wait is not None and is_probe:
+            ticket.resume = monotonic() + wait  # the probe itself waits between its attempts: this is for its successor
         elif wait is not None:
-            self._resume = max(self._resume, time.monotonic() + wait)
-        return is_prober
+            self._resume = max(self._resume, monotonic() + wait)
+        return is_probe
 
-    def give_up(self, ticket: Ticket, error: FetchError) -> None:
-        """The ticket ends in an error, and its call with it. It may be the verdict for all."""
-        bare = copy(error)  # without its traceback, which holds half of the program
-        ticket.call.failure = ticket.call.failure or bare
-        spent = self._prober is ticket and is_transient(error) and not ticket.is_hurried
-        if spent or (isinstance(error, AuthenticationError) and not ticket.is_told):
-            self.well, self._prober, self._resume = False, None, 0.0
-            self._verdict, self._verdicts = bare, self._verdicts + 1
+    def record_error(self, ticket: Ticket, error: FetchError) -> None:
+        """The request ends in an error, which ends its call, and may be shared with all that wait."""
+        bare = copy(error)  # without its traceback, which keeps many frames alive
+        ticket.call.error = ticket.call.error or bare
+        is_exhausted = self._probe is ticket and is_transient(error) and not ticket.is_out_of_time
+        if is_exhausted or (isinstance(error, AuthenticationError) and not ticket.is_ended_by_other):
+            self.is_closed, self._probe, self._resume = False, None, 0.0
+            self._shared_error, self._shared_errors = bare, self._shared_errors + 1
             self._wake_all()
-        elif not ticket.is_told:
-            self.well = False  # it may be so for the others too: one of them at a time shall find out
+        elif not ticket.is_ended_by_other:
+            self.is_closed = False  # other requests may fail in the same way: a probe finds out
 
-    def leave(self, ticket: Ticket) -> None:
-        """The ticket is over, however it ended. A prober that leaves the question open hands it on."""
-        if self._prober is ticket:
-            self._prober = None
-            self._resume = max(self._resume, ticket.resume) if self._row else 0.0
+    def finish(self, ticket: Ticket) -> None:
+        """The request is over, however it ended. A probe without an outcome passes its place on."""
+        if self._probe is ticket:
+            self._probe = None
+            self._resume = max(self._resume, ticket.resume) if self._waiting else 0.0
             self._wake_next()
 
     def _wake_next(self) -> None:
-        while self._row:
-            turn = self._row.popleft()
+        while self._waiting:
+            turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
 
     def _wake_all(self) -> None:
-        while self._row:
+        while self._waiting:
             self._wake_next()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from ..model.times import to_iso
 from ..model.windows import Plan, Window
 from ..series.series import OpenInterestSeries
 from ..version import VERSION
-from .circuit import Call
+from .circuit import Call, monotonic
 from .decode import Page, PageRequest, decode
 from .fetch import FetchLoop
 from .settings import Settings, is_positive
@@ -51,7 +50,7 @@ class SeriesFetch:
 
         question = PageRequest(self.resource, self.market_id, self.plan.interval, window, self.clock())
         try:
-            return await self.transport.ask(
+            return await self.transport.send(
                 request(self.resource, self.market_id, self.plan.interval, window),
                 lambda body: decode(body, question),
                 self._count,
@@ -119,7 +118,7 @@ class SeriesFetch:
 
     async def _in_time(self, parts: AsyncGenerator[Columns, None]) -> Columns | None:
         """The next rows, None behind the last. The time that a reader takes between two parts counts too."""
-        left = None if self.call.until is None else self.call.until - time.monotonic()
+        left = None if self.call.deadline is None else self.call.deadline - monotonic()
         limit = asyncio.timeout(left)
         if left is None or left > 0:
             try:
@@ -144,7 +143,7 @@ def start_call(deadline: float | None) -> Call:
         return Call()
     if not is_positive(deadline):
         raise UsageError(f"deadline must be a number of seconds above 0, or None, not {deadline!r:.80}")
-    return Call(time.monotonic() + deadline)
+    return Call(monotonic() + deadline)
 
 
 async def iter_rows(pages: AsyncGenerator[OpenInterestSeries, None]) -> AsyncGenerator[OpenInterest, None]:

@@ -1,7 +1,7 @@
-"""HTTP: one question out, one whole answer back, or one error of our tree. The only module that knows HTTP or the wire package.
+"""From a request to a complete response or a ``FetchError``. The only module that uses the generated package.
 
-The API key is handed to the HTTP library one request at a time, and nothing here that has a ``repr`` holds it in clear.
-Errors leave this module without the HTTP library's own exceptions behind them: their frames would show the key's header.
+The API key is given to the HTTP library with each request, and no object with a ``repr`` holds it in clear. Errors are raised
+without the HTTP library's exceptions as their cause or context, whose frames would show the key's header.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ from .settings import Settings
 T = TypeVar("T")
 E = TypeVar("E", bound=FetchError)
 
-LARGEST_SAID = 2**16
-"""The most bytes of an answer that is no good which are looked at for what it says."""
+MAX_ERROR_BODY = 2**16
+"""How many bytes of an error response are searched for its explanation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A question as it goes out."""
+    """The path and query of a request."""
 
     path: str
     params: dict[str, Any]
@@ -81,7 +81,7 @@ def specification() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer, unpacked."""
+    """A complete response, decompressed."""
 
     status: int
     headers: Mapping[str, str]
@@ -89,9 +89,9 @@ class Reply:
 
 
 class Transport:
-    """A pool of connections to one server, with its pace, its time limit, its retries, and what is known of its circuit.
+    """Sends requests to one server, with its rate limit, timeout, retries and circuit breaker.
 
-    ``before_request`` is awaited before each request is sent; what it raises ends the fetch.
+    ``before_request`` is awaited before each request is sent; an error that it raises ends the fetch.
     """
 
     def __init__(
@@ -100,53 +100,53 @@ class Transport:
         http: Connections | None = None,
         before_request: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        settings.key.reveal()  # a missing key is told before anything is asked
+        settings.key.reveal()  # raises if it is missing, before anything is sent
         self._settings = settings
         self._before_request = before_request
         self._circuit = CircuitBreaker()
-        self._places = asyncio.Semaphore(settings.max_concurrency)
-        self._pace = AsyncLimiter(1, 1 / settings.max_rate) if settings.max_rate else None
-        # a proxy cannot reach this machine's own addresses
+        self._slots = asyncio.Semaphore(settings.max_concurrency)
+        self._limiter = AsyncLimiter(1, 1 / settings.max_rate) if settings.max_rate else None
+        # no proxy for loopback: it could not reach this machine's own addresses
         pool = Pool(settings.max_concurrency, is_secure=settings.is_secure, trust_env=not settings.is_loopback)
         self._http, self._base = http or pool, normalize_url(settings.base_url)
         self._is_closed = False
         self.server_time: datetime | None = None
-        """When the last answer was sent, by the server's clock; None where none says so."""
+        """When the last response was sent, by the server's clock; None if unknown."""
 
     async def aclose(self) -> None:
         """Close every connection."""
         self._is_closed = True
         await self._http.close()
 
-    async def ask(
+    async def send(
         self,
-        question: Request,
+        request: Request,
         read: Callable[[bytes], T],
         on_attempt: Callable[[], None],
         call: Call | None = None,
     ) -> T:
-        """Send a request until an answer comes that ``read`` takes, as often as the retry policy allows.
+        """Send a request, retried as the policy says, until ``read`` accepts the body of a response; returns its result.
 
-        What happens to one request counts for all: see `circuit`. ``on_attempt`` is called before each is sent.
-        Raises ``FetchError`` of the kind that the last attempt deserves, or that ended ``call`` elsewhere.
+        Failures of one request count for all: see `circuit`. ``on_attempt`` is called before each attempt is sent.
+        Raises the ``FetchError`` of the last attempt, or the one with which another request ended ``call``.
         """
-        ticket = self._circuit.ticket(call or Call())
-        failed: list[FetchError] = []
+        ticket = self._circuit.begin(call or Call())
+        first_failure: list[FetchError] = []
         try:
             try:
-                return await self._send(question, read, on_attempt, ticket)
+                return await self._send_once(request, read, on_attempt, ticket)
             except FetchError as error:
-                failed.append(error)
+                first_failure.append(error)
             async for attempt in self._attempts(ticket):
                 with attempt:
-                    if failed:
-                        raise failed.pop()  # the first attempt, which most requests never go beyond
-                    return await self._send(question, read, on_attempt, ticket)
+                    if first_failure:  # stamina is slow: it is entered only after a failure, which is its first attempt
+                        raise first_failure.pop()
+                    return await self._send_once(request, read, on_attempt, ticket)
         except FetchError as error:
-            self._circuit.give_up(ticket, error)
+            self._circuit.record_error(ticket, error)
             raise
         finally:
-            self._circuit.leave(ticket)
+            self._circuit.finish(ticket)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _attempts(self, ticket: Ticket) -> AsyncIterator[stamina.Attempt]:
@@ -161,78 +161,78 @@ class Transport:
         )
 
     def _pause(self, error: Exception, ticket: Ticket) -> bool | float:
-        """As `pause`, but only one window waits by itself; the others wait at the gate for what becomes of it."""
-        if ticket.is_told or not isinstance(error, FetchError) or not is_transient(error):
+        """As `retry_delay`, for the probe. Other requests wait at the circuit breaker for its outcome instead."""
+        if ticket.is_ended_by_other or not isinstance(error, FetchError) or not is_transient(error):
             return False
         wait = retry_delay(error, self._settings.retry, datetime.now(UTC))
-        asked = None if isinstance(wait, bool) else wait
-        is_prober = self._circuit.trouble(ticket, asked)
-        if asked is not None and ticket.call.is_over_in(asked):
-            ticket.is_hurried = True
+        retry_after = None if isinstance(wait, bool) else wait
+        is_probe = self._circuit.record_failure(ticket, retry_after)
+        if retry_after is not None and ticket.call.ends_within(retry_after):
+            ticket.is_out_of_time = True
             error.with_message(f"{error.message}; the deadline is sooner")
             return False
-        return wait if is_prober or wait is False else 0.0
+        return wait if is_probe or wait is False else 0.0
 
-    async def _send(
-        self, question: Request, read: Callable[[bytes], T], on_attempt: Callable[[], None], ticket: Ticket
+    async def _send_once(
+        self, request: Request, read: Callable[[bytes], T], on_attempt: Callable[[], None], ticket: Ticket
     ) -> T:
-        """Send a request once: when the gate is open, there is a free place, and the pace allows it."""
+        """Send a request once, as soon as the circuit breaker, the concurrency and the rate limit allow it."""
         circuit = self._circuit
         while True:
             if not circuit.may_send(ticket):
                 await circuit.admit(ticket)
-            async with self._places:
-                if self._pace and circuit.may_send(ticket):
-                    await self._pace.acquire()
+            async with self._slots:
+                if self._limiter and circuit.may_send(ticket):
+                    await self._limiter.acquire()
                 if not circuit.may_send(ticket):
-                    continue  # something happened while this one waited for its turn
+                    continue  # the circuit opened while this request waited
                 if self._before_request:
                     await self._before_request()
                 if self._is_closed:
                     raise UsageError("the client was closed while a fetch was under way")
                 on_attempt()
-                reply = await self._exchange(question)
+                reply = await self._exchange(request)
                 if isinstance(reply, FetchError):
                     raise reply
-            await asyncio.sleep(0)  # the next request goes out before this answer is read
+            await asyncio.sleep(0)  # the next request is sent before this response is read
             outcome = self._read(reply, read)
-            del reply  # no frame of a traceback holds an answer
+            del reply  # no frame of a traceback holds a response
             if isinstance(outcome, FetchError):
                 raise outcome
-            if not circuit.well:
-                circuit.succeeded(ticket)
+            if not circuit.is_closed:
+                circuit.record_success(ticket)
             return outcome
 
-    async def _exchange(self, question: Request) -> Reply | FetchError:
-        """One request and its whole answer; a failure is returned, to be raised where no frame holds key or answer."""
+    async def _exchange(self, request: Request) -> Reply | FetchError:
+        """One request and its response. A failure is returned, and raised where no frame holds the key or the response."""
         settings = self._settings
         try:
             async with asyncio.timeout(settings.timeout):
-                answer = await self._http.get(self._url(question), self._headers)
+                response = await self._http.get(self._url(request), self._headers)
                 try:
-                    body = Body(answer.headers.get("content-encoding", ""))
-                    async for part in answer.parts():
+                    body = Body(response.headers.get("content-encoding", ""))
+                    async for part in response.parts():
                         body.add(part)
                 finally:
-                    await answer.close()
-            self.server_time = sent_at(answer.headers)
-            reply = Reply(answer.status, answer.headers, body.whole())
+                    await response.close()
+            self.server_time = sent_at(response.headers)
+            reply = Reply(response.status, response.headers, body.whole())
         except TimeoutError:
             return RequestTimeoutError(
-                f"no whole answer from {settings.base_url} within {settings.timeout:g} s (timeout)"
+                f"no complete response from {settings.base_url} within {settings.timeout:g} s (timeout)"
             )
         except UntrustedError as error:
-            why = f"the certificate of {settings.base_url} is not trusted: {clean(str(error))}"
-            return CertificateError(f"{why}; nothing was sent (SSL_CERT_FILE may name authorities of your own)")
+            reason = f"the certificate of {settings.base_url} is not trusted: {clean(str(error))}"
+            return CertificateError(f"{reason}; nothing was sent (set SSL_CERT_FILE to trust your own authorities)")
         except BrokenError as error:
-            said = clean(settings.key.redact(str(error)))[:300]
-            return ConnectionFailedError(f"no whole answer from {settings.base_url}: {said}")
+            reason = clean(settings.key.redact(str(error)))[:300]
+            return ConnectionFailedError(f"no complete response from {settings.base_url}: {reason}")
         except FetchError as error:
-            return _bare(error)
-        return reply if reply.status == 200 else self._evident(reply)
+            return _without_frames(error)
+        return reply if reply.status == 200 else self._with_response(reply)
 
-    def _url(self, question: Request) -> str:
-        return f"{self._base}{question.path}?{urlencode(question.params)}"
+    def _url(self, request: Request) -> str:
+        return f"{self._base}{request.path}?{urlencode(request.params)}"
 
     def _headers(self) -> dict[str, str]:
         """The headers of a request, the key among them."""
@@ -244,24 +244,24 @@ class Transport:
         }
 
     def _read(self, reply: Reply, read: Callable[[bytes], T]) -> T | FetchError:
-        """What ``read`` makes of an answer of 200, or the error that it stands for."""
+        """The result of ``read``, or the error that it raised."""
         try:
             return read(reply.body)
         except FetchError as error:
-            return self._evident(reply, _bare(error))
+            return self._with_response(reply, _without_frames(error))
 
-    def _evident(self, reply: Reply, failure: FetchError | None = None) -> FetchError:
-        """The failure, or the refusal that the answer is, with what came back, all of it without the key."""
+    def _with_response(self, reply: Reply, error: FetchError | None = None) -> FetchError:
+        """The error, or that of the response's status, with the response as its context. The key is redacted everywhere."""
         key = self._settings.key
         headers = {name.lower(): key.redact(value) for name, value in reply.headers.items()}
-        said = key.redact_bytes(reply.body[:LARGEST_SAID])
-        failure = failure or response_error(reply.status, headers, said)
-        failure.with_message(key.redact(failure.message))
-        failure.context = ErrorContext(status=reply.status, headers=headers, body=said[:BODY_KEPT])
-        return failure
+        body = key.redact_bytes(reply.body[:MAX_ERROR_BODY])
+        error = error or response_error(reply.status, headers, body)
+        error.with_message(key.redact(error.message))
+        error.context = ErrorContext(status=reply.status, headers=headers, body=body[:BODY_KEPT])
+        return error
 
 
-def _bare(error: E) -> E:
-    """The error without the frames and errors that it came through: their variables hold the key, or the answer."""
+def _without_frames(error: E) -> E:
+    """The error without its traceback and causes, whose frames hold the key or the response."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
