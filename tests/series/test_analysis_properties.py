@@ -1,4 +1,4 @@
-"""What is made of a series says what the server would say, adds exactly, and invents nothing."""
+"""Derived series say what the server would say, add exactly, and invent nothing."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, assume, event, example, given, settings
+from hypothesis import assume, event, example, given
 from hypothesis import strategies as st
 
 from allium_market_data import OpenInterestSeries, align, totals
@@ -21,6 +21,7 @@ from allium_market_data.model.times import from_micros, micros
 from allium_market_data.sandbox.answer import select
 from allium_market_data.sandbox.query import Query
 from allium_market_data.sandbox.readings import Reading
+from support.budget import examples
 from support.sample_series import MARKET, columns, instant, provenance, series
 from support.strategies import AROUND, ListHistory, histories, plain_decimals
 
@@ -28,14 +29,18 @@ PAIRS: list[tuple[Interval, Interval]] = [
     (fine, coarse) for fine in INTERVALS for coarse in INTERVALS if WIDTHS[fine] < WIDTHS[coarse] <= 60 * WIDTHS[fine]
 ]
 LATER = AROUND + 1000 * DAY
-READINGS = st.builds(Reading, label=st.sampled_from(["start", "end"]), empty=st.sampled_from(["omitted", "carried"]))
-many = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+row_readings = st.builds(
+    Reading, label=st.sampled_from(["start", "end"]), empty=st.sampled_from(["omitted", "carried"])
+)
+
+Case: TypeAlias = tuple[Interval, Interval, ListHistory, tuple[int, int], int]
+"""A finer and a coarser interval, a market, a span, and the time of the fetch."""
 
 
-def answered(
+def fetched(
     history: ListHistory, reading: Reading, interval: Interval, span: tuple[int, int], now: int
 ) -> OpenInterestSeries:
-    """What the client fetches in one instant from a sandbox whose market has no sample from ``now`` on."""
+    """The series that a client fetches in one instant ``now`` from a sandbox that has the samples before it."""
     known = ListHistory([sample for sample in history.samples if sample[0] < now])
     start, end = span
     query = Query(interval, start - 3 * DAY, end + 3 * DAY, 10**9)
@@ -54,126 +59,113 @@ def answered(
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[Interval, Interval, ListHistory, tuple[int, int], int]:
-    """A finer and a coarser interval, a market, a span, aligned or not, and the instant of the fetch."""
+def cases(draw: st.DrawFn) -> Case:
+    """Aligned and unaligned spans, fetched in the middle of the span, at its end and later."""
     fine, coarse = draw(st.sampled_from(PAIRS))
     width, wide = WIDTHS[fine], WIDTHS[coarse]
     buckets = draw(st.integers(1, 4 * wide // width))
     history = draw(histories(fine, buckets))
-    odd = st.sampled_from([0, 0, 1, -1, width, -width, width // 2, wide // 2])
-    start = AROUND + draw(odd)
-    end = max(start + 1, AROUND + buckets * width + draw(odd))
+    offset = st.sampled_from([0, 0, 1, -1, width, -width, width // 2, wide // 2])
+    start = AROUND + draw(offset)
+    end = max(start + 1, AROUND + buckets * width + draw(offset))
     if draw(st.booleans()):
-        end = max(start + 1, ceil(end, wide) + draw(odd))
-    near = st.builds(int.__add__, st.integers(start - wide, end + wide), st.just(0))
-    return fine, coarse, history, (start, end), draw(st.one_of(st.just(LATER), near, st.just(end)))
+        end = max(start + 1, ceil(end, wide) + draw(offset))
+    now = draw(st.one_of(st.just(LATER), st.integers(start - wide, end + wide), st.just(end)))
+    return fine, coarse, history, (start, end), now
 
 
-@given(cases(), READINGS)
-@settings(many, max_examples=300)
+@given(cases(), row_readings)
+@examples(100)
 @example(("1m", "1h", ListHistory([(AROUND, "1", "1")]), (AROUND, AROUND + HOUR), LATER), Reading())
 @example(("1m", "1h", ListHistory([(AROUND, "1", "1")]), (AROUND, AROUND + 59 * MINUTE), LATER), Reading())
 @example(("1m", "1h", ListHistory([(AROUND, "1", "1")]), (AROUND, AROUND + 1), AROUND + 1), Reading())
 @example(
     ("1m", "1h", ListHistory([(AROUND - 5 * MINUTE, "1", "1")]), (AROUND, AROUND + HOUR), LATER), Reading(label="end")
 )
-def test_a_coarser_series_is_what_the_server_says_for_that_interval(
-    case: tuple[Interval, Interval, ListHistory, tuple[int, int], int], reading: Reading
-) -> None:
+def test_a_resampled_series_is_what_the_server_would_return(case: Case, reading: Reading) -> None:
     fine, coarse, history, span, now = case
-    ours = answered(history, reading, fine, span, now).resample(coarse, label=reading.label)
-    kept = micros(ours.start), micros(ours.end)
+    resampled = fetched(history, reading, fine, span, now).resample(coarse, label=reading.label)
+    kept = micros(resampled.start), micros(resampled.end)
     assert span[0] <= kept[0] <= kept[1] <= span[1]
-    theirs = answered(history, reading, coarse, kept, now)
-    found, truth = ours.columns, theirs.columns
-    assert (found.ts, found.values) == (truth.ts, truth.values)
+    expected = fetched(history, reading, coarse, kept, now)
+    rows, expected_rows = resampled.columns, expected.columns
+    assert (rows.ts, rows.values) == (expected_rows.ts, expected_rows.values)
     if reading.label == "start":
-        assert found.provisional == truth.provisional
-    else:  # a client does not know that a label names an end, so it must believe buckets open for longer
-        closed = [micros(label) < now for label in found.ts]
-        assert all(flag or over for flag, over in zip(found.provisional, closed, strict=True))
-        assert all(theirs or not mine for mine, theirs in zip(found.provisional, truth.provisional, strict=True))
-    assert ours.gaps() == theirs.gaps()
-    event(f"{len(found) > 0} rows, tail kept {kept[1] == span[1]}, head kept {kept[0] == span[0]}")
+        assert rows.provisional == expected_rows.provisional
+    else:  # a client cannot know that a label names an end, so it regards buckets as open for longer
+        ended = [micros(label) < now for label in rows.ts]
+        assert all(flag or end for flag, end in zip(rows.provisional, ended, strict=True))
+        flags = zip(rows.provisional, expected_rows.provisional, strict=True)
+        assert all(expected_flag or not flag for flag, expected_flag in flags)
+    assert resampled.gaps() == expected.gaps()
+    event(f"{len(rows) > 0} rows, end kept {kept[1] == span[1]}, start kept {kept[0] == span[0]}")
 
 
-@given(cases(), READINGS)
-@settings(many, max_examples=100)
-def test_no_coarser_bucket_is_left_out_that_the_span_covers(
-    case: tuple[Interval, Interval, ListHistory, tuple[int, int], int], reading: Reading
-) -> None:
+@given(cases(), row_readings)
+def test_resampling_keeps_every_bucket_that_the_span_covers(case: Case, reading: Reading) -> None:
     fine, coarse, history, span, now = case
-    ours = answered(history, reading, fine, span, now).resample(coarse, label=reading.label)
+    resampled = fetched(history, reading, fine, span, now).resample(coarse, label=reading.label)
     width, wide = WIDTHS[fine], WIDTHS[coarse]
-    lead = wide if reading.label == "end" else 0  # from the start of a bucket to its label
-    shift = width if reading.label == "end" else 0
+    lead, shift = (wide, width) if reading.label == "end" else (0, 0)  # from the start of a bucket to its label
     for label in range(ceil(span[0], wide), span[1], wide):
-        finer = range(label - lead + shift, label - lead + wide + shift, width)
-        covered = all(span[0] <= one < span[1] for one in finer)
-        assert not covered or micros(ours.start) <= label < micros(ours.end)
+        finer_labels = range(label - lead + shift, label - lead + wide + shift, width)
+        covered = all(span[0] <= finer < span[1] for finer in finer_labels)
+        assert not covered or micros(resampled.start) <= label < micros(resampled.end)
 
 
 @given(cases())
-@settings(many, max_examples=50)
-def test_resampling_by_way_of_another_interval_changes_nothing(
-    case: tuple[Interval, Interval, ListHistory, tuple[int, int], int],
-) -> None:
+@examples(25)
+def test_resampling_in_two_steps_changes_nothing(case: Case) -> None:
     fine, coarse, history, (start, end), now = case
-    between = [one for one in INTERVALS if WIDTHS[fine] <= WIDTHS[one] <= WIDTHS[coarse]]
-    whole = (start, ceil(end, WIDTHS[coarse]))
-    one = answered(history, Reading(), fine, whole, now)
-    for middle in between:
-        assert one.resample(middle).resample(coarse) == one.resample(coarse)
+    original = fetched(history, Reading(), fine, (start, ceil(end, WIDTHS[coarse])), now)
+    for middle in INTERVALS:
+        if WIDTHS[fine] <= WIDTHS[middle] <= WIDTHS[coarse]:
+            assert original.resample(middle).resample(coarse) == original.resample(coarse)
 
 
-markets = st.sampled_from(["hl:perp:BTC-USDC", "hl:perp:ETH-USDC", "bybit:perp:BTC-USDT", "a:b:c"])
+market_ids = st.sampled_from(["hl:perp:BTC-USDC", "hl:perp:ETH-USDC", "bybit:perp:BTC-USDT", "a:b:c"])
 
 
 @st.composite
-def one_series(draw: st.DrawFn, market_id: str = MARKET) -> OpenInterestSeries:
+def any_series(draw: st.DrawFn, market_id: str = MARKET) -> OpenInterestSeries:
     buckets = sorted(draw(st.sets(st.integers(0, 30), max_size=12)))
     start = draw(st.integers(-3, buckets[0] if buckets else 3))
     end = draw(st.integers(buckets[-1] + 1 if buckets else start + 1, 40))
     texts = st.lists(plain_decimals(), min_size=len(buckets), max_size=len(buckets))
-    late = draw(st.sets(st.sampled_from(buckets))) if buckets else set()
-    made = columns(buckets, draw(texts), draw(texts), provisional=sorted(late))
-    fetched = draw(st.sampled_from([(20, 21), (30, 30), (500, 600)]))
-    one = series(made, start, end, market_id=market_id)
-    started, finished = map(instant, fetched)
-    return replace(one, provenance=replace(one.provenance, started=started, finished=finished))
+    provisional = draw(st.sets(st.sampled_from(buckets))) if buckets else set()
+    rows = columns(buckets, draw(texts), draw(texts), provisional=sorted(provisional))
+    started, finished = map(instant, draw(st.sampled_from([(20, 21), (30, 30), (500, 600)])))
+    original = series(rows, start, end, market_id=market_id)
+    return replace(original, provenance=replace(original.provenance, started=started, finished=finished))
 
 
-several = st.lists(markets, min_size=1, max_size=4, unique=True).flatmap(
-    lambda names: st.tuples(*(one_series(name) for name in names))
+several_series = st.lists(market_ids, min_size=1, max_size=4, unique=True).flatmap(
+    lambda names: st.tuples(*(any_series(name) for name in names))
 )
 
 
-@given(one_series(), st.sampled_from([None, "last"]))
-def test_a_dense_series_is_the_rows_and_the_gaps_and_nothing_else(one: OpenInterestSeries, fill: Any) -> None:
-    dense = one.densify(fill=fill)
-    width = timedelta(microseconds=WIDTHS[one.interval])
-    missing = [gap.start + k * width for gap in one.gaps() for k in range(gap.buckets)]
-    assert [row.ts for row in dense] == sorted([*one.columns.ts, *missing])
-    rows = {row.ts: row for row in one}
+@given(any_series(), st.sampled_from([None, "last"]))
+@examples(25)
+def test_a_dense_series_is_the_rows_and_the_gaps(original: OpenInterestSeries, fill: Any) -> None:
+    dense = original.densify(fill=fill)
+    width = timedelta(microseconds=WIDTHS[original.interval])
+    missing = [gap.start + k * width for gap in original.gaps() for k in range(gap.buckets)]
+    assert [row.ts for row in dense] == sorted([*original.columns.ts, *missing])
+    rows = {row.ts: row for row in original}
     last = None
     for row in dense:
         last = rows.get(row.ts, last)
-        if row.ts in rows:
-            assert (row.oi_base, row.oi_quote_usd, row.filled) == (last.oi_base, last.oi_quote_usd, False)  # type: ignore[union-attr]
-            assert row.provisional == rows[row.ts].provisional
-            continue
-        still_open = row.ts + width >= one.provenance.started
-        if fill is None or last is None:
-            assert (row.oi_base, row.oi_quote_usd, row.filled) == (None, None, False)
-            assert row.provisional == still_open
-        else:
-            assert (row.oi_base, row.oi_quote_usd, row.filled) == (last.oi_base, last.oi_quote_usd, True)
-            assert row.provisional == (last.provisional or still_open)
+        may_come = row.ts not in rows and row.ts + width >= original.provenance.started
+        has_value = last is not None and (row.ts in rows or fill == "last")
+        values = (last.oi_base, last.oi_quote_usd) if last is not None and has_value else (None, None)
+        assert (row.oi_base, row.oi_quote_usd) == values
+        assert row.filled == (has_value and row.ts not in rows)
+        assert row.provisional == (may_come or (last is not None and has_value and last.provisional))
 
 
-@given(several, st.sampled_from([None, "last"]))
-@settings(many, max_examples=30)
-def test_aligned_markets_hold_each_row_of_the_common_span_once(group: Any, fill: Any) -> None:
+@given(several_series, st.sampled_from([None, "last"]))
+@examples(25)
+def test_aligned_markets_have_each_row_of_the_common_span_once(group: Any, fill: Any) -> None:
     start, end = max(one.start for one in group), min(one.end for one in group)
     if start >= end:
         with pytest.raises(UsageError, match="no common span"):
@@ -184,79 +176,79 @@ def test_aligned_markets_hold_each_row_of_the_common_span_once(group: Any, fill:
     wide = aligned.to_arrow().to_pylist()
     assert [row["ts"] for row in wide] == aligned.ts == sorted(set(aligned.ts))
     for one in group:
-        dense = one.densify(fill=fill)
-        mine = [row for row in dense if start <= row.ts < end]
+        own = [row for row in one.densify(fill=fill) if start <= row.ts < end]
         rows = list(aligned[one.market_id])
-        assert rows[: len(mine)] == mine
-        assert all(row.provisional and (row.filled or row.oi_base is None) for row in rows[len(mine) :])
+        assert rows[: len(own)] == own
+        assert all(row.provisional and (row.filled or row.oi_base is None) for row in rows[len(own) :])
         names = ("oi_base", "oi_quote_usd", "provisional", "filled")
         assert [tuple(row[f"{one.market_id}:{name}"] for name in names) for row in wide] == [row[2:] for row in rows]
 
 
-@given(several)
-@settings(many, max_examples=30)
-def test_totals_are_exact_sums_and_count_their_parts(group: Any) -> None:
+@given(several_series)
+@examples(25)
+def test_totals_are_exact_sums_and_count_their_markets(group: Any) -> None:
     assume(max(one.start for one in group) < min(one.end for one in group))
-    aligned = align(*group)
-    found = totals(*group, missing="skip")
-    for total, rows in zip(found, aligned.rows(), strict=True):
+    sums = totals(*group, missing="skip")
+    for total, rows in zip(sums, align(*group).rows(), strict=True):
         parts = [row.oi_quote_usd for row in rows if row.oi_quote_usd is not None]
         assert total.markets == len(parts)
         assert (total.total is None) == (not parts)
         assert total.provisional == any(row.provisional for row in rows)
         if total.total is not None:
             assert Fraction(total.total) == sum(map(Fraction, parts))
-    if all(total.markets == len(group) for total in found):
-        assert totals(*group) == found
+    if all(total.markets == len(group) for total in sums):
+        assert totals(*group) == sums
     else:
         with pytest.raises(IncompleteError, match="has no row in"):
             totals(*group)
 
 
-def test_a_total_keeps_every_digit_of_very_different_amounts() -> None:
+def test_a_total_of_very_different_amounts_keeps_every_digit() -> None:
     tiny, huge = "0." + "0" * 59 + "7", "9" * 60
-    one, other = (
-        series(columns([0], ["1"], [text]), market_id=name) for text, name in ((tiny, "a:b:c"), (huge, "d:e:f"))
-    )
-    assert str(totals(one, other)[0].total) == huge + tiny[1:]
+    group = [series(columns([0], ["1"], [text]), market_id=name) for text, name in ((tiny, "a:b:c"), (huge, "d:e:f"))]
+    assert str(totals(*group)[0].total) == huge + tiny[1:]
 
 
-@given(one_series(), st.integers(1, 60))
-def test_an_implied_price_is_the_quotient_rounded_once(one: OpenInterestSeries, digits: int) -> None:
-    prices = one.implied_price(digits=digits)
-    floats = one.implied_price(decimals="float")
-    for row, price, near in zip(one, prices, floats, strict=True):
+@given(any_series(), st.integers(1, 60))
+@examples(25)
+def test_an_implied_price_is_the_quotient_rounded_once(original: OpenInterestSeries, digits: int) -> None:
+    prices = original.implied_price(digits=digits)
+    floats = original.implied_price(decimals="float")
+    for row, price, nearest in zip(original, prices, floats, strict=True):
         if row.oi_base == 0:
             assert price is None
-            assert near is None
+            assert nearest is None
             continue
         assert price is not None
         exact = Fraction(row.oi_quote_usd) / Fraction(row.oi_base)
-        assert near == float(exact)
+        assert nearest == float(exact)
         assert len(price.as_tuple().digits) <= digits
-        ulp = Fraction(10) ** (price.adjusted() - digits + 1)
-        assert abs(Fraction(price) - exact) <= ulp / 2
+        unit = Fraction(10) ** (price.adjusted() - digits + 1)
+        assert abs(Fraction(price) - exact) <= unit / 2
 
 
-@given(one_series(), st.randoms(use_true_random=False), st.sampled_from(["exact", "text"]))
-@settings(many, max_examples=30)
-def test_rows_of_a_table_become_the_series_again(one: OpenInterestSeries, random: Any, decimals: Any) -> None:
-    table = one.to_arrow(decimals=decimals)
+@given(any_series(), st.randoms(use_true_random=False), st.sampled_from(["exact", "text"]))
+@examples(25)
+def test_the_rows_of_a_table_in_any_order_become_the_series(
+    original: OpenInterestSeries, random: Any, decimals: Any
+) -> None:
+    table = original.to_arrow(decimals=decimals)
     order = list(range(len(table)))
     random.shuffle(order)
-    rows = pa.array(order, pa.int64())
-    stranger = series([0, 1, 2], market_id="other:perp:X").to_arrow(decimals=decimals).cast(table.schema)
-    mixed = pa.concat_tables([table.take(rows), stranger])
-    if len(one):
-        assert OpenInterestSeries.from_frame(table.take(rows)) == one
-    assert OpenInterestSeries.from_frame(mixed, market_id=one.market_id) == one
+    shuffled = table.take(pa.array(order, pa.int64()))
+    other = series([0, 1, 2], market_id="other:perp:X").to_arrow(decimals=decimals).cast(table.schema)
+    if len(original):
+        assert OpenInterestSeries.from_frame(shuffled) == original
+    mixed = pa.concat_tables([shuffled, other])
+    assert OpenInterestSeries.from_frame(mixed, market_id=original.market_id) == original
 
 
-@given(one_series(), st.integers(0, 10), st.integers(1, 20))
-def test_a_narrower_span_restores_a_part_of_the_series(one: OpenInterestSeries, skip: int, length: int) -> None:
-    start = one.start + timedelta(minutes=skip)
+@given(any_series(), st.integers(0, 10), st.integers(1, 20))
+@examples(25)
+def test_a_narrower_span_selects_a_part_of_the_series(original: OpenInterestSeries, skip: int, length: int) -> None:
+    start = original.start + timedelta(minutes=skip)
     end = start + timedelta(minutes=length)
-    assume(end <= one.end)
-    part = OpenInterestSeries.from_frame(one.to_arrow(), market_id=one.market_id, start=start, end=end)
-    assert list(part) == [row for row in one if start <= row.ts < end]
+    assume(end <= original.end)
+    part = OpenInterestSeries.from_frame(original.to_arrow(), market_id=original.market_id, start=start, end=end)
+    assert list(part) == [row for row in original if start <= row.ts < end]
     assert all(isinstance(row.oi_base, Decimal) for row in part)

@@ -1,7 +1,8 @@
-"""Charts: what is drawn is what is there, and a chart is a file like any other."""
+"""Charts: they show exactly the rows, and are written like any other file."""
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC
 from math import isnan
 from pathlib import Path
@@ -11,17 +12,13 @@ import matplotlib as mpl
 import pytest
 from matplotlib.dates import num2date
 from matplotlib.figure import Figure
-from typer.testing import CliRunner
 
 from allium_market_data import plot
-from allium_market_data.cli import main as cli
 from allium_market_data.errors import OutputError, PrecisionError, UsageError
 from allium_market_data.series.plot import save_plot
 from support.sample_series import MARKET, columns, instant, series
-from support.serving import Sandbox
 
 mpl.use("agg")
-SPAN = ["--interval", "1h", "--start", "2026-03-01", "--end", "2026-03-03"]
 MAGIC = {"png": b"\x89PNG\r\n", "svg": b"<?xml", "pdf": b"%PDF-"}
 
 
@@ -30,24 +27,23 @@ def axes() -> Any:
     return Figure().add_subplot()
 
 
-def drawn(axes: Any) -> list[tuple[Any, float]]:
+def points(axes: Any) -> list[tuple[Any, float]]:
     line = axes.get_lines()[0]
     return list(zip(line.get_xdata(), line.get_ydata(), strict=True))
 
 
 def test_a_gap_breaks_the_line_and_every_row_is_on_it(axes: Any) -> None:
-    one = series([0, 1, 4, 5], 0, 7)
-    assert one.plot(axes=axes) is axes
-    points = drawn(axes)
-    assert [at for at, value in points if not isnan(value)] == one.columns.ts
-    assert [value for _, value in points if not isnan(value)] == [0.5, 1.5, 4.5, 5.5]
-    assert [(at, isnan(value)) for at, value in points][2] == (instant(2), True)
-    (bands,) = (found for found in axes.collections if len(found.get_paths()) == 2)
+    original = series([0, 1, 4, 5], 0, 7)
+    assert original.plot(axes=axes) is axes
+    assert [time for time, value in points(axes) if not isnan(value)] == original.columns.ts
+    assert [value for _, value in points(axes) if not isnan(value)] == [0.5, 1.5, 4.5, 5.5]
+    assert [(time, isnan(value)) for time, value in points(axes)][2] == (instant(2), True)
+    (bands,) = (collection for collection in axes.collections if len(collection.get_paths()) == 2)
     edges = bands.get_paths()[0].get_extents()
     assert [num2date(x, tz=UTC) for x in (edges.x0, edges.x1)] == [instant(2), instant(4)]
 
 
-def test_provisional_rows_are_hollow_and_told(axes: Any) -> None:
+def test_provisional_rows_are_hollow_and_in_the_legend(axes: Any) -> None:
     series(columns([0, 1, 2], provisional=[2])).plot(axes=axes)
     hollow = [line for line in axes.get_lines() if line.get_markerfacecolor() == "white"]
     assert [list(line.get_xdata()) for line in hollow] == [[instant(2)]]
@@ -63,15 +59,15 @@ def test_provisional_rows_are_hollow_and_told(axes: Any) -> None:
         ("9" + "0" * 9, "billion", 9.0),
     ],
 )
-def test_the_axis_says_its_unit(axes: Any, amount: str, unit: str, height: float) -> None:
+def test_the_axis_is_labelled_with_its_unit(axes: Any, amount: str, unit: str, height: float) -> None:
     series(columns([0], [amount])).plot(axes=axes)
-    assert drawn(axes)[0][1] == height
+    assert points(axes)[0][1] == height
     assert unit in axes.get_ylabel()
     assert "UTC" in axes.get_xlabel()
     assert axes.get_title(loc="left") == f"{MARKET}: open interest, 1m buckets"
 
 
-def test_several_markets_are_several_lines_of_different_looks(axes: Any) -> None:
+def test_twelve_markets_have_twelve_line_styles(axes: Any) -> None:
     group = [series([0, 1, 2, 3], market_id=f"a:perp:{number}") for number in range(12)]
     plot(*group, axes=axes)
     lines = [line for line in axes.get_lines() if not line.get_label().startswith("_")]
@@ -79,12 +75,12 @@ def test_several_markets_are_several_lines_of_different_looks(axes: Any) -> None
     assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 12
 
 
-def test_no_rows_are_said_to_be_none(axes: Any) -> None:
+def test_a_chart_without_rows_says_so(axes: Any) -> None:
     series([], 0, 10).plot(axes=axes)
     assert [text.get_text() for text in axes.texts] == ["no rows in this span"]
 
 
-def test_what_cannot_be_drawn_is_an_error(axes: Any) -> None:
+def test_what_cannot_be_drawn_is_refused(axes: Any) -> None:
     with pytest.raises(UsageError, match="at least one series"):
         plot(axes=axes)
     with pytest.raises(UsageError, match="unknown amount 'price'"):
@@ -93,12 +89,12 @@ def test_what_cannot_be_drawn_is_an_error(axes: Any) -> None:
         series(columns([0], ["9" * 400])).plot(axes=axes)
 
 
-@pytest.mark.parametrize("form", MAGIC)
-def test_a_chart_is_written_whole_and_never_over_another(form: str, tmp_path: Path) -> None:
-    path = tmp_path / f"chart.{form}"
+@pytest.mark.parametrize("suffix", MAGIC)
+def test_a_chart_never_replaces_a_file_unless_asked_to(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"chart.{suffix}"
     save_plot([series([0, 1])], path)
     first = path.read_bytes()
-    assert first.startswith(MAGIC[form])
+    assert first.startswith(MAGIC[suffix])
     with pytest.raises(OutputError, match="exists already"):
         save_plot([series([0])], path)
     assert path.read_bytes() == first
@@ -106,7 +102,7 @@ def test_a_chart_is_written_whole_and_never_over_another(form: str, tmp_path: Pa
     assert path.read_bytes() != first
 
 
-def test_a_chart_that_fails_leaves_nothing(tmp_path: Path) -> None:
+def test_a_chart_that_fails_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(PrecisionError):
         save_plot([series(columns([0], ["9" * 400]))], tmp_path / "chart.png")
     with pytest.raises(UsageError, match=r"use the suffix \.png, \.svg, \.pdf"):
@@ -114,17 +110,7 @@ def test_a_chart_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_draws_markets_into_a_file(sandbox: Sandbox, tmp_path: Path) -> None:
-    path = tmp_path / "chart.svg"
-    words = ["plot", MARKET, "hl:perp:ETH-USDC", *SPAN, "--base-url", sandbox.url, "--output", str(path)]
-    env = {"ALLIUM_API_KEY": sandbox.key}
-    done = CliRunner().invoke(cli.app, words, env=env)
-    assert (done.exit_code, done.output) == (0, "")
-    assert path.read_bytes().startswith(MAGIC["svg"])
-    asked = len(sandbox.requests)
-    again = CliRunner().invoke(cli.app, words, env=env)
-    assert again.exit_code == 1
-    assert "exists already" in again.output
-    other = CliRunner().invoke(cli.app, [*words[:-1], str(tmp_path / "chart.bmp")], env=env)
-    assert other.exit_code == 2
-    assert len(sandbox.requests) == asked
+def test_a_chart_without_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(OutputError, match=r"allium-market-data\[plot\]"):
+        series([0]).plot()
