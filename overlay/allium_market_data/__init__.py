@@ -1,13 +1,14 @@
-"""Perpetual open interest from Allium's Market Data API: exact decimals, any window, complete or an error.
+"""Perpetual open interest from Allium's Market Data API: exact decimals over any window, complete or an error.
 
-An unofficial client. ``MarketData`` (or ``AsyncMarketData``) is where to begin::
+An unofficial client. Start with ``MarketData`` (or ``AsyncMarketData``)::
 
     from allium_market_data import MarketData
 
-    with MarketData() as client:  # the key comes from ALLIUM_API_KEY
+    with MarketData() as client:  # the API key comes from ALLIUM_API_KEY
         series = client.open_interest("hl:perp:BTC-USDC", interval="1h", start="2026-05-01", end="2026-05-08")
 
-Errors are in ``allium_market_data.errors``. Names are imported when they are first used, so importing the package stays cheap.
+All errors are in ``allium_market_data.errors``. A name is imported when it is first used, so that importing the package is
+fast.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .series.series import OpenInterestSeries as OpenInterestSeries
     from .version import __version__ as __version__
 
+# The same names again, for importing them when they are used; tests/typing compares the two.
 _MODULES = {
     "INTERVALS": "model.intervals",
     "AlliumError": "errors",

@@ -1,4 +1,4 @@
-"""The types that callers see. Nothing here runs: mypy reads it, and fails when a type changes."""
+"""The types that callers see. Nothing here runs: mypy checks it, and fails when a type changes."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ async def asynchronous(start: datetime, markets: list[str]) -> None:
     async with AsyncMarketData() as client:
         assert_type(client, AsyncMarketData)
         assert_type(await client.open_interest("m", interval="1h", start=start, end=start), OpenInterestSeries)
-        found = await client.open_interest(markets, interval="1h", start=start, end=start)
-        assert_type(found, dict[str, OpenInterestSeries])
+        by_market = await client.open_interest(markets, interval="1h", start=start, end=start)
+        assert_type(by_market, dict[str, OpenInterestSeries])
         rows = client.iter_open_interest("m", interval="1m", start=start, end=start)
         assert_type(rows, AsyncGenerator[OpenInterest, None])
         async for row in rows:
@@ -87,13 +87,13 @@ def records(series: OpenInterestSeries, plan: Plan) -> None:
     row.oi_base = Decimal(1)  # type: ignore[misc]
 
 
-def failures(error: FetchError, wrong: UsageError) -> ValueError:
+def failures(error: FetchError, usage_error: UsageError) -> ValueError:
     assert_type(error.market_id, str | None)
     assert_type(error.window, Window | None)
     assert_type(error.status, int | None)
     assert_type(error.headers, Mapping[str, str])
     assert_type(error.body, bytes)
-    return wrong
+    return usage_error
 
 
 def analysis(series: OpenInterestSeries, interval: Interval) -> None:
@@ -108,5 +108,6 @@ def analysis(series: OpenInterestSeries, interval: Interval) -> None:
     assert_type(totals(series, missing="skip"), list[Total])
     assert_type(OpenInterestSeries.from_frame(object(), interval="1h"), OpenInterestSeries)
     series.resample("2h")  # type: ignore[arg-type]
+    series.implied_price(decimals="text")  # type: ignore[call-overload]
     series.densify(fill="next")  # type: ignore[arg-type]
     totals(series, missing="zero")  # type: ignore[arg-type]

@@ -23,7 +23,10 @@ OVERLAP = 40
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One request: it asks for [start, end) and owns the buckets labelled first <= ts < end."""
+    """One request: it asks for [start, end) and owns the buckets labelled first <= ts < end.
+
+    ``first`` is internal to planning and fetching; ``start`` and ``end`` are the requested span.
+    """
 
     start: datetime
     first: datetime

@@ -44,7 +44,7 @@ class Aligned(Tabular, Mapping[str, DenseSeries]):
 
     The span start <= ts < end is covered by every market's series, so None means that there is no row, never that the
     row was not requested. If the markets were fetched at different times, the buckets that began in between are
-    provisional.
+    provisional. ``columns`` stores the rows. It is internal: users have ``DenseSeries`` and frames.
     """
 
     interval: Interval

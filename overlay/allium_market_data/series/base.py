@@ -29,7 +29,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SeriesBase:
-    """The rows of one market with start <= ts < end. See ``OpenInterestSeries``, which users hold."""
+    """The rows of one market with start <= ts < end. Users hold its subclass ``OpenInterestSeries``.
+
+    ``columns`` stores the rows. It is internal: users have records and frames.
+    """
 
     market_id: str
     interval: Interval
