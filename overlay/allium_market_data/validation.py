@@ -1,13 +1,16 @@
-"""Checks of what a caller passes: markets and instants."""
+"""Checks of what a caller passes: markets, instants and choices."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from .errors import UsageError
 from .model.times import EPOCH
+
+T = TypeVar("T")
 
 Instant: TypeAlias = datetime | str
 """A datetime (a naive one is UTC, as the specification says) or ISO 8601 text."""
@@ -30,6 +33,13 @@ def check_market(market_id: object) -> str:
     if not market_id or not market_id.isprintable() or any(map(str.isspace, market_id)) or market_id in (".", ".."):
         raise UsageError(f"invalid market {market_id!r:.80}: write it like hl:perp:BTC-USDC")
     return market_id
+
+
+def check_choice(name: str, value: Any, choices: Sequence[T]) -> T:
+    """The value of the argument ``name``. Raises ``UsageError`` unless it is one of ``choices``."""
+    if value not in choices:
+        raise UsageError(f"unknown {name} {value!r:.80}: use one of {', '.join(map(str, choices))}")
+    return choices[choices.index(value)]
 
 
 def to_instant(value: Instant, name: str) -> datetime:

@@ -137,7 +137,7 @@ class TestText:
             write_text(pages(), stream, "csv", interval="1m")
 
     def test_another_text_format_is_refused(self) -> None:
-        with pytest.raises(UsageError, match="csv or jsonl"):
+        with pytest.raises(UsageError, match="use one of csv, jsonl"):
             write_text([], io.StringIO(), "parquet", interval="1m")  # type: ignore[arg-type]
 
     def test_text_needs_no_extra(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

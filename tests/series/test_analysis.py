@@ -57,14 +57,14 @@ def test_resampling_to_the_same_interval_returns_the_series() -> None:
         (lambda one: one.resample("2h"), "unknown interval '2h'"),
         (lambda one: one.resample("1h", label="middle"), "unknown label 'middle'"),
         (lambda one: one.densify(fill="next"), "unknown fill 'next'"),
-        (lambda one: one.implied_price(decimals="text"), "unknown decimals 'text': use 'exact' or 'float'"),
+        (lambda one: one.implied_price(decimals="text"), "unknown decimals 'text': use one of exact, float"),
         (lambda one: one.implied_price(digits=0), "digits must be a whole number"),
         (lambda one: align(), "at least one series"),
         (lambda one: align(one, one), "occurs twice"),
         (lambda one: align(one, series([1], market_id="a:b:c")), "cannot align intervals 5m and 1m"),
         (lambda one: align(one, series([9], 9, interval="5m", market_id="a:b:c")), "no common span"),
-        (lambda one: totals(one, missing="zero"), "missing must be 'error' or 'skip'"),  # type: ignore[arg-type]
-        (lambda one: totals(one, amount="price"), "amount one of"),  # type: ignore[arg-type]
+        (lambda one: totals(one, missing="zero"), "unknown missing 'zero': use one of error, skip"),  # type: ignore[arg-type]
+        (lambda one: totals(one, amount="price"), "unknown amount 'price'"),  # type: ignore[arg-type]
     ],
 )
 def test_an_invalid_call_is_refused_with_the_reason(call: Any, message: str) -> None:

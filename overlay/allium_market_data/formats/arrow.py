@@ -13,13 +13,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
-from ..errors import OutputError, PrecisionError, UsageError
+from ..errors import OutputError, PrecisionError
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import WIDTHS, Interval
 from ..model.rows import Columns
 from ..model.times import micros, to_iso
 from ..model.timestamps import contiguous_runs
 from ..optional import require
+from ..validation import check_choice
 from .decimal_width import ALWAYS_FITS, DEFAULT_WIDTH, DecimalWidth, decimal_width, max_length, strip_zeros
 
 if TYPE_CHECKING:
@@ -49,8 +50,7 @@ class RowSchema:
     widths: tuple[DecimalWidth, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.decimals not in get_args(Decimals):
-            raise UsageError(f"unknown decimals {self.decimals!r:.80}: use one of {', '.join(get_args(Decimals))}")
+        check_choice("decimals", self.decimals, get_args(Decimals))
 
     @property
     def arrow(self) -> pa.Schema:

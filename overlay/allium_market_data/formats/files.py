@@ -9,10 +9,11 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TextIO, TypeAlias, get_args
 
-from ..errors import OutputError, UsageError
+from ..errors import OutputError
 from ..model.intervals import Interval
 from ..model.rows import Columns
 from ..optional import require
+from ..validation import check_choice
 from .arrow import BATCH, Decimals, RowSchema, text_table
 from .atomic_file import AtomicFile, output_errors, resolve_target
 from .text import TextFormat, header, lines
@@ -121,7 +122,7 @@ class ArrowWriter(RowWriter):
     def __init__(
         self,
         path: Path,
-        arrow_format: Literal["parquet", "arrow"],
+        arrow_format: Format,
         interval: Interval,
         schema: RowSchema,
         *,
@@ -230,12 +231,11 @@ def open_writer(
     ``metadata`` and ``decimals`` apply to Parquet and Arrow; text formats have the decimals as the server wrote them.
     Raises ``UsageError`` for an unknown format.
     """
+    check_choice("format", file_format, FORMATS)
     if file_format in ("csv", "jsonl"):
         return TextWriter(path, file_format, interval, overwrite=overwrite)
-    if file_format in ("parquet", "arrow"):
-        schema = RowSchema(decimals=decimals, metadata={"interval": interval, **(metadata or {})})
-        return ArrowWriter(path, file_format, interval, schema, overwrite=overwrite)
-    raise UsageError(f"unknown format {file_format!r:.80}: use one of {', '.join(FORMATS)}")
+    schema = RowSchema(decimals=decimals, metadata={"interval": interval, **(metadata or {})})
+    return ArrowWriter(path, file_format, interval, schema, overwrite=overwrite)
 
 
 def write(
@@ -264,8 +264,7 @@ def write_text(
 
     Errors of the stream, including ``BrokenPipeError``, pass through. The stream must not translate line ends.
     """
-    if text_format not in get_args(TextFormat):
-        raise UsageError(f"unknown text format {text_format!r:.80}: use csv or jsonl")
+    check_choice("text format", text_format, get_args(TextFormat))
     rows = 0
     stream.write(header(text_format))
     for market_id, columns in pages:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import reduce
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 
 from ..errors import IncompleteError, UsageError
 from ..formats.arrow import Decimals, Tabular, typed
@@ -16,6 +16,7 @@ from ..model.intervals import Interval
 from ..model.rows import EXACT
 from ..model.times import to_iso
 from ..optional import require
+from ..validation import check_choice
 from .base import Amount, SeriesBase
 from .dense import DenseColumns, DenseRow, DenseSeries, Fill, append, bucket_times, dense_columns, time_table
 
@@ -27,7 +28,7 @@ Missing: TypeAlias = Literal["error", "skip"]
 
 
 class Total(NamedTuple):
-    """The sum over the ``markets`` markets that have a row at ``ts``; None if none has one.
+    """The sum over the ``markets`` markets that have a row at ``ts``; None if none has each.
 
     ``provisional`` holds if a value in the sum may still change, or a missing row may still come.
     """
@@ -98,8 +99,8 @@ def align(*series: SeriesBase, fill: Fill = None) -> Aligned:
     span.
     """
     start, end = _common_span(series)
-    ts = sorted({stamp for one in series for stamp in bucket_times(one) if start <= stamp < end})
-    columns = {one.market_id: dense_columns(one, ts, fill) for one in series}
+    ts = sorted({stamp for each in series for stamp in bucket_times(each) if start <= stamp < end})
+    columns = {each.market_id: dense_columns(each, ts, fill) for each in series}
     return Aligned(interval=series[0].interval, start=start, end=end, fill=fill, ts=ts, columns=columns)
 
 
@@ -110,10 +111,8 @@ def totals(*series: SeriesBase, missing: Missing = "error", amount: Amount = "oi
     sum, and ``Total.markets`` counts the markets in it. The default ``amount`` is in US dollars; ``"oi_base"`` is in units
     of the base asset, so it makes sense only for markets of one base.
     """
-    if missing not in ("error", "skip") or amount not in OPEN_INTEREST.values:
-        raise UsageError(
-            f"missing must be 'error' or 'skip' and amount one of {OPEN_INTEREST.values}, not {missing!r} and {amount!r}"
-        )
+    check_choice("missing", missing, get_args(Missing))
+    check_choice("amount", amount, OPEN_INTEREST.values)
     aligned, field = align(*series), OPEN_INTEREST.values.index(amount)
     if missing == "error":
         _check_complete(aligned)
@@ -148,14 +147,14 @@ def _common_span(series: Sequence[SeriesBase]) -> tuple[datetime, datetime]:
     """The span that all series cover."""
     if not series:
         raise UsageError("nothing to align: pass at least one series")
-    intervals = dict.fromkeys(one.interval for one in series)
+    intervals = dict.fromkeys(each.interval for each in series)
     if len(intervals) > 1:
         raise UsageError(f"cannot align intervals {' and '.join(intervals)}: resample the finer series first")
-    markets = [one.market_id for one in series]
+    markets = [each.market_id for each in series]
     repeated = next((market for market in markets if markets.count(market) > 1), None)
     if repeated is not None:
         raise UsageError(f"{repeated} occurs twice: pass each market once")
-    start, end = max(one.start for one in series), min(one.end for one in series)
+    start, end = max(each.start for each in series), min(each.end for each in series)
     if start >= end:
         raise UsageError(f"no common span: one series begins at {to_iso(start)}, another ends at {to_iso(end)}")
     return start, end

@@ -12,12 +12,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
 
-from ..errors import UsageError
 from ..formats.arrow import Decimals, Tabular, typed
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import WIDTHS, Interval, ceil
 from ..model.times import from_micros, micros
 from ..optional import require
+from ..validation import check_choice
 from .base import SeriesBase
 
 if TYPE_CHECKING:
@@ -118,8 +118,7 @@ def bucket_times(series: SeriesBase) -> list[datetime]:
 
 def dense_columns(series: SeriesBase, ts: Sequence[datetime], fill: Fill) -> DenseColumns:
     """The series at the buckets ``ts`` (ascending). A value carried forward may come from a row before the first of them."""
-    if fill not in (None, "last"):
-        raise UsageError(f"unknown fill {fill!r:.80}: use None or 'last'")
+    check_choice("fill", fill, (None, "last"))
     source, width = series.columns, WIDTHS[series.interval]
     dense = DenseColumns(tuple([] for _ in source.values), [], [])
     row, began = -1, micros(series.provenance.started)

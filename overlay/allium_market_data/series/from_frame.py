@@ -16,7 +16,7 @@ from ..model.provenance import Provenance
 from ..model.rows import PLAIN_DECIMAL, Columns
 from ..model.times import from_micros, micros, to_iso
 from ..optional import require
-from ..validation import Instant, to_instant
+from ..validation import Instant, check_choice, to_instant
 from .base import SeriesBase
 
 if TYPE_CHECKING:
@@ -120,9 +120,7 @@ def _interval(requested: Interval | None, table: pa.Table, metadata: Mapping[str
     available = table.column("interval").unique().to_pylist() if "interval" in table.column_names else []
     if not available and "interval" in metadata:
         available = [metadata["interval"]]
-    interval = _only_value(requested, available, "interval")
-    if interval not in INTERVALS:
-        raise UsageError(f"unknown interval {interval!r:.80}: use one of {', '.join(INTERVALS)}")
+    interval = check_choice("interval", _only_value(requested, available, "interval"), INTERVALS)
     if metadata.get("interval", interval) != interval:
         raise UsageError(
             f"the interval of the rows is {metadata['interval']}, not {interval}: resample the series instead"

@@ -16,6 +16,7 @@ from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import WIDTHS
 from ..model.timestamps import contiguous_runs
 from ..optional import require
+from ..validation import check_choice
 from .base import Amount, SeriesBase
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def plot(*series: SeriesBase, axes: Axes | None = None, amount: Amount = "oi_quo
     provisional rows. Time is in UTC. ``amount`` is ``oi_quote_usd`` or ``oi_base``. Raises ``UsageError`` for an unknown
     amount or no series, ``PrecisionError`` for a value out of range for a float, ``OutputError`` without matplotlib.
     """
-    _check_amount(amount)
+    check_choice("amount", amount, OPEN_INTEREST.values)
     if not series:
         raise UsageError("nothing to plot: pass at least one series")
     if axes is None:
@@ -85,7 +86,7 @@ def figure_file(
 
 def check_plot_target(path: files.Path, amount: str, *, overwrite: bool) -> tuple[str, Path]:
     """The format and the resolved path of a chart, checked before any request is sent. Raises what ``save_plot`` raises."""
-    _check_amount(amount)
+    check_choice("amount", amount, OPEN_INTEREST.values)
     suffix = Path(path).suffix.removeprefix(".").lower()
     if suffix not in FORMATS:
         raise UsageError(f"{path}: unknown chart format: use the suffix .{', .'.join(FORMATS)}")
@@ -93,21 +94,16 @@ def check_plot_target(path: files.Path, amount: str, *, overwrite: bool) -> tupl
     return suffix, resolve_target(path, overwrite=overwrite)
 
 
-def _check_amount(amount: str) -> None:
-    if amount not in OPEN_INTEREST.values:
-        raise UsageError(f"unknown amount {amount!r:.80}: use one of {', '.join(OPEN_INTEREST.values)}")
-
-
 def _draw(axes: Any, series: Sequence[SeriesBase], amount: Amount) -> None:
     field = OPEN_INTEREST.values.index(amount)
-    values = [list(map(float, one.columns.values[field])) for one in series]
+    values = [list(map(float, each.columns.values[field])) for each in series]
     largest = max((value for column in values for value in column), default=0.0)
     if not isfinite(largest):
         raise PrecisionError(f"a value of {amount} is out of range for a float, so it cannot be drawn")
     scale, unit = _scale(largest)
-    for number, (one, column) in enumerate(zip(series, values, strict=True)):
+    for number, (each, column) in enumerate(zip(series, values, strict=True)):
         round_number, color = divmod(number, len(COLORS))
-        _draw_line(axes, one, [value / scale for value in column], COLORS[color], DASHES[round_number % len(DASHES)])
+        _draw_line(axes, each, [value / scale for value in column], COLORS[color], DASHES[round_number % len(DASHES)])
     if len(series) == 1:
         _draw_gaps(axes, series[0])
     _label(axes, series, f"{unit} {UNITS[amount]}".strip())
@@ -162,11 +158,11 @@ def _draw_gaps(axes: Any, series: SeriesBase) -> None:
 
 def _label(axes: Any, series: Sequence[SeriesBase], unit: str) -> None:
     """Title, axes, grid and legend."""
-    start, end = min(one.start for one in series), max(one.end for one in series)
+    start, end = min(each.start for each in series), max(each.end for each in series)
     _label_axes(axes, start, end)
     axes.set_xlabel(f"time (UTC), {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
     axes.set_ylabel(f"open interest, {unit}")
-    intervals = ", ".join(dict.fromkeys(one.interval for one in series))
+    intervals = ", ".join(dict.fromkeys(each.interval for each in series))
     names = series[0].market_id if len(series) == 1 else f"{len(series)} markets"
     axes.set_title(f"{names}: open interest, {intervals} buckets", loc="left", fontsize=11, fontweight="bold")
     if not any(map(len, series)):
@@ -194,7 +190,7 @@ def _label_axes(axes: Any, start: datetime, end: datetime) -> None:
 def _add_legend(axes: Any, series: Sequence[SeriesBase]) -> None:
     lines, patches = (require(f"matplotlib.{name}", "plot") for name in ("lines", "patches"))
     entries: list[Any] = axes.get_legend_handles_labels()[0] if len(series) > 1 else []
-    if any(True in one.columns.provisional for one in series):
+    if any(True in each.columns.provisional for each in series):
         hollow = {"marker": "o", "markerfacecolor": "white", "markeredgecolor": "#4a4a4a", "linestyle": "none"}
         entries.append(lines.Line2D([], [], label="provisional", **hollow))
     if len(series) == 1 and len(series[0]) and series[0].gaps():

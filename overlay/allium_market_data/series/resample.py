@@ -14,6 +14,7 @@ from ..errors import UsageError
 from ..model.intervals import INTERVALS, WIDTHS, Interval, ceil, floor
 from ..model.rows import Columns
 from ..model.times import from_micros, micros
+from ..validation import check_choice
 from .base import SeriesBase
 
 Label: TypeAlias = Literal["start", "end"]
@@ -25,8 +26,7 @@ S = TypeVar("S", bound=SeriesBase)
 def resample(series: S, interval: Interval, label: Label = "start") -> S:
     """The series at a coarser ``interval``: see ``OpenInterestSeries.resample``."""
     width = _coarser_width(series.interval, interval)
-    if label not in get_args(Label):
-        raise UsageError(f"unknown label {label!r:.80}: use one of {', '.join(get_args(Label))}")
+    check_choice("label", label, get_args(Label))
     if interval == series.interval:
         return series
     start, end = _certain_span(series, width, label)
@@ -39,8 +39,7 @@ def resample(series: S, interval: Interval, label: Label = "start") -> S:
 
 def _coarser_width(fine: Interval, coarse: Interval) -> int:
     """The width of the coarser bucket. Raises ``UsageError`` unless it is a multiple of the finer one."""
-    if coarse not in INTERVALS:
-        raise UsageError(f"unknown interval {coarse!r:.80}: use one of {', '.join(INTERVALS)}")
+    check_choice("interval", coarse, INTERVALS)
     if WIDTHS[coarse] % WIDTHS[fine]:
         raise UsageError(f"cannot resample {fine} to {coarse}: choose an interval that is a multiple of {fine}")
     return WIDTHS[coarse]

@@ -12,7 +12,7 @@ from ..formats.arrow import Decimals, RowSchema, Tabular, source_metadata, to_ta
 from ..formats.files import Format, Path, write
 from ..model.intervals import Interval
 from ..model.rows import OpenInterest
-from ..validation import Instant
+from ..validation import Instant, check_choice
 from .base import Amount, SeriesBase
 from .dense import DenseSeries, Fill, densify
 from .from_frame import from_frame
@@ -122,8 +122,7 @@ class OpenInterestSeries(SeriesBase, Tabular, Sequence[OpenInterest]):
         ``"exact"`` gives Decimals, rounded once, half to even, to ``digits`` significant digits. ``"float"`` gives the
         floats nearest to the exact quotients, and raises ``PrecisionError`` for one that is out of range.
         """
-        if decimals not in ("exact", "float"):
-            raise UsageError(f"unknown decimals {decimals!r:.80}: use 'exact' or 'float'")
+        check_choice("decimals", decimals, ("exact", "float"))
         return decimal_prices(self, digits) if decimals == "exact" else float_prices(self)
 
     def plot(self, *, axes: Axes | None = None, amount: Amount = "oi_quote_usd") -> Axes:
