@@ -1,4 +1,4 @@
-"""How the table lies on disk, and that engines read it exactly without any code of ours."""
+"""The files of a table, and exact reads by other engines without this package."""
 
 from __future__ import annotations
 
@@ -34,83 +34,82 @@ def table(exchange: Exchange, client: MarketData, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def wanted(exchange: Exchange) -> list[tuple[Any, ...]]:
-    """The rows of one market and month, as the server has them."""
-    labels = exchange.labels("2026-05-01", "2026-05-12")
-    return [(label, *map(Decimal, exchange.samples[BTC][micros(label)])) for label in labels]
+def may(exchange: Exchange) -> list[tuple[Any, ...]]:
+    """The rows of one market and month on the server."""
+    return [(label, *values) for label, values in exchange.values("2026-05-01", "2026-05-12").items()]
 
 
-def one_month(path: Any) -> bool:
-    place = unquote(unquote(str(path)))  # encoded on disk, and again in the log
-    return f"interval=1h/market_id={BTC}/month=2026-05/" in place
+def is_may(path: Any) -> bool:
+    decoded = unquote(unquote(str(path)))  # encoded on disk, and again in the log
+    return f"interval=1h/market_id={BTC}/month=2026-05/" in decoded
 
 
-def test_a_market_and_a_month_lie_in_one_folder(table: Path) -> None:
+def test_a_month_of_a_market_is_one_folder(table: Path) -> None:
     actions = deltalake.DeltaTable(table).get_add_actions(flatten=True)
     paths, rows = (actions.column(name).to_pylist() for name in ("path", "num_records"))
-    mine = [count for path, count in zip(paths, rows, strict=True) if one_month(path)]
-    assert mine == [11 * 24]
+    assert [count for path, count in zip(paths, rows, strict=True) if is_may(path)] == [11 * 24]
     assert len(paths) == 9, "three months of three series"
 
 
-def test_pyarrow_reads_one_market_and_a_month_from_that_folder_alone(table: Path, wanted: list[Any]) -> None:
+def test_pyarrow_reads_a_month_of_a_market_from_its_folder(table: Path, may: list[Any]) -> None:
     dataset = deltalake.DeltaTable(table).to_pyarrow_dataset()
-    of = (ds.field("interval") == "1h") & (ds.field("market_id") == BTC) & (ds.field("month") == "2026-05")
-    fragments = list(dataset.get_fragments(filter=of))
+    month = (ds.field("interval") == "1h") & (ds.field("market_id") == BTC) & (ds.field("month") == "2026-05")
+    fragments = list(dataset.get_fragments(filter=month))
     assert len(fragments) == 1
-    assert one_month(fragments[0].path)
-    rows = dataset.to_table(filter=of).sort_by("ts").to_pylist()
-    assert [(row["ts"], row["oi_base"], row["oi_quote_usd"]) for row in rows] == wanted
+    assert is_may(fragments[0].path)
+    rows = dataset.to_table(filter=month).sort_by("ts").to_pylist()
+    assert [(row["ts"], row["oi_base"], row["oi_quote_usd"]) for row in rows] == may
 
 
-def test_pyarrow_skips_months_by_time_alone(table: Path) -> None:
+def test_pyarrow_skips_months_by_time(table: Path) -> None:
     dataset = deltalake.DeltaTable(table).to_pyarrow_dataset()
     fragments = list(dataset.get_fragments(filter=ds.field("ts") >= MAY))
     assert len(fragments) == 3
     assert all("month=2026-05" in fragment.path for fragment in fragments)
 
 
-def test_polars_reads_it_and_skips_what_it_need_not_read(table: Path, wanted: list[Any]) -> None:
+def test_polars_reads_exact_decimals(table: Path, may: list[Any]) -> None:
     frame = (
         pl.scan_delta(str(table))
         .filter(pl.col("interval") == "1h", pl.col("market_id") == BTC, pl.col("month") == "2026-05")
         .sort("ts")
         .select("ts", "oi_base", "oi_quote_usd")
     )
-    read = frame.collect()
-    assert read.schema["oi_base"] == pl.Decimal(38, 18)
-    assert read.rows() == wanted
+    result = frame.collect()
+    assert result.schema["oi_base"] == pl.Decimal(38, 18)
+    assert result.rows() == may
     assert pl.read_delta(str(table)).height == 2 * 53 * 24 + 53
 
 
-def test_duckdb_reads_the_files_that_the_log_names(table: Path, wanted: list[Any]) -> None:
-    """DuckDB's own Delta extension comes over the network; this needs none."""
+def test_duckdb_reads_the_files_in_the_log(table: Path, may: list[Any]) -> None:
+    """DuckDB's own Delta extension would need a download."""
     files = deltalake.DeltaTable(table).file_uris()
     sql = """
         SELECT epoch_us(ts), oi_base, oi_quote_usd FROM read_parquet(?, hive_partitioning = true)
         WHERE interval = '1h' AND market_id = ? AND month = '2026-05' ORDER BY ts
     """
     with duckdb.connect() as connection:
-        found = connection.execute(sql, [files, BTC]).fetchall()
+        rows = connection.execute(sql, [files, BTC]).fetchall()
         kinds = connection.execute("SELECT DISTINCT typeof(oi_base) FROM read_parquet(?)", [files]).fetchall()
         plan = str(connection.execute("EXPLAIN ANALYZE " + sql, [files, BTC]).fetchall())
     assert kinds == [("DECIMAL(38,18)",)]
-    assert found == [(micros(ts), base, quote) for ts, base, quote in wanted]
+    assert rows == [(micros(ts), base, quote) for ts, base, quote in may]
     assert len(files) == 9
-    assert "1/9" in plan, "by the folders' names"
+    assert "1/9" in plan, "files are skipped by the names of their folders"
 
 
 def test_duckdb_reads_the_table_through_arrow(table: Path) -> None:
     oi = deltalake.DeltaTable(table).to_pyarrow_dataset()
     with duckdb.connect() as connection:
         connection.register("oi", oi)
-        total, most = connection.execute(
+        count, largest = connection.execute(
             "SELECT count(*), max(oi_base) FROM oi WHERE interval = '1h' AND market_id = ?", [BTC]
         ).fetchall()[0]
-    assert (total, most) == (53 * 24, Decimal("99999999999999999999.999999999999999999"))
+    assert (count, largest) == (53 * 24, Decimal("99999999999999999999.999999999999999999"))
 
 
-def test_decimals_have_no_statistics_which_delta_would_round(table: Path) -> None:
+def test_decimals_have_no_statistics(table: Path) -> None:
+    """Delta would round them to floats."""
     actions = deltalake.DeltaTable(table).get_add_actions(flatten=True)
     names = [str(name) for name in actions.schema.names]
     assert {name for name in names if name.startswith(("min.", "max."))} == {

@@ -1,4 +1,4 @@
-"""What is known of a table stands in its log, and is read right while others write it."""
+"""The coverage of a table is read correctly from its log while others commit."""
 
 from __future__ import annotations
 
@@ -6,84 +6,85 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 
 from allium_market_data import MarketData
 from allium_market_data.errors import StoreError
 from allium_market_data.model.intervals import DAY
 from allium_market_data.store import Coverage, Table, backfill
-from allium_market_data.store.coverage import SUM_EVERY, Note
+from allium_market_data.store.coverage import SNAPSHOT_EVERY, CommitNote
+from allium_market_data.store.log import CoverageLog
 from allium_market_data.store.schema import rows_schema
 from support.exchange import BTC, Exchange
 
 START = 20_574 * DAY
-DAYS = [(START + n * DAY, START + (n + 1) * DAY) for n in range(3 * SUM_EVERY)]
+DAYS = [(START + n * DAY, START + (n + 1) * DAY) for n in range(3 * SNAPSHOT_EVERY)]
 
 
-def say(table: Table, day: int) -> None:
-    """A commit without rows that completes a day."""
+def complete_day(table: Table, day: int) -> None:
+    """Commit, without rows, that a day is complete."""
     table.refresh()
-    table.write(Note({("1d", BTC): (DAYS[day],)}, fetched_at=day), rows_schema().empty_table(), merge=False)
+    note = CommitNote({("1d", BTC): (DAYS[day],)}, fetched_at=day)
+    table.write(note, rows_schema().empty_table(), merge=False)
 
 
-@pytest.mark.parametrize("already", [0, 3])
+@pytest.mark.parametrize("known", [True, False], ids=["reading the rest", "reading everything"])
 @pytest.mark.parametrize("others", [1, 2])
-def test_commits_that_land_while_the_log_is_read_are_neither_lost_nor_miscounted(
-    table: Path, already: int, others: int
-) -> None:
-    """Delta's history numbers downwards from the loaded version, and begins at the newest: between the two, all is off."""
+def test_commits_that_land_during_a_read_are_counted_once(table: Path, known: bool, others: int) -> None:
+    """Delta's history starts at the newest commit and counts down from the loaded version."""
     writer = Table(table, create=True)
     for day in range(3):
-        say(writer, day)
-    reader = Table(table)
-    for day in range(3, 3 + already):
-        say(writer, day)
-    history, left = reader.delta.history, list(range(3 + already, 3 + already + others))
+        complete_day(writer, day)
+    delta = DeltaTable(table)
+    log = CoverageLog(delta, str(table))
+    if known:
+        log.refresh()
+        for day in range(3, 6):
+            complete_day(writer, day)
+    first = 6 if known else 3
+    history, days = delta.history, list(range(first, first + others))
 
-    def disturbed(limit: int | None = None) -> list[dict[str, Any]]:
-        while left:
-            say(writer, left.pop(0))
-        found: list[dict[str, Any]] = history(limit)
-        return found
+    def history_after_commits(limit: int | None = None) -> list[dict[str, Any]]:
+        while days:
+            complete_day(writer, days.pop(0))
+        commits: list[dict[str, Any]] = history(limit)
+        return commits
 
-    reader.delta.history = disturbed
-    if not already:
-        reader._known = -1  # as a table that was just opened
-    reader.refresh()
-    last = 3 + already + others
-    assert reader.coverage == Coverage({("1d", BTC): ((DAYS[0][0], DAYS[last - 1][1]),)}, {}, last - 1)
-    assert reader.refresh() == Table(table).coverage == writer.refresh()
+    delta.history = history_after_commits
+    last = first + others
+    assert log.refresh() == Coverage({("1d", BTC): ((DAYS[0][0], DAYS[last - 1][1]),)}, {}, last - 1)
+    assert log.refresh() == Table(table).coverage == writer.refresh()
 
 
-def test_many_commits_are_summed_up_so_that_opening_reads_few(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opening_a_table_of_many_commits_reads_few(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = Table(table, create=True)
-    for day in range(SUM_EVERY + 20):
-        say(writer, day)
-    asked: list[int | None] = []
-    history = type(writer.delta).history
+    for day in range(SNAPSHOT_EVERY + 20):
+        complete_day(writer, day)
+    limits: list[int | None] = []
+    history = DeltaTable.history
 
-    def counted(delta: Any, limit: int | None = None) -> Any:
-        asked.append(limit)
+    def recorded(delta: Any, limit: int | None = None) -> Any:
+        limits.append(limit)
         return history(delta, limit)
 
-    monkeypatch.setattr(type(writer.delta), "history", counted)
+    monkeypatch.setattr(DeltaTable, "history", recorded)
     opened = Table(table)
-    assert opened.coverage.complete == {("1d", BTC): ((DAYS[0][0], DAYS[SUM_EVERY + 19][1]),)}
-    assert max(limit or 10**9 for limit in asked) <= SUM_EVERY + 10
+    assert opened.coverage.complete == {("1d", BTC): ((DAYS[0][0], DAYS[SNAPSHOT_EVERY + 19][1]),)}
+    assert max(limit or 10**9 for limit in limits) <= SNAPSHOT_EVERY + 10
 
 
-def test_a_log_that_was_cut_off_is_told(exchange: Exchange, client: MarketData, table: Path) -> None:
-    exchange.fill(BTC, "2026-05-01", "2026-05-20")
-    for end in ("02", "03", "04"):
-        backfill(BTC, "1h", "2026-05-01", f"2026-05-{end}", table, client=client)
-    store = Table(table)
-    store.delta.create_checkpoint()
+def test_a_truncated_log_is_an_error(table: Path) -> None:
+    writer = Table(table, create=True)
+    for day in range(3):
+        complete_day(writer, day)
+    writer.delta.create_checkpoint()
     for commit in sorted((table / "_delta_log").glob("*.json"))[:2]:
         commit.unlink()
-    with pytest.raises(StoreError, match="cut off"):
+    with pytest.raises(StoreError, match="is truncated"):
         Table(table)
 
 
-def test_a_log_that_cannot_be_read_is_told_in_a_line(exchange: Exchange, client: MarketData, table: Path) -> None:
+def test_a_damaged_log_is_an_error_of_one_line(exchange: Exchange, client: MarketData, table: Path) -> None:
     exchange.fill(BTC, "2026-05-01", "2026-05-20")
     backfill(BTC, "1h", "2026-05-01", "2026-05-03", table, client=client)
     newest = max((table / "_delta_log").glob("*.json"))

@@ -1,4 +1,4 @@
-"""Topping up: what came since, what was provisional, and what changed upstream."""
+"""Updates: new rows, provisional rows that settle, and values that changed on the server."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from deltalake import DeltaTable
 from allium_market_data import MarketData
 from allium_market_data.errors import BudgetError, NotFoundError, PrecisionError, StoreError, UsageError
 from allium_market_data.model.times import micros
-from allium_market_data.store import Amended, Table, backfill, update
-from allium_market_data.store import merge as amend
-from allium_market_data.store import table as table_module
+from allium_market_data.store import Table, UpdateResult, backfill, update
+from allium_market_data.store.merge import FetchedRows, merge_rows
 from allium_market_data.store.plan import Task
 from allium_market_data.validation import to_instant
-from store.test_backfill import rows, three_at_once, wanted
 from support.exchange import BTC, ETH, Exchange
+from support.tables import all_rows, final_values, restatements, run_together
 
 START = "2026-05-10"
 SPAN = START, "2026-05-20T10:00"
@@ -27,109 +26,98 @@ SPAN = START, "2026-05-20T10:00"
 
 @pytest.fixture
 def filled(exchange: Exchange, client: MarketData, table: Path) -> Exchange:
-    """Two markets, in the table up to the last closed bucket; more is to come."""
+    """A table of two markets up to the last closed bucket; the server has more."""
     for market in (BTC, ETH):
         exchange.fill(market, START, "2026-05-25")
     backfill([BTC, ETH], "1h", *SPAN, table, client=client)
     return exchange
 
 
-def stored(table: Path) -> list[dict[str, Any]]:
-    found = Table(table).delta.to_pyarrow_table().to_pylist()
-    return sorted(found, key=lambda row: (row["market_id"], row["ts"]))
-
-
-def restatements(table: Path) -> list[dict[str, Any]]:
-    place = table / "_restatements"
-    found = DeltaTable(place).to_pyarrow_table().to_pylist() if place.exists() else []
-    return sorted(found, key=lambda row: (row["ts"], row["new_oi_base"]))
-
-
-def test_every_market_is_topped_up_to_its_last_closed_bucket(filled: Exchange, client: MarketData, table: Path) -> None:
+def test_every_market_is_updated_to_its_last_closed_bucket(filled: Exchange, client: MarketData, table: Path) -> None:
     filled.wait(hours=50)
-    done = update(table, client=client)
-    assert done == Amended(added=100, requests=done.requests)
+    result = update(table, client=client)
+    assert result == UpdateResult(added=100, requests=result.requests)
     for market in (BTC, ETH):
-        assert rows(table, market) == wanted(filled, START, "2026-05-22T12:00", market)
+        assert final_values(table, market) == filled.values(START, "2026-05-22T12:00", market)
     assert not restatements(table)
 
 
-def test_many_markets_are_topped_up_in_one_commit(filled: Exchange, client: MarketData, table: Path) -> None:
+def test_all_markets_are_updated_in_one_commit(filled: Exchange, client: MarketData, table: Path) -> None:
     filled.wait(hours=3)
     before = Table(table).delta.version()
     update(table, client=client)
     assert Table(table).delta.version() == before + 1
 
 
-def test_nothing_new_is_no_commit(filled: Exchange, client: MarketData, table: Path) -> None:
+def test_an_update_without_news_commits_nothing(filled: Exchange, client: MarketData, table: Path) -> None:
     before = Table(table).delta.version()
-    assert update(table, client=client) == Amended(requests=2)
+    assert update(table, client=client) == UpdateResult(requests=2)
     assert Table(table).delta.version() == before
 
 
-def test_only_markets_asked_for_and_only_ones_that_are_there(filled: Exchange, client: MarketData, table: Path) -> None:
+def test_only_requested_markets_are_updated(filled: Exchange, client: MarketData, table: Path) -> None:
     filled.wait(hours=1)
     assert update(table, markets=[ETH], client=client).added == 1
-    with pytest.raises(StoreError, match=r"has no no:perp:SUCH: begin it with allium-md backfill"):
+    with pytest.raises(StoreError, match="has no no:perp:SUCH: add it with allium-md backfill"):
         update(table, markets=["no:perp:SUCH"], client=client)
 
 
-def test_the_running_bucket_comes_when_asked_for_and_is_fetched_until_it_is_settled(
-    filled: Exchange, client: MarketData, table: Path
-) -> None:
+def test_the_running_bucket_is_fetched_until_it_is_settled(filled: Exchange, client: MarketData, table: Path) -> None:
     at = "2026-05-20T10:00"
     assert update(table, client=client, provisional=True).added == 2
-    assert [row["provisional"] for row in stored(table) if row["ts"] == to_instant(at, "at")] == [True, True]
-    assert update(table, client=client, provisional=True) == Amended(requests=2), "the same value again"
+    assert [row["provisional"] for row in all_rows(table) if row["ts"] == to_instant(at, "at")] == [True, True]
+    assert update(table, client=client, provisional=True) == UpdateResult(requests=2), "the same value again"
     filled.put(BTC, "2026-05-20T10:25", "7")
     filled.wait(minutes=10)
-    assert update(table, client=client).settled == 1, "another value of the running bucket"
+    assert update(table, client=client).settled == 1, "the running bucket has another value"
     filled.wait(hours=1)
-    assert update(table, client=client) == Amended(settled=2, requests=2)
-    assert rows(table)[to_instant(at, "at")] == (7, 1)
-    assert not any(row["provisional"] for row in stored(table))
-    assert not restatements(table), "a provisional value that changes is no restatement"
+    assert update(table, client=client) == UpdateResult(settled=2, requests=2)
+    assert final_values(table)[to_instant(at, "at")] == (Decimal(7), Decimal(1))
+    assert not any(row["provisional"] for row in all_rows(table))
+    assert not restatements(table), "a provisional value may change"
 
 
-def test_provisional_rows_are_fetched_again_however_short_the_look_back(
+def test_provisional_rows_are_fetched_again_without_look_back(
     filled: Exchange, client: MarketData, table: Path
 ) -> None:
     update(table, client=client, provisional=True)
     filled.wait(hours=5)
     update(table, client=client, look_back=timedelta(0))
-    assert rows(table) == wanted(filled, START, "2026-05-20T15:00")
+    assert final_values(table) == filled.values(START, "2026-05-20T15:00")
     assert not Table(table).coverage.provisional
 
 
 @pytest.mark.parametrize("through", [update, backfill])
-def test_a_provisional_row_that_the_server_drops_goes(
+def test_a_provisional_row_that_the_server_drops_is_deleted(
     filled: Exchange, client: MarketData, table: Path, through: Any
 ) -> None:
     update(table, client=client, provisional=True)
-    filled.take(BTC, "2026-05-20T10:00")
+    filled.remove(BTC, "2026-05-20T10:00")
     filled.wait(hours=2)
     if through is update:
-        done = update(table, client=client, markets=[BTC])
-        assert (done.added, done.settled, done.dropped, done.vanished) == (1, 0, 1, 0)
+        result = update(table, client=client, markets=[BTC])
+        assert (result.added, result.settled, result.dropped, result.vanished) == (1, 0, 1, 0)
     else:
         backfill(BTC, "1h", START, "2026-05-21", table, client=client)
-    labels = [row["ts"] for row in stored(table) if row["market_id"] == BTC]
-    assert labels == sorted(wanted(filled, START, "2026-05-20T12:00"))
+    labels = [row["ts"] for row in all_rows(table) if row["market_id"] == BTC]
+    assert labels == sorted(filled.values(START, "2026-05-20T12:00"))
     assert ("1h", BTC) not in Table(table).coverage.provisional
-    assert [row["provisional"] for row in stored(table) if row["market_id"] == ETH][-1], "of the other nothing is known"
+    assert [row["provisional"] for row in all_rows(table) if row["market_id"] == ETH][-1], (
+        "the other market was not fetched"
+    )
 
 
-def test_a_value_that_changed_is_replaced_and_written_down_with_both_values_and_times(
+def test_a_changed_value_is_replaced_and_recorded_as_restatement(
     filled: Exchange, client: MarketData, table: Path
 ) -> None:
-    at, then = to_instant("2026-05-19T05:00", "at"), stored(table)[0]["fetched_at"]
-    old = rows(table)[at]
+    at, then = to_instant("2026-05-19T05:00", "at"), all_rows(table)[0]["fetched_at"]
+    old = final_values(table)[at]
     filled.put(BTC, "2026-05-19T05:00", "123.000000000000000001", "9")
     filled.wait(hours=1)
-    done = update(table, client=client)
-    assert (done.added, done.restated) == (2, 1)
-    assert rows(table)[at] == (Decimal("123.000000000000000001"), 9)
-    assert rows(table) == wanted(filled, START, "2026-05-20T11:00")
+    result = update(table, client=client)
+    assert (result.added, result.restated) == (2, 1)
+    assert final_values(table)[at] == (Decimal("123.000000000000000001"), Decimal(9))
+    assert final_values(table) == filled.values(START, "2026-05-20T11:00")
     assert restatements(table) == [
         {
             "market_id": BTC,
@@ -150,13 +138,13 @@ def test_a_value_that_changed_is_replaced_and_written_down_with_both_values_and_
     assert [row["new_oi_base"] for row in restatements(table)] == [Decimal("123.000000000000000001"), 124]
 
 
-def test_looking_back_ends_where_it_was_told_to(filled: Exchange, client: MarketData, table: Path) -> None:
+def test_look_back_limits_what_is_fetched_again(filled: Exchange, client: MarketData, table: Path) -> None:
     filled.put(BTC, "2026-05-12T05:00", "1")
     assert update(table, client=client).restated == 0
     assert update(table, client=client, look_back=timedelta(days=9)).restated == 1
 
 
-def test_looking_back_leaps_over_gaps(filled: Exchange, client: MarketData, table: Path) -> None:
+def test_look_back_skips_gaps(filled: Exchange, client: MarketData, table: Path) -> None:
     filled.wait(hours=30)
     backfill([BTC], "1h", "2026-05-21", "2026-05-22", table, client=client)
     filled.put(BTC, "2026-05-20T05:00", "1")
@@ -164,87 +152,85 @@ def test_looking_back_leaps_over_gaps(filled: Exchange, client: MarketData, tabl
     assert len(Table(table).coverage.complete["1h", BTC]) == 2, "the gap is for a backfill"
 
 
-def test_final_rows_that_the_server_has_no_more_stay_and_are_counted(
-    filled: Exchange, client: MarketData, table: Path
-) -> None:
-    before = rows(table)
-    filled.take(BTC, "2026-05-19T05:00")
-    filled.take(ETH, "2026-05-19T04:00")
-    assert update(table, client=client) == Amended(vanished=2, requests=2)
-    assert rows(table) == before
+def test_final_rows_that_vanish_from_the_server_stay(filled: Exchange, client: MarketData, table: Path) -> None:
+    before = final_values(table)
+    filled.remove(BTC, "2026-05-19T05:00")
+    filled.remove(ETH, "2026-05-19T04:00")
+    assert update(table, client=client) == UpdateResult(vanished=2, requests=2)
+    assert final_values(table) == before
 
 
-def test_a_row_that_comes_late_is_a_restatement_of_nothing(exchange: Exchange, client: MarketData, table: Path) -> None:
+def test_a_late_row_is_a_restatement_without_old_values(exchange: Exchange, client: MarketData, table: Path) -> None:
     exchange.fill(BTC, START, "2026-05-25")
-    exchange.take(BTC, "2026-05-19T05:00")
+    exchange.remove(BTC, "2026-05-19T05:00")
     backfill(BTC, "1h", *SPAN, table, client=client)
     exchange.put(BTC, "2026-05-19T05:00", "3", "4")
     assert update(table, client=client).restated == 1
-    [said] = restatements(table)
-    assert (said["old_oi_base"], said["old_fetched_at"], said["new_oi_base"]) == (None, None, 3)
-    assert rows(table) == wanted(exchange, *SPAN)
+    [row] = restatements(table)
+    assert (row["old_oi_base"], row["old_fetched_at"], row["new_oi_base"]) == (None, None, 3)
+    assert final_values(table) == exchange.values(*SPAN)
 
 
-def test_a_market_that_vanished_keeps_its_rows_and_is_told_at_the_end(
+def test_a_market_that_vanishes_keeps_its_rows_and_is_an_error(
     filled: Exchange, client: MarketData, table: Path
 ) -> None:
-    before = rows(table, BTC)
+    before = final_values(table, BTC)
     del filled.samples[BTC]
     filled.wait(hours=2)
     with pytest.raises(NotFoundError, match=BTC):
         update(table, client=client)
-    assert rows(table, BTC) == before
-    assert rows(table, ETH) == wanted(filled, START, "2026-05-20T12:00", ETH)
+    assert final_values(table, BTC) == before
+    assert final_values(table, ETH) == filled.values(START, "2026-05-20T12:00", ETH)
 
 
-def test_a_value_without_room_is_told_and_harms_nothing(filled: Exchange, client: MarketData, table: Path) -> None:
-    before = rows(table, BTC)
+def test_a_value_that_does_not_fit_changes_nothing(filled: Exchange, client: MarketData, table: Path) -> None:
+    before = final_values(table, BTC)
     filled.put(BTC, "2026-05-20T10:00", "0." + "1" * 19)
     filled.wait(hours=2)
     with pytest.raises(PrecisionError, match=r"2026-05-20T10:00:00Z"):
         update(table, client=client)
-    assert rows(table, BTC) == before
+    assert final_values(table, BTC) == before
 
 
-def test_a_budget_holds_and_the_next_update_goes_on(filled: Exchange, client: MarketData, table: Path) -> None:
+def test_an_update_that_spends_its_budget_is_resumed(filled: Exchange, client: MarketData, table: Path) -> None:
     filled.wait(hours=2)
-    before = filled.asked
+    before = filled.request_count
     with pytest.raises(BudgetError):
         update(table, client=client, max_requests=1)
-    assert filled.asked <= before + 1
+    assert filled.request_count <= before + 1
     update(table, client=client)
     for market in (BTC, ETH):
-        assert rows(table, market) == wanted(filled, START, "2026-05-20T12:00", market)
+        assert final_values(table, market) == filled.values(START, "2026-05-20T12:00", market)
 
 
-def test_a_crash_between_a_restatement_and_its_row_writes_it_down_once(
+def test_a_crash_between_restatement_and_row_records_it_once(
     filled: Exchange, client: MarketData, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled.put(BTC, "2026-05-19T05:00", "1")
     with monkeypatch.context() as patch:
-        patch.setattr(table_module.Table, "write", lambda *_, **__: (_ for _ in ()).throw(StoreError("cut")))
-        with pytest.raises(StoreError, match="cut"):
+        patch.setattr(Table, "write", lambda *_, **__: (_ for _ in ()).throw(StoreError("crash")))
+        with pytest.raises(StoreError, match="crash"):
             update(table, client=client)
     assert len(restatements(table)) == 1
-    assert rows(table)[to_instant("2026-05-19T05:00", "at")][0] != 1
+    assert final_values(table)[to_instant("2026-05-19T05:00", "at")][0] != 1
     filled.wait(minutes=1)
     assert update(table, client=client).restated == 1
     assert len(restatements(table)) == 1
-    assert rows(table)[to_instant("2026-05-19T05:00", "at")][0] == 1
+    assert final_values(table)[to_instant("2026-05-19T05:00", "at")][0] == 1
 
 
-def test_what_another_process_fetched_later_stays(filled: Exchange, client: MarketData, table: Path) -> None:
+def test_rows_that_another_process_fetched_later_stay(filled: Exchange, client: MarketData, table: Path) -> None:
     at = to_instant("2026-05-19T05:00", "at")
     old = client.open_interest(BTC, interval="1h", start=at, end=at + timedelta(hours=1))
     filled.wait(minutes=1)
     filled.put(BTC, "2026-05-19T05:00", "1")
     update(table, client=client)
     task = Task(("1h", BTC), (micros(at), micros(at) + 3_600_000_000))
-    assert amend.amend(Table(table), [amend.Look.of(task, old)]).restated == 0
-    assert rows(table)[at][0] == 1
+    assert merge_rows(Table(table), [FetchedRows.of(task, old)]).restated == 0
+    assert final_values(table)[at][0] == 1
 
 
-def test_a_negative_look_back_is_refused(filled: Exchange, client: MarketData, table: Path) -> None:
+def test_a_negative_look_back_is_rejected(filled: Exchange, client: MarketData, table: Path) -> None:
     with pytest.raises(UsageError, match="look_back"):
         update(table, client=client, look_back=timedelta(days=-1))
 
@@ -253,33 +239,35 @@ def test_a_merge_reads_only_the_partitions_of_its_rows(filled: Exchange, client:
     backfill([BTC, ETH], "4h", "2026-05-12", "2026-05-20", table, client=client)
     filled.put(BTC, "2026-05-19T05:00", "1")
     update(table, client=client, markets=[BTC])
-    said = next(c for c in DeltaTable(table).history() if c["operation"] == "MERGE")["operationMetrics"]
-    assert (said["num_target_files_scanned"], said["num_target_files_skipped_during_scan"]) == (2, 2), said
+    merge = next(commit for commit in DeltaTable(table).history() if commit["operation"] == "MERGE")
+    metrics = merge["operationMetrics"]
+    assert (metrics["num_target_files_scanned"], metrics["num_target_files_skipped_during_scan"]) == (2, 2), metrics
 
 
-def test_two_updates_at_once_write_each_restatement_once(filled: Exchange, table: Path) -> None:
+def test_concurrent_updates_record_each_restatement_once(filled: Exchange, table: Path) -> None:
     for hour in range(10):
         filled.put(BTC, f"2026-05-19T0{hour}:00", "1")
-    three_at_once(lambda: update(table))
+    run_together(*[lambda: update(table)] * 3)
     assert len(restatements(table)) == 10
-    assert rows(table) == wanted(filled, *SPAN)
+    assert final_values(table) == filled.values(*SPAN)
 
 
-def test_a_merge_beside_a_commit_of_another_market_is_not_in_its_way(
+def test_a_merge_does_not_conflict_with_another_market(
     filled: Exchange, client: MarketData, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled.fill("c:perp:C", START, "2026-05-25")
     filled.put(BTC, "2026-05-19T05:00", "1")
-    between, write = iter([1]), Table.write
+    others, write = ["c:perp:C"], Table.write
 
-    def late(self: Table, *args: Any, **options: Any) -> int:
-        if next(between, None):  # another commit lands between what this one has read and what it writes
-            backfill("c:perp:C", "1h", START, "2026-05-20", table)
+    def write_late(self: Table, *args: Any, **options: Any) -> int:
+        """Another commit lands after this one has read the table and before it writes."""
+        if others:
+            backfill(others.pop(), "1h", START, "2026-05-20", table)
         return write(self, *args, **options)
 
     before = Table(table).delta.version()
-    monkeypatch.setattr(Table, "write", late)
+    monkeypatch.setattr(Table, "write", write_late)
     assert update(table, client=client).restated == 1
     assert Table(table).delta.version() == before + 2
-    assert rows(table) == wanted(filled, *SPAN)
-    assert rows(table, "c:perp:C") == wanted(filled, START, "2026-05-20", "c:perp:C")
+    assert final_values(table) == filled.values(*SPAN)
+    assert final_values(table, "c:perp:C") == filled.values(START, "2026-05-20", "c:perp:C")

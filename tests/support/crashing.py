@@ -1,18 +1,18 @@
-"""Backfills in processes that are killed, and what must be true of the table afterwards."""
+"""Backfills in processes that are killed at chosen events, and what must be true of the table afterwards."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import random
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs
 
 from allium_market_data import MarketData
@@ -28,64 +28,102 @@ SPAN = ("2026-02-10", "2026-05-05")
 CHILD = f"""
 import sys
 from allium_market_data import MarketData
-from allium_market_data.store import backfill, runner
-runner.AT_A_TIME = 1  # a commit after each window, so that kills come before, between and within commits
-print("go", flush=True)
+from allium_market_data.store import Table, backfill, runner
+
+runner.MAX_RUNNING_TASKS = 1  # one commit for each window
+write = Table.write
+
+def announce_write(*args, **options):
+    print("write", flush=True)
+    return write(*args, **options)
+
+Table.write = announce_write
+sys.stdin.readline()  # the parent is ready
 with MarketData(max_concurrency=4) as client:
-    backfill({MARKETS!r}, "1h", *{SPAN!r}, sys.argv[1], client=client, commit_rows=1, commit_seconds=0)
+    backfill(
+        {MARKETS!r}, "1h", *{SPAN!r}, sys.argv[1], client=client, commit_rows=1, commit_seconds=0,
+        progress=lambda progress: progress.done and print("commit", flush=True),
+    )
 print("done", flush=True)
 """
 
 
-class Slow:
-    """ASGI: every answer takes a little longer."""
+class Hooked:
+    """ASGI: calls ``on_request`` with the number of each request and the port that it came from.
 
-    def __init__(self, app: Any, seconds: float) -> None:
-        self.app, self.seconds = app, seconds
+    If that returns true, the request is not answered before ``release`` is set or the client disconnects.
+    """
+
+    def __init__(self, app: Any, on_request: Callable[[int, int], bool] = lambda *_: False) -> None:
+        self.app, self.on_request, self.requests = app, on_request, 0
+        self.release = threading.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await asyncio.sleep(self.seconds)
+        self.requests += 1
+        if self.on_request(self.requests, scope["client"][1]):
+            await receive()  # the request itself
+            disconnected = asyncio.ensure_future(receive())
+            while not disconnected.done() and not self.release.is_set():  # noqa: ASYNC110 - set by another thread
+                await asyncio.sleep(0.01)
+            if disconnected.done():
+                return
+            disconnected.cancel()
         await self.app(scope, receive, send)
 
 
-@contextmanager
-def slow_sandbox(samples: Samples, seconds: float = 0.01) -> Iterator[tuple[str, Any]]:
-    """A sandbox that takes so long for each answer: its URL and its application."""
-    app = create_app(samples)
-    with running(Slow(app, seconds)) as url:
-        yield url, app
+@dataclass(frozen=True)
+class Kill:
+    """Kill a run at its n-th request, before its n-th write, or after its n-th commit; and perhaps some seconds later."""
+
+    event: Literal["request", "write", "commit"]
+    number: int
+    delay: float = 0.0
 
 
-def started(table: Path, url: str) -> subprocess.Popen[str]:
-    """A process that backfills; it has begun when this returns."""
-    env = {**os.environ, "ALLIUM_API_KEY": DEFAULT_API_KEY, "ALLIUM_BASE_URL": url}
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(table)], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert child.stdout is not None
-    assert child.stdout.readline() == "go\n"
-    return child
+@dataclass
+class Run:
+    """A backfill in a process. It waits for ``begin``."""
 
+    process: subprocess.Popen[str]
 
-def finished(child: subprocess.Popen[str]) -> None:
-    """Wait for a process that must end well."""
-    out, err = child.communicate(timeout=60)
-    assert (child.returncode, out) == (0, "done\n"), err
+    @classmethod
+    def start(cls, table: Path, url: str) -> Run:
+        env = {**os.environ, "ALLIUM_API_KEY": DEFAULT_API_KEY, "ALLIUM_BASE_URL": url}
+        command, pipe = [sys.executable, "-c", CHILD, str(table)], subprocess.PIPE
+        return cls(subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, stderr=pipe, text=True))
 
+    def begin(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("begin\n")
+        self.process.stdin.flush()
 
-def snapshot(table: Path) -> list[dict[str, Any]]:
-    """Every row but for when it was fetched, in order; duplicates would show."""
-    columns = ["market_id", "interval", "month", "ts", "oi_base", "oi_quote_usd", "provisional", "specification"]
-    rows = Table(table).delta.to_pyarrow_dataset().to_table(columns=columns)
-    listed: list[dict[str, Any]] = rows.sort_by([(name, "ascending") for name in ("market_id", "ts")]).to_pylist()
-    return listed
+    def finish(self) -> None:
+        """Wait for the end, which must be a success."""
+        out, err = self.process.communicate()
+        assert (self.process.returncode, out.split()[-1:]) == (0, ["done"]), err
 
+    def kill(self, kill: Kill, server: Hooked) -> bool:
+        """Begin, and kill the process at the event. False if it ended before."""
+        server.requests = 0
+        if kill.event == "request":
+            server.on_request = lambda number, _: number == kill.number and self._kill_after(kill.delay)
+            self.begin()
+        else:
+            self.begin()
+            assert self.process.stdout is not None
+            events = (line for line in self.process.stdout if line.strip() == kill.event)
+            for number, _ in enumerate(events, 1):
+                if number == kill.number:
+                    self._kill_after(kill.delay)
+                    break
+        self.process.communicate()
+        server.on_request = lambda *_: False
+        return self.process.returncode == -9
 
-def whole(url: str, table: Path) -> list[dict[str, Any]]:
-    """The rows of a backfill that nothing disturbs."""
-    with MarketData(DEFAULT_API_KEY, url) as client:
-        backfill(MARKETS, "1h", *SPAN, table, client=client)
-    return snapshot(table)
+    def _kill_after(self, seconds: float) -> bool:
+        time.sleep(seconds)
+        self.process.kill()
+        return True
 
 
 @dataclass
@@ -94,80 +132,77 @@ class Account:
 
     kills: int = 0
     tables: int = 0
-    before: Coverage = field(default_factory=Coverage)
-    """What was complete when the last run began."""
-    at_versions: list[int] = field(default_factory=list)
-    longest: float = 0.0
-    """How long a whole run takes, in seconds."""
+    versions: list[int] = field(default_factory=list)
+    """The version of the table at the start of each run; -1 if there was none."""
 
 
-def again(app: Any, coverage: Coverage) -> list[str]:
-    """The requests of the log that ask for a window which was complete: there must be none.
+@contextmanager
+def hooked_sandbox(samples: Samples, key: str = DEFAULT_API_KEY) -> Iterator[tuple[str, Hooked]]:
+    """A served sandbox: its URL, and the hook in front of it."""
+    server = Hooked(create_app(samples, api_key=key))
+    with running(server) as url:
+        yield url, server
 
-    A look at the edge of a window that lacked something may reach two buckets into its neighbour.
+
+def snapshot(table: Path) -> list[dict[str, Any]]:
+    """Every row in order, without the time of its fetch. Duplicates are kept."""
+    columns = ["market_id", "interval", "month", "ts", "oi_base", "oi_quote_usd", "provisional", "specification"]
+    rows = Table(table).delta.to_pyarrow_dataset().to_table(columns=columns)
+    listed: list[dict[str, Any]] = rows.sort_by([(name, "ascending") for name in ("market_id", "ts")]).to_pylist()
+    return listed
+
+
+def undisturbed(url: str, table: Path, key: str = DEFAULT_API_KEY) -> list[dict[str, Any]]:
+    """The rows of a backfill that nothing disturbs."""
+    with MarketData(key, url) as client:
+        backfill(MARKETS, "1h", *SPAN, table, client=client)
+    return snapshot(table)
+
+
+def repeated_requests(app: Any, coverage: Coverage) -> list[str]:
+    """The logged requests for windows that were complete before; there must be none.
+
+    A second request for the edge of an incomplete window may reach two buckets into its neighbour, and is not counted.
     """
-    asked = []
+    repeated = []
     for request in list(app.state.requests):
         market = request.path.split("/")[4]
         query = parse_qs(request.query)
         start, end = (micros(to_instant(query[f"{name}_timestamp"][0], name)) for name in ("start", "end"))
-        inside = end - start > 3 * HOUR
-        if inside and any(low < end <= high for low, high in coverage.complete.get(("1h", market), ())):
-            asked.append(f"{market} {request.query}")
-    return asked
+        spans = coverage.complete.get(("1h", market), ())
+        if end - start > 3 * HOUR and any(low < end <= high for low, high in spans):
+            repeated.append(f"{market} {request.query}")
+    return repeated
 
 
-def crash(folder: Path, samples: Samples, kills: int, seed: int, each: int = 5) -> Account:
-    """Kill backfills at random instants, ``each`` a table, resume, and hold every table against an undisturbed one."""
-    chance, account = random.Random(seed), Account()
-    with slow_sandbox(samples) as (url, app):
-        wanted = whole(url, folder / "whole")  # the sandbox makes its samples now
-        child = started(folder / "timed", url)
-        began = time.monotonic()
-        finished(child)
-        account.longest = time.monotonic() - began
-        while account.kills < kills:
+def crash(folder: Path, samples: Samples, tables: Iterable[Iterable[Kill]]) -> Account:
+    """Kill backfills of each table as listed, resume them, and compare each table with an undisturbed one."""
+    account = Account()
+    with hooked_sandbox(samples) as (url, server):
+        expected = undisturbed(url, folder / "whole")
+        for kills in tables:
             table = folder / f"table-{account.tables}"
             account.tables += 1
-            for _ in range(min(each, kills - account.kills)):
-                if not _kill(table, url, app, chance, account):
-                    break  # there is nothing left of this table to interrupt
-            finished(_resumed(table, url, app, account))
-            asked = again(app, account.before)
-            assert asked == [], asked
-            assert snapshot(table) == wanted
+            for kill in kills:
+                with _no_repeated_requests(table, server.app, account):
+                    was_killed = Run.start(table, url).kill(kill, server)
+                if not was_killed:
+                    break
+                account.kills += 1
+            with _no_repeated_requests(table, server.app, account):
+                run = Run.start(table, url)
+                run.begin()
+                run.finish()
+            assert snapshot(table) == expected
     return account
 
 
-def _resumed(table: Path, url: str, app: Any, account: Account) -> subprocess.Popen[str]:
+@contextmanager
+def _no_repeated_requests(table: Path, app: Any, account: Account) -> Iterator[None]:
+    """Fail if a run in the block requests a window that was complete before it."""
+    known = Table(table) if any(table.glob("_delta_log/*.json")) else None
+    account.versions.append(known.delta.version() if known else -1)
     app.state.requests.clear()
-    begun = any(table.glob("_delta_log/*.json"))
-    known = Table(table) if begun else None
-    account.at_versions.append(known.delta.version() if known else -1)
-    account.before = known.coverage if known else Coverage()
-    return started(table, url)
-
-
-def _kill(table: Path, url: str, app: Any, chance: random.Random, account: Account) -> bool:
-    """Kill a run at any instant of it; every other one soon after a commit, so that many resume from something.
-
-    False is for one that was over before. How long a run takes was measured while the machine may have been busier, so the
-    next ones are killed earlier.
-    """
-    child, began = _resumed(table, url, app, account), time.monotonic()
-    log = table / "_delta_log"
-    if account.kills % 2:
-        commits, until = len(list(log.glob("*.json"))), began + 10
-        while len(list(log.glob("*.json"))) <= max(commits, 1) and child.poll() is None and time.monotonic() < until:
-            time.sleep(0.001)
-        time.sleep(chance.uniform(0, 0.1))
-    else:
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(chance.uniform(0, account.longest))
-            account.longest = max(time.monotonic() - began, account.longest / 2)
-    child.kill()
-    child.communicate(timeout=60)
-    account.kills += child.returncode == -9
-    asked = again(app, account.before)
-    assert asked == [], asked
-    return child.returncode == -9
+    yield
+    repeated = repeated_requests(app, known.coverage if known else Coverage())
+    assert repeated == [], repeated

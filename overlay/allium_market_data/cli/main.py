@@ -20,7 +20,8 @@ from typing import Annotated
 import typer
 
 from ..errors import AlliumError, UsageError
-from . import table as _store
+from . import table as _table
+from .options import BaseUrl, Concurrency, End, Interval, Markets, Overwrite, Rate, Start, Timeout
 
 app = typer.Typer(
     name="allium-md",
@@ -65,28 +66,23 @@ def _end(status: int, message: str) -> None:
     raise SystemExit(status) from None
 
 
-Interval = Annotated[str, typer.Option("--interval", "-i", help="Bucket width: 1m, 5m, 15m, 1h, 4h or 1d.")]
-Start = Annotated[str, typer.Option(help="Start of the span, ISO 8601; UTC if it has no offset.")]
-End = Annotated[str, typer.Option(help="End of the span (exclusive), ISO 8601.")]
-
-
 @app.command("open-interest")
 @_failures()
 def open_interest(
-    market: Annotated[list[str], typer.Argument(help="One or more markets, like hl:perp:BTC-USDC.")],
+    market: Markets,
     interval: Interval,
     start: Start,
     end: End,
-    base_url: Annotated[str | None, typer.Option(help="Base URL of the server.", envvar="ALLIUM_BASE_URL")] = None,
+    base_url: BaseUrl = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; it appears only when it is complete.")
     ] = None,
     format: Annotated[str | None, typer.Option("--format", "-f", help="csv, jsonl, parquet, arrow or table.")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds that one request may take.")] = 30.0,
+    timeout: Timeout = 30.0,
     deadline: Annotated[float | None, typer.Option(help="Seconds that the whole command may take.")] = None,
-    concurrency: Annotated[int, typer.Option(help="Maximum number of concurrent requests.")] = 8,
-    rate: Annotated[float | None, typer.Option(help="Maximum requests per second.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    concurrency: Concurrency = 8,
+    rate: Rate = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Fetch every row of one or more markets. The API key comes from ALLIUM_API_KEY.
 
@@ -112,17 +108,17 @@ def open_interest(
 @app.command()
 @_failures()
 def plot(
-    market: Annotated[list[str], typer.Argument(help="One or more markets, like hl:perp:BTC-USDC.")],
+    market: Markets,
     interval: Interval,
     start: Start,
     end: End,
     output: Annotated[Path, typer.Option("--output", "-o", help="Chart to write: .png, .svg or .pdf.")],
-    base_url: Annotated[str | None, typer.Option(help="Base URL of the server.", envvar="ALLIUM_BASE_URL")] = None,
+    base_url: BaseUrl = None,
     amount: Annotated[str, typer.Option(help="Value to draw: oi_quote_usd or oi_base.")] = "oi_quote_usd",
-    timeout: Annotated[float, typer.Option(help="Seconds that one request may take.")] = 30.0,
-    concurrency: Annotated[int, typer.Option(help="Maximum number of concurrent requests.")] = 8,
-    rate: Annotated[float | None, typer.Option(help="Maximum requests per second.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    timeout: Timeout = 30.0,
+    concurrency: Concurrency = 8,
+    rate: Rate = None,
+    overwrite: Overwrite = False,
     table: Annotated[str | None, typer.Option(help="Read the rows from this table instead of the server.")] = None,
 ) -> None:
     """Draw a chart of one or more markets. The API key comes from ALLIUM_API_KEY."""
@@ -131,7 +127,7 @@ def plot(
 
     check_plot_target(output, amount, overwrite=overwrite)  # before the first request
     if table is not None:
-        series = _store.taken(table, market, interval, start, end)
+        series = _table.read_series(table, market, interval, start, end)
     else:
         with connect(base_url, timeout, concurrency, rate) as client:
             series = client.open_interest(market, interval=interval, start=start, end=end)  # type: ignore[call-overload]
@@ -168,7 +164,7 @@ def sandbox(
     run(port, host, data or [], api_key, reading or [], seed, fault or [])
 
 
-_store.register(app, _failures)
+_table.register(app, _failures)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""What the commands over a table say: the size of a plan, how far a run is, and whether a large one may begin."""
+"""What the commands of the table print: the size of a plan, progress, results."""
 
 from __future__ import annotations
 
@@ -9,67 +9,100 @@ from contextlib import contextmanager
 import typer
 
 from ..errors import AlliumError, UsageError
+from ..model.times import from_micros
+from ..sanitize import clean
+from ..store.merge import UpdateResult
 from ..store.plan import Task
 from ..store.runner import Progress
+from ..store.status import SeriesStatus
 
-LARGE = 1_000
-"""A plan of more requests than that asks before it begins."""
+LARGE_PLAN = 1_000
+"""A plan of more requests must be confirmed."""
 
 
-def announce(tasks: Sequence[Task], max_requests: int | None, yes: bool) -> int:
-    """Tell what is to be done, and ask where it is much. Returns the requests. Raises where the answer is no."""
+def confirm(tasks: Sequence[Task], max_requests: int | None, yes: bool) -> int:
+    """Print the size of a plan, and ask before a large one. Returns its requests. Raises if it is not confirmed."""
     requests, buckets = sum(task.requests for task in tasks), sum(task.buckets for task in tasks)
     print(f"{len(tasks):,} windows, {requests:,} requests, {buckets:,} buckets to fetch", file=sys.stderr)
-    if min(requests, max_requests or requests) > LARGE and not yes:
-        _confirm()
+    if min(requests, max_requests or requests) > LARGE_PLAN and not yes:
+        if not _is_interactive():
+            raise UsageError(f"this plan needs more than {LARGE_PLAN:,} requests; pass --yes to run it")
+        if not typer.confirm("Start?", err=True):
+            raise AlliumError("not confirmed; no request was sent")
     return requests
 
 
-def _confirm() -> None:
-    if not _is_asked():
-        raise UsageError("that is a large plan: say --yes to begin it")
-    if not typer.confirm("Begin?", err=True):
-        raise AlliumError("nothing was asked")
-
-
-def _is_asked() -> bool:
-    """Whether somebody is there to answer."""
+def _is_interactive() -> bool:
     return sys.stdin.isatty()
 
 
 @contextmanager
-def bar(requests: int) -> Iterator[Callable[[Progress], None]]:
-    """Rate, rows, requests and time left on standard error: a bar on a terminal, a line a commit elsewhere."""
+def progress_bar(requests: int) -> Iterator[Callable[[Progress], None]]:
+    """Progress on standard error: a bar on a terminal, otherwise a line for each commit."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
-    shown = Bar(TextColumn("fetching"), BarColumn(), TextColumn("{task.fields[said]}"), console=console, transient=True)
-    task = shown.add_task("", total=requests, said="")
+    bar = Bar(TextColumn("fetching"), BarColumn(), TextColumn("{task.fields[text]}"), console=console, transient=True)
+    task = bar.add_task("", total=requests, text="")
 
-    def show(at: Progress) -> None:
+    def report(progress: Progress) -> None:
         if console.is_terminal:
-            shown.update(task, completed=at.done_planned, said=tell(at))
-        elif at.done:
-            print(tell(at), file=sys.stderr, flush=True)
+            bar.update(task, completed=progress.done_planned, text=describe(progress))
+        elif progress.done:
+            print(describe(progress), file=sys.stderr, flush=True)
 
     if not console.is_terminal:
-        yield show
+        yield report
         return
-    with shown:
-        yield show
+    with bar:
+        yield report
 
 
-def tell(at: Progress) -> str:
-    """How far a run is, in a line."""
-    rate = at.requests / at.seconds if at.seconds else 0.0
-    left = "" if at.left is None else f", {_clock(at.left)} left"
+def describe(progress: Progress) -> str:
+    """How far a run is, in one line."""
+    rate = progress.requests / progress.seconds if progress.seconds else 0.0
+    left = "" if progress.seconds_left is None else f", {_clock(progress.seconds_left)} left"
     return (
-        f"{at.done:,} of {at.tasks:,} windows, {at.rows:,} rows, {at.requests:,} requests, {rate:.1f} requests/s{left}"
+        f"{progress.done:,} of {progress.tasks:,} windows, {progress.rows:,} rows, {progress.requests:,} requests, "
+        f"{rate:.1f} requests/s{left}"
     )
 
 
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def show_update(table: str, result: UpdateResult) -> None:
+    """Print what an update wrote."""
+    print(
+        f"{table}: {result.added:,} rows added, {result.settled:,} provisional rows settled and {result.dropped:,} "
+        f"dropped, {result.restated:,} restated, {result.vanished:,} no longer on the server (kept), "
+        f"{result.requests:,} requests",
+        file=sys.stderr,
+    )
+    if result.restated:
+        print(f"restatements: {table.rstrip('/')}/_restatements", file=sys.stderr)
+
+
+def show_status(statuses: Sequence[SeriesStatus]) -> None:
+    """Print a line for each series."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD)
+    for name in ("market", "interval", "rows", "complete from", "to", "gaps, first", "missing", "provisional"):
+        table.add_column(name, justify="left" if name in ("market", "interval") else "right")
+    for status in statuses:
+        ends = [status.complete[0][0], status.complete[-1][1]] if status.complete else []
+        gaps = f"{len(status.gaps)}, {from_micros(status.gaps[0][0]):%Y-%m-%d}" if status.gaps else "0"
+        dates = [f"{from_micros(end):%Y-%m-%d %H:%M}" for end in ends] or ["none", "none"]
+        counts = (f"{status.missing:,}", f"{status.provisional:,}")
+        table.add_row(escape(clean(status.key[1])), status.key[0], f"{status.rows:,}", *dates, gaps, *counts)
+    console = Console()
+    console.width = max(console.width, 120 if not console.is_terminal else 0)
+    console.print(table)

@@ -1,8 +1,8 @@
-"""A table of history: years of open interest of many markets in Delta Lake, filled, topped up, checked and followed.
+"""Years of open interest of many markets in a Delta Lake table.
 
-``backfill`` fills it and goes on where it ended, ``update`` tops it up and finds restatements, ``status`` says what is
-there, ``verify`` compares a sample with the server, ``Watch`` follows live, ``compact`` puts small files together,
-``Table.series`` gives rows back as a series::
+``backfill`` fills a table and resumes where it stopped, ``update`` brings it up to now and finds restatements, ``status``
+lists what it holds, ``verify`` compares a sample with the server, ``Watch`` follows markets live, ``compact`` merges small
+files, and ``Table.series`` reads rows back as a series::
 
     from allium_market_data.store import Table, backfill, update
 
@@ -10,30 +10,30 @@ there, ``verify`` compares a sample with the server, ``Watch`` follows live, ``c
     update("oi")
     Table("oi").series("hl:perp:BTC-USDC", "1m", "2026-04-01", "2026-05-01").resample("1h")
 
-Needs the extra ``store``.
+Needs the extra ``store``. README.md in this folder explains how a table works.
 """
 
 from __future__ import annotations
 
 from .backfill import backfill
-from .compaction import Compacted, compact
+from .compaction import CompactionResult, compact
 from .coverage import Coverage
-from .merge import Amended
+from .merge import UpdateResult
 from .runner import Progress
-from .status import Standing, status
+from .status import SeriesStatus, status
 from .table import Table
 from .update import update
-from .verify import Verified, verify
+from .verify import VerifyResult, verify
 from .watch import Watch
 
 __all__ = [
-    "Amended",
-    "Compacted",
+    "CompactionResult",
     "Coverage",
     "Progress",
-    "Standing",
+    "SeriesStatus",
     "Table",
-    "Verified",
+    "UpdateResult",
+    "VerifyResult",
     "Watch",
     "backfill",
     "compact",

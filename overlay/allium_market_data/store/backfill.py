@@ -1,9 +1,10 @@
-"""Fill a table with everything that it lacks of some markets over a span; the same call again goes on where it ended."""
+"""Fetch everything that a table is missing of some markets over a span. The same call again resumes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from os import PathLike
+from typing import Any
 
 from ..client.plan import plan
 from ..client.sync_client import MarketData
@@ -12,13 +13,10 @@ from ..model.intervals import Interval
 from ..model.times import micros
 from ..validation import Instant, check_market, to_instant
 from .coverage import Coverage
-from .fetch import check_clock, fetch_piece, now, opened
-from .plan import Task, closed, lacking
-from .runner import COMMIT_ROWS, COMMIT_SECONDS, Progress, Report, begun, check_budget, gather
+from .fetch import check_clock, fetch_batch, read_clock, use_client
+from .plan import Task, closed_span, plan_missing
+from .runner import COMMIT_ROWS, COMMIT_SECONDS, Progress, ProgressCallback, check_budget, ignore_progress, run_tasks
 from .table import Table
-
-if TYPE_CHECKING:
-    from os import PathLike
 
 
 def backfill(
@@ -31,49 +29,41 @@ def backfill(
     client: MarketData | None = None,
     dask: Any = None,
     max_requests: int | None = None,
-    progress: Report | None = None,
+    progress: ProgressCallback = ignore_progress,
     storage_options: dict[str, str] | None = None,
     commit_rows: int = COMMIT_ROWS,
     commit_seconds: float = COMMIT_SECONDS,
 ) -> Progress:
-    """Fetch every closed bucket of the markets with start <= ts < end that the table lacks, and commit it.
+    """Fetch and commit every closed bucket with start <= ts < end that the table is missing.
 
-    The table (a folder or a URI) is made if there is none. Windows count as complete in the commit of their rows, every
-    ``commit_rows`` rows or ``commit_seconds``, whichever comes first. ``dask`` is a ``distributed.Client``; its workers
-    take the key from their own environment, share the pace of ``client`` and ``max_requests``, and write for themselves.
+    ``table`` is a folder or a URI; it is created if there is none. Rows are committed, together with the record that
+    their windows are complete, every ``commit_rows`` rows or ``commit_seconds``. ``dask`` is a ``distributed.Client``: its
+    workers read the API key from their environment, share ``max_requests`` and the rate limit of ``client``, and commit.
 
-    Raises ``BudgetError`` when ``max_requests`` are spent, ``StoreError`` for a table that cannot be used,
-    ``PrecisionError`` for a value that does not fit, ``FetchError`` as a fetch does; what came before it is committed.
-    A market that the server does not know (404) ends only itself, and is raised at the end.
+    Raises ``BudgetError`` if ``max_requests`` is used up, ``StoreError`` if the table cannot be used, ``PrecisionError`` for
+    a value that does not fit, ``FetchError`` as a fetch does; complete windows are committed first. A market that the server
+    does not know (404) stops only its own tasks, and is raised at the end.
     """
     check_budget(max_requests)
-    report = progress or (lambda _: None)
-    names = checked(markets)  # a wrong call makes no table
-    with opened(client) as chosen:
+    names = check_markets(markets)  # a wrong call must not create a table
+    with use_client(client) as chosen:
         chosen.plan(interval=interval, start=start, end=end)
         store = Table(table, create=True, options=storage_options)
-        tasks = pending(store.coverage, store.uri, names, interval, start, end, chosen)
+        tasks = pending_tasks(store.coverage, store.uri, names, interval, start, end, chosen)
         if dask is not None:
-            from .dask.driver import spread
+            from .dask.driver import run_on_cluster
 
-            at = begun(tasks)
-            report(at)
-            return spread(dask, store, tasks, chosen, at, report, max_requests, commit_rows)
-
-        return gather(
-            *(chosen, tasks, fetch_piece, store.land, report),
-            max_requests=max_requests,
-            commit_rows=commit_rows,
-            commit_seconds=commit_seconds,
-        )
+            return run_on_cluster(dask, store, tasks, chosen, progress, max_requests, commit_rows)
+        limits: dict[str, Any] = {"max_requests": max_requests, "commit_rows": commit_rows}
+        return run_tasks(chosen, tasks, fetch_batch, store.commit, progress, commit_seconds=commit_seconds, **limits)
 
 
-def checked(markets: str | Iterable[str]) -> list[str]:
-    """The markets of a call. Raises ``UsageError`` for what is none."""
+def check_markets(markets: str | Iterable[str]) -> list[str]:
+    """The markets as a list. Raises ``UsageError``."""
     return [check_market(name) for name in ([markets] if isinstance(markets, str) else markets)]
 
 
-def pending(
+def pending_tasks(
     coverage: Coverage,
     uri: str,
     markets: list[str],
@@ -82,12 +72,12 @@ def pending(
     end: Instant,
     client: MarketData,
 ) -> list[Task]:
-    """The tasks that a backfill of a table with that coverage would do now.
+    """The tasks of a backfill of a table with this coverage.
 
-    Raises ``UsageError``, and ``StoreError`` for a clock that cannot be right.
+    Raises ``UsageError``, and ``StoreError`` for a clock that is wrong.
     """
-    wanted = plan(OPEN_INTEREST, interval, to_instant(start, "start"), to_instant(end, "end"))
-    moment = client.call(now)
-    check_clock(moment, coverage, uri)
-    span = closed(wanted.interval, micros(wanted.start), micros(wanted.end), micros(moment))
-    return list(lacking(markets, wanted.interval, span, coverage))
+    request = plan(OPEN_INTEREST, interval, to_instant(start, "start"), to_instant(end, "end"))
+    now = client.call(read_clock)
+    check_clock(now, coverage, uri)
+    span = closed_span(request.interval, micros(request.start), micros(request.end), micros(now))
+    return list(plan_missing(markets, request.interval, span, coverage))

@@ -1,7 +1,7 @@
-"""Many small files of a table made few large ones. The rows stay, and so does what is known to be complete.
+"""Replace many small files of a table by few large ones. Rows and coverage stay the same.
 
-Delta's own way (OPTIMIZE, as delta-rs 1.6 has it) sees no conflict between two of its kind, and then every row stands there
-twice. So partitions are read and replaced by an ordinary overwrite, which conflicts with whatever touches the same ones.
+Delta's own OPTIMIZE (delta-rs 1.6) does not detect a conflict between two that run at once, and then every row is there
+twice. So partitions are read and replaced by an ordinary overwrite, which conflicts with any commit to the same partitions.
 """
 
 from __future__ import annotations
@@ -15,26 +15,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import UsageError
 from ..optional import require
-from .coverage import Note
-from .storage import reported
-from .table import Table, among, partitions
+from .coverage import CommitNote
+from .reading import open_dataset, sql_in
+from .storage import storage_errors
+from .table import Table
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-SMALL = 32 * 2**20
-"""Files under so many bytes are put together."""
+SMALL_FILE_BYTES = 32 * 2**20
+COMMIT_ROWS = 1_000_000
 
-ROWS = 1_000_000
-"""About so many rows are read and written in one commit."""
-
-SOONEST = timedelta(days=1)
-"""Files that no version needs any more stay at least so long: a reader may still be at them."""
+MIN_VACUUM_AGE = timedelta(days=1)
+"""A reader may still be using a younger file that was replaced."""
 
 
 @dataclass(frozen=True, slots=True)
-class Compacted:
-    """How many files were put together, how many came of them, and how many old ones were deleted."""
+class CompactionResult:
+    """The number of files that were replaced, of the files that replaced them, and of old files that were deleted."""
 
     before: int = 0
     after: int = 0
@@ -43,32 +41,32 @@ class Compacted:
 
 def compact(
     table: str | PathLike[str], *, vacuum: timedelta | None = None, storage_options: dict[str, str] | None = None
-) -> Compacted:
-    """Put the small files of each partition together, the restatements' too.
+) -> CompactionResult:
+    """Merge the small files of each partition, of the restatements too. Other processes may read and write meanwhile.
 
-    Others may read and write meanwhile. Old files stay for whoever reads them, and for Delta's older versions, unless
-    ``vacuum`` says how old they must be to be deleted, a day at least. Raises ``UsageError`` and ``StoreError``.
+    Replaced files stay on disk, for running readers and for Delta's older versions. ``vacuum`` deletes those that are
+    older than that; it must be at least a day. Raises ``UsageError`` and ``StoreError``.
     """
-    if vacuum is not None and vacuum < SOONEST:
-        raise UsageError(f"vacuum must be a day or more, not {vacuum}: somebody may be reading what is younger")
+    if vacuum is not None and vacuum < MIN_VACUUM_AGE:
+        raise UsageError(f"vacuum must be a day or more, not {vacuum}: younger files may still be read")
     store = Table(table, options=storage_options)
-    before, after = _all(store, lambda: store.delta, store.properties)
-    beside = [store.restatements()] if store.has_restatements() else []
-    if beside:
-        more, less = _all(store, store.restatements, lambda *_: None)
-        before, after = before + more, after + less
+    before, after = _compact(store, lambda: store.delta, store.commit_properties)
+    restatements = [store.restatements()] if store.has_restatements() else []
+    if restatements:
+        more_before, more_after = _compact(store, store.restatements, lambda *_: None)
+        before, after = before + more_before, after + more_after
     deleted = 0
     if vacuum is not None:
         options = {"retention_hours": int(vacuum / timedelta(hours=1)), "dry_run": False, "full": True}
         store.refresh()
-        with reported(store.uri):
-            for delta in (store.delta, *beside):
+        with storage_errors(store.uri):
+            for delta in (store.delta, *restatements):
                 deleted += len(delta.vacuum(**options, enforce_retention_duration=False))
-    return Compacted(before, after, deleted)
+    return CompactionResult(before, after, deleted)
 
 
-class Crowd(NamedTuple):
-    """A market's month with several small files of one interval: so many files and rows, of all its intervals."""
+class SmallFiles(NamedTuple):
+    """A month of a market that has several small files of one interval; files and rows are of all its intervals."""
 
     month: str
     market_id: str
@@ -77,59 +75,60 @@ class Crowd(NamedTuple):
     rows: int
 
 
-def crowded(delta: DeltaTable, most: int = 1) -> list[Crowd]:
-    """The months of markets with more than so many small files of one interval, in order."""
+def find_small_files(delta: DeltaTable, more_than: int = 1) -> list[SmallFiles]:
+    """The months of markets with more than this many small files of one interval, in order."""
     actions = delta.get_add_actions(flatten=True)
     names = ("partition.month", "partition.market_id", "partition.interval", "size_bytes", "num_records")
-    found: dict[tuple[str, str], list[tuple[str, int, int]]] = defaultdict(list)
+    files: dict[tuple[str, str], list[tuple[str, int, int]]] = defaultdict(list)
     for month, market, *file in zip(*(actions.column(name).to_pylist() for name in names), strict=True):
-        found[month, market].append((file[0], file[1], file[2]))
-    crowds = []
-    for (month, market), files in sorted(found.items()):
-        small = Counter(interval for interval, size, _ in files if size < SMALL)
-        if max(small.values(), default=0) > most:
-            intervals = tuple(sorted({interval for interval, _, _ in files}))
-            crowds.append(Crowd(month, market, intervals, len(files), sum(rows for *_, rows in files)))
-    return crowds
+        files[month, market].append((file[0], file[1], file[2]))
+    months = []
+    for (month, market), of_month in sorted(files.items()):
+        small = Counter(interval for interval, size, _ in of_month if size < SMALL_FILE_BYTES)
+        if max(small.values(), default=0) > more_than:
+            intervals = tuple(sorted({interval for interval, _, _ in of_month}))
+            months.append(SmallFiles(month, market, intervals, len(of_month), sum(rows for *_, rows in of_month)))
+    return months
 
 
-def batches(crowds: Sequence[Crowd]) -> Iterator[list[Crowd]]:
-    """Crowds of one month, about ``ROWS`` rows at a time. Pure."""
-    batch: list[Crowd] = []
-    for one in crowds:
-        if batch and (one.month != batch[0].month or sum(other.rows for other in batch) + one.rows > ROWS):
-            yield batch
-            batch = []
-        batch.append(one)
-    if batch:
-        yield batch
+def group_by_commit(months: Sequence[SmallFiles]) -> Iterator[list[SmallFiles]]:
+    """Groups of one month and about ``COMMIT_ROWS`` rows."""
+    group: list[SmallFiles] = []
+    for month in months:
+        is_full = sum(member.rows for member in group) + month.rows > COMMIT_ROWS
+        if group and (month.month != group[0].month or is_full):
+            yield group
+            group = []
+        group.append(month)
+    if group:
+        yield group
 
 
-def _all(store: Table, opened: Callable[[], DeltaTable], properties: Callable[..., Any]) -> tuple[int, int]:
-    """Rewrite what is crowded, batch by batch; a writer that comes first costs one of them another try."""
+def _compact(store: Table, open_table: Callable[[], DeltaTable], properties: Callable[..., Any]) -> tuple[int, int]:
+    """Rewrite the months with small files. A group is rewritten again if another writer commits first."""
     before = after = 0
-    for batch in batches(crowded(opened())):
+    for group in group_by_commit(find_small_files(open_table())):
 
-        def attempt(batch: list[Crowd] = batch) -> tuple[int, int]:
-            months = [((interval, one.market_id), one.month) for one in batch for interval in one.intervals]
-            return _rewrite(opened(), batch, properties(Note(), months))
+        def attempt(group: list[SmallFiles] = group) -> tuple[int, int]:
+            months = [((interval, month.market_id), month.month) for month in group for interval in month.intervals]
+            return _rewrite(open_table(), group, properties(CommitNote(), months))
 
-        removed, added = store.retrying(attempt)
+        removed, added = store.retry(attempt)
         before, after = before + removed, after + added
     return before, after
 
 
-def _rewrite(delta: DeltaTable, batch: Sequence[Crowd], properties: Any) -> tuple[int, int]:
-    """Read some markets' month and put one file in the place of each partition's. Files removed and added."""
-    month, markets = batch[0].month, [one.market_id for one in batch]
-    rows = partitions(delta, markets, [month]).to_table()
+def _rewrite(delta: DeltaTable, group: Sequence[SmallFiles], properties: Any) -> tuple[int, int]:
+    """Replace the files of each partition of the group by one. Returns the numbers of files removed and added."""
+    month, markets = group[0].month, [member.market_id for member in group]
+    rows = open_dataset(delta, markets, [month]).to_table()
     before = len(delta.file_uris())
     require("deltalake", "store").write_deltalake(
         delta,
         rows.sort_by([(name, "ascending") for name in ("interval", "market_id", "ts")]),
         mode="overwrite",
-        predicate=among("month", [month]) + " AND " + among("market_id", markets),
+        predicate=sql_in("month", [month]) + " AND " + sql_in("market_id", markets),
         commit_properties=properties,
     )
-    removed = sum(one.files for one in batch)
+    removed = sum(member.files for member in group)
     return removed, len(delta.file_uris()) - before + removed

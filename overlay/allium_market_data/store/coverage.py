@@ -1,14 +1,14 @@
-"""Which windows of a table are complete. Pure.
+"""Which windows of a table are complete.
 
-Every commit of ours says in its commit record (``commitInfo``, under the key ``allium_md``) which windows it completes: the
-same transaction as the rows, so a crash leaves both or none. Why there: rows of bookkeeping among the rows of data would
-mislead every engine that does not know of them, and Delta has no transaction over two tables. A commit record is read by
-nobody but us, and the log is never cleaned (see ``schema.CONFIGURATION``). So that opening a table of many commits
-stays cheap, every 50th commit carries the sum of all before it.
+Every commit of this package lists in its commit record (``commitInfo``, under the key ``allium_md``) the windows that it
+completes. Rows and record are one transaction, so a crash leaves both or neither. The record is not a row of the table,
+because bookkeeping rows would mislead other engines, and not a second table, because Delta has no transactions over two
+tables. The log is never cleaned (see ``schema.CONFIGURATION``). Every 50th commit also carries the coverage of all commits
+before it, so opening a table reads few commits.
 
-Against two writers: a commit also names, as Delta's application transactions, each (interval, market, month) that it
-touches. Delta lets no two commits that began from one version name the same, so the second one fails, looks again, and
-leaves out what the first has landed.
+Concurrent writers: each commit also names, as Delta's application transactions, every (interval, market, month) that it
+touches. Of two commits that start from one version and name the same one, Delta rejects the second. That writer reads the
+log again and leaves out the rows that the first has committed.
 """
 
 from __future__ import annotations
@@ -21,84 +21,84 @@ from typing import Any, Final, TypeAlias, cast
 from ..model.intervals import Interval
 from .spans import Span, Spans, union
 
-KEY: Final = "allium_md"
-SUM_EVERY: Final = 50
-"""Every so many commits, one carries the sum of those before it."""
+METADATA_KEY: Final = "allium_md"
+SNAPSHOT_EVERY: Final = 50
+"""One commit in this many carries the coverage of all commits before it."""
 
-Series: TypeAlias = tuple[Interval, str]
-"""An interval and a market: what a window belongs to."""
+SeriesKey: TypeAlias = tuple[Interval, str]
+"""The interval and the market of a series."""
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """What one commit completes: windows, the labels of rows that it left provisional, and when it was fetched.
+class CommitNote:
+    """What one commit changes: windows that it completes, provisional rows, and the time of its fetch.
 
-    ``provisional`` replaces what was known of the series that it names.
+    ``provisional`` has the labels of all provisional rows of a series, and replaces the earlier labels of that series.
     """
 
-    complete: Mapping[Series, Spans] = field(default_factory=dict)
-    provisional: Mapping[Series, tuple[int, ...]] = field(default_factory=dict)
+    complete: Mapping[SeriesKey, Spans] = field(default_factory=dict)
+    provisional: Mapping[SeriesKey, tuple[int, ...]] = field(default_factory=dict)
     fetched_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The sum of all notes: what is complete, which rows are provisional, and when the newest were fetched."""
+    """All commit notes combined: complete windows, labels of provisional rows, and the time of the newest fetch."""
 
-    complete: Mapping[Series, Spans] = field(default_factory=dict)
-    provisional: Mapping[Series, tuple[int, ...]] = field(default_factory=dict)
+    complete: Mapping[SeriesKey, Spans] = field(default_factory=dict)
+    provisional: Mapping[SeriesKey, tuple[int, ...]] = field(default_factory=dict)
     fetched_at: int = 0
 
-    def plus(self, note: Note | Coverage) -> Coverage:
+    def add(self, note: CommitNote | Coverage) -> Coverage:
         """This coverage after one more commit."""
         complete = dict(self.complete)
-        for series, spans in note.complete.items():
-            complete[series] = union((*complete.get(series, ()), *spans))
-        provisional = {**self.provisional, **note.provisional}
-        return Coverage(complete, {s: t for s, t in provisional.items() if t}, max(self.fetched_at, note.fetched_at))
+        for key, spans in note.complete.items():
+            complete[key] = union((*complete.get(key, ()), *spans))
+        provisional = {key: labels for key, labels in {**self.provisional, **note.provisional}.items() if labels}
+        return Coverage(complete, provisional, max(self.fetched_at, note.fetched_at))
 
-    def end(self, series: Series) -> int | None:
-        """Where the last complete window of a series ends."""
-        spans = self.complete.get(series)
+    def end_of(self, key: SeriesKey) -> int | None:
+        """The end of the last complete window of a series."""
+        spans = self.complete.get(key)
         return spans[-1][1] if spans else None
 
 
-def encode(note: Note, total: tuple[int, Coverage] | None = None) -> str:
-    """A note as the text of a commit record, with the coverage as of a version where that is given."""
-    said: dict[str, Any] = _plain(note)
-    if total is not None:
-        said["sum"] = {"version": total[0], **_plain(total[1])}
-    return json.dumps(said, separators=(",", ":"), sort_keys=True)
+def encode(note: CommitNote, snapshot: tuple[int, Coverage] | None = None) -> str:
+    """The text of a commit record. ``snapshot`` is a version and the coverage at it."""
+    content: dict[str, Any] = _to_json(note)
+    if snapshot is not None:
+        content["sum"] = {"version": snapshot[0], **_to_json(snapshot[1])}
+    return json.dumps(content, separators=(",", ":"), sort_keys=True)
 
 
-def _plain(note: Note | Coverage) -> dict[str, Any]:
+def _to_json(note: CommitNote | Coverage) -> dict[str, Any]:
     return {
-        "complete": [[*series, *span] for series, spans in note.complete.items() for span in spans],
-        "provisional": [[*series, list(labels)] for series, labels in note.provisional.items()],
+        "complete": [[*key, *span] for key, spans in note.complete.items() for span in spans],
+        "provisional": [[*key, list(labels)] for key, labels in note.provisional.items()],
         "fetched_at": note.fetched_at,
     }
 
 
-def _read(said: Mapping[str, Any]) -> Coverage:
-    complete: dict[Series, list[Span]] = {}
-    for interval, market, start, end in said["complete"]:
+def _from_json(content: Mapping[str, Any]) -> Coverage:
+    complete: dict[SeriesKey, list[Span]] = {}
+    for interval, market, start, end in content["complete"]:
         complete.setdefault((cast("Interval", interval), market), []).append((start, end))
-    provisional = {(cast("Interval", i), market): tuple(labels) for i, market, labels in said["provisional"]}
-    return Coverage({series: union(spans) for series, spans in complete.items()}, provisional, said["fetched_at"])
+    provisional = {(cast("Interval", i), market): tuple(labels) for i, market, labels in content["provisional"]}
+    return Coverage({key: union(spans) for key, spans in complete.items()}, provisional, content["fetched_at"])
 
 
-def add_up(known: Coverage, commits: Iterable[Mapping[str, Any]]) -> Coverage:
-    """The coverage after more commits, given oldest first as Delta's history tells them."""
+def replay(coverage: Coverage, commits: Iterable[Mapping[str, Any]]) -> Coverage:
+    """The coverage after more commits, oldest first, in the format of Delta's history."""
     for commit in commits:
-        if KEY in commit:
-            known = known.plus(_read(json.loads(commit[KEY])))
-    return known
+        if METADATA_KEY in commit:
+            coverage = coverage.add(_from_json(json.loads(commit[METADATA_KEY])))
+    return coverage
 
 
-def newest_sum(commits: Iterable[Mapping[str, Any]]) -> tuple[int, Coverage] | None:
-    """The newest sum among commits, given newest first: the version that it is of, and the coverage there."""
+def find_snapshot(commits: Iterable[Mapping[str, Any]]) -> tuple[int, Coverage] | None:
+    """The newest snapshot among commits, newest first: its version, and the coverage at that version."""
     for commit in commits:
-        said = json.loads(commit[KEY]) if KEY in commit else {}
-        if "sum" in said:
-            return said["sum"]["version"], _read(said["sum"])
+        content = json.loads(commit[METADATA_KEY]) if METADATA_KEY in commit else {}
+        if "sum" in content:
+            return content["sum"]["version"], _from_json(content["sum"])
     return None

@@ -1,10 +1,11 @@
-"""Rows fetched again, put beside those stored: what is new is added, what changed replaces, restatements are written down."""
+"""Merge rows that were fetched again into a table: add new ones, replace changed ones, and record restatements."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import UsageError
 from ..model.endpoint import OPEN_INTEREST
@@ -12,21 +13,24 @@ from ..model.times import from_micros, micros
 from ..optional import require
 from ..series.series import OpenInterestSeries
 from . import schema
-from .coverage import Coverage, Note, Series
+from .coverage import CommitNote, Coverage, SeriesKey
 from .plan import Task
-from .spans import Spans, month, union, without
+from .spans import Spans, month_of, subtract, union
 from .table import Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Row: TypeAlias = Mapping[str, Any]
+RowsByTime: TypeAlias = Mapping[datetime, Row]
+
 
 @dataclass(frozen=True, slots=True)
-class Amended:
-    """Rows that an amendment wrote: ``added`` anew, ``settled`` from provisional, ``restated`` (late ones included).
+class UpdateResult:
+    """The rows that an update wrote, by kind.
 
-    ``dropped`` counts provisional rows that the server does not have any more, and that were taken out. ``vanished`` counts
-    final ones; they stay.
+    ``added`` are new, ``settled`` were provisional, ``restated`` were final or came late into a complete window. ``dropped``
+    counts provisional rows that the server no longer has; they are deleted. ``vanished`` counts such final rows; they stay.
     """
 
     added: int = 0
@@ -36,27 +40,26 @@ class Amended:
     vanished: int = 0
     requests: int = 0
 
-    def __add__(self, other: Amended) -> Amended:
-        mine, theirs = (tuple(getattr(one, name) for name in self.__slots__) for one in (self, other))
-        return Amended(*(a + b for a, b in zip(mine, theirs, strict=True)))
+    def __add__(self, other: UpdateResult) -> UpdateResult:
+        return UpdateResult(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
     @property
     def written(self) -> int:
-        """Rows of the table that are others now."""
+        """The number of rows that changed in the table."""
         return self.added + self.settled + self.restated + self.dropped
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What a complete fetch of a task brought, as it will stand in the table.
+class FetchedRows:
+    """All rows of a task as they are on the server, in the columns of the table.
 
-    Buckets before ``closed`` are over; ``loose`` are the labels of the rows that are not.
+    Buckets before ``closed_until`` have ended; ``provisional`` are the labels of rows of buckets that have not.
     """
 
     task: Task
     rows: pa.Table
-    closed: int
-    loose: tuple[int, ...]
+    closed_until: int
+    provisional: tuple[int, ...]
     fetched_at: int
     requests: int
 
@@ -64,38 +67,38 @@ class Look:
         return len(self.rows)
 
     @classmethod
-    def of(cls, task: Task, series: OpenInterestSeries, closed: int | None = None) -> Look:
-        """The look that a fetched series is. Raises ``PrecisionError``, and ``UsageError`` for more than one month."""
-        if len({month(task.span[0]), month(task.span[1] - 1)}) > 1:
+    def of(cls, task: Task, series: OpenInterestSeries, closed_until: int | None = None) -> FetchedRows:
+        """The rows of a fetched series. Raises ``PrecisionError``, and ``UsageError`` for more than one month."""
+        if month_of(task.span[0]) != month_of(task.span[1] - 1):
             raise UsageError(f"{task} crosses a month")
-        (interval, market), columns, provenance = task.series, series.columns, series.provenance
+        (interval, market), columns, provenance = task.key, series.columns, series.provenance
         fetched = micros(provenance.finished)
         rows = schema.rows_table(market, interval, columns, fetched, provenance.specification)
-        loose = tuple(micros(ts) for ts, flag in zip(columns.ts, columns.provisional, strict=True) if flag)
-        stop = task.closed_until(columns) if closed is None else closed
-        return cls(task, rows, stop, loose, fetched, provenance.requests)
+        labels = tuple(micros(ts) for ts, flag in zip(columns.ts, columns.provisional, strict=True) if flag)
+        stop = task.closed_until(columns) if closed_until is None else closed_until
+        return cls(task, rows, stop, labels, fetched, provenance.requests)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A row to be written, its kind, and the row that it replaces; or a stored row to be taken out."""
+    """A row to write and the row that it replaces; or, without a new row, a stored row that the server no longer has."""
 
     kind: str
-    new: Mapping[str, Any] | None
-    old: Mapping[str, Any] | None
+    new: Row | None
+    old: Row | None
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The rows of one look, as fetched and as stored, by label; both in the columns of the table. Pure."""
+    """The rows of one task as fetched and as stored."""
 
-    fetched: Mapping[Any, Mapping[str, Any]]
-    stored: Mapping[Any, Mapping[str, Any]]
-    fetched_at: Any
+    fetched: RowsByTime
+    stored: RowsByTime
+    fetched_at: datetime
     complete: Spans
 
     def changes(self) -> Iterator[Change]:
-        """What becomes of each row. A row that another process fetched later stays as it is."""
+        """The change of each row that differs. A row that another process fetched later stays as it is."""
         for ts, new in self.fetched.items():
             old = self.stored.get(ts)
             if old is None:
@@ -103,86 +106,85 @@ class Comparison:
             elif old["fetched_at"] > self.fetched_at:
                 continue
             elif old["provisional"]:
-                if not new["provisional"] or _differ(old, new):
+                if not new["provisional"] or _values_differ(old, new):
                     yield Change("settled", new, old)
-            elif _differ(old, new) and not new["provisional"]:
+            elif _values_differ(old, new) and not new["provisional"]:
                 yield Change("restated", new, old)
         for ts, old in self.stored.items():
             if ts not in self.fetched and old["fetched_at"] <= self.fetched_at:
                 yield Change("dropped" if old["provisional"] else "vanished", None, old)
 
-    def _was_complete(self, ts: Any) -> bool:
+    def _was_complete(self, ts: datetime) -> bool:
         return any(start <= micros(ts) < end for start, end in self.complete)
 
 
-def _differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+def _values_differ(old: Row, new: Row) -> bool:
     return any(old[name] != new[name] for name in OPEN_INTEREST.values)
 
 
 @dataclass
 class _Commit:
-    """What one commit is to say and to write."""
+    """The content of one commit: the parts of its note, its changes, and the months that it touches."""
 
-    complete: dict[Series, Spans] = field(default_factory=dict)
-    provisional: dict[Series, tuple[int, ...]] = field(default_factory=dict)
+    complete: dict[SeriesKey, Spans] = field(default_factory=dict)
+    provisional: dict[SeriesKey, tuple[int, ...]] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
-    touched: set[tuple[Series, str]] = field(default_factory=set)
-    """The months of the looks that bring anything new, in rows or in what is known."""
+    months: set[tuple[SeriesKey, str]] = field(default_factory=set)
 
-    def add(self, look: Look, changes: Sequence[Change], known: Coverage) -> None:
-        """Take a look in, where it brings anything new."""
-        series, (start, end) = look.task.series, look.task.span
-        before = self.provisional.get(series, known.provisional.get(series, ()))
-        loose = tuple(sorted({*(ts for ts in before if not start <= ts < end), *look.loose}))
-        left = start < look.closed and without((start, look.closed), known.complete.get(series, ()))
-        if changes or left or loose != before:
-            self.touched.add((series, month(start)))
+    def add(self, result: FetchedRows, changes: Sequence[Change], coverage: Coverage) -> None:
+        """Add the fetched rows of a task, if they change rows or coverage."""
+        key, (start, end) = result.task.key, result.task.span
+        before = self.provisional.get(key, coverage.provisional.get(key, ()))
+        labels = tuple(sorted({*(ts for ts in before if not start <= ts < end), *result.provisional}))
+        closed = (start, result.closed_until)
+        completes = start < result.closed_until and bool(subtract(closed, coverage.complete.get(key, ())))
+        if changes or completes or labels != before:
+            self.months.add((key, month_of(start)))
             self.changes += changes
-            self.provisional[series] = loose
-            if start < look.closed:
-                self.complete[series] = union((*self.complete.get(series, ()), (start, look.closed)))
+            self.provisional[key] = labels
+            if start < result.closed_until:
+                self.complete[key] = union((*self.complete.get(key, ()), closed))
 
 
-def amend(table: Table, looks: Sequence[Look]) -> Amended:
-    """Bring what was fetched into the table, in one commit. Raises ``StoreError``.
+def merge_rows(table: Table, results: Sequence[FetchedRows]) -> UpdateResult:
+    """Merge fetched rows into the table in one commit. Raises ``StoreError``.
 
-    Restatements are written first, and by the stored row that they replace: a crash in between writes none twice.
+    Restatements are written first. They are identified by the row that they replace, so a crash between the two writes
+    records none twice.
     """
 
-    def attempt() -> Amended:
-        known, commit, kinds = table.coverage, _Commit(), list[str]()
-        there = table.stored_all([(look.task.series, look.task.span) for look in looks]) if looks else ()
-        for look, stored in zip(looks, there, strict=True):
-            complete = known.complete.get(look.task.series, ())
-            pair = Comparison(*apart(look.rows, stored), from_micros(look.fetched_at), complete)
-            changes = list(pair.changes())
+    def attempt() -> UpdateResult:
+        coverage, commit, kinds = table.coverage, _Commit(), list[str]()
+        stored = table.read_rows([(result.task.key, result.task.span) for result in results]) if results else ()
+        for result, rows in zip(results, stored, strict=True):
+            complete = coverage.complete.get(result.task.key, ())
+            comparison = Comparison(*differing_rows(result.rows, rows), from_micros(result.fetched_at), complete)
+            changes = list(comparison.changes())
             kinds += [change.kind for change in changes]
-            commit.add(look, [change for change in changes if change.kind != "vanished"], known)
-        _write(table, commit, max((look.fetched_at for look in looks), default=0))
+            commit.add(result, [change for change in changes if change.kind != "vanished"], coverage)
+        _write(table, commit, max((result.fetched_at for result in results), default=0))
         counts = {name: kinds.count(name) for name in ("added", "settled", "restated", "dropped", "vanished")}
-        return Amended(**counts, requests=sum(look.requests for look in looks))
+        return UpdateResult(**counts, requests=sum(result.requests for result in results))
 
-    return table.retrying(attempt, sum(look.rows.nbytes for look in looks))
+    return table.retry(attempt, sum(result.rows.nbytes for result in results))
 
 
 def _write(table: Table, commit: _Commit, fetched_at: int) -> None:
-    if not commit.touched:
+    if not commit.months:
         return
-    _restate(table, [change for change in commit.changes if change.kind == "restated"])
+    _write_restatements(table, [change for change in commit.changes if change.kind == "restated"])
     rows = [change.new for change in commit.changes if change.new]
-    gone = [change.old for change in commit.changes if change.kind == "dropped" and change.old]
-    made = require("pyarrow", "store").Table.from_pylist(rows, schema.rows_schema())
     table.write(
-        Note(commit.complete, commit.provisional, fetched_at),
-        made,
+        CommitNote(commit.complete, commit.provisional, fetched_at),
+        require("pyarrow", "store").Table.from_pylist(rows, schema.rows_schema()),
         merge=any(change.old for change in commit.changes),
-        gone=gone,
-        months=commit.touched,
+        deletions=[change.old for change in commit.changes if change.kind == "dropped" and change.old],
+        months=commit.months,
     )
 
 
-def apart(fetched: pa.Table, stored: pa.Table) -> tuple[dict[Any, dict[str, Any]], dict[Any, dict[str, Any]]]:
-    """The rows of both by label, without the beginning in which they are the same: mostly that is nearly all."""
+def differing_rows(fetched: pa.Table, stored: pa.Table) -> tuple[RowsByTime, RowsByTime]:
+    """The rows of both tables from the first difference on. Usually nearly all rows are equal, and are skipped fast."""
     pc = require("pyarrow.compute", "store")
     count = min(len(fetched), len(stored))
     differs = None
@@ -190,27 +192,27 @@ def apart(fetched: pa.Table, stored: pa.Table) -> tuple[dict[Any, dict[str, Any]
         column = pc.not_equal(fetched[name][:count], stored[name][:count])
         differs = column if differs is None else pc.or_(differs, column)
     first = pc.index(differs, True).as_py()
-    same = count if first < 0 else first
-    return _by_label(fetched[same:]), _by_label(stored[same:])
+    start = count if first < 0 else first
+    return _by_time(fetched[start:]), _by_time(stored[start:])
 
 
-def _by_label(rows: pa.Table) -> dict[Any, dict[str, Any]]:
+def _by_time(rows: pa.Table) -> RowsByTime:
     return {row["ts"]: row for row in rows.to_pylist()}
 
 
-def _restate(table: Table, changes: Sequence[Change]) -> None:
-    """Write restatements down. The same bucket and the same replaced row make one, however often it is tried."""
+def _write_restatements(table: Table, changes: Sequence[Change]) -> None:
+    """Record restatements. Those of the same bucket and the same replaced row are one, however often this is retried."""
     if not changes:
         return
+    bucket = ("market_id", "interval", "month", "ts")
     rows = []
     for change in changes:
         new, old = change.new or {}, change.old or {}
-        row = {name: new[name] for name in ("market_id", "interval", "month", "ts")}
+        row = {name: new[name] for name in bucket}
         for name in (*OPEN_INTEREST.values, "fetched_at"):
             row[f"old_{name}"], row[f"new_{name}"] = old.get(name), new[name]
         rows.append(row)
-    made = require("pyarrow", "store").Table.from_pylist(rows, schema.restatements_schema())
-    keys = ("market_id", "interval", "month", "ts")
-    same = " AND ".join([*(f"t.{k} = s.{k}" for k in keys), "t.old_fetched_at IS NOT DISTINCT FROM s.old_fetched_at"])
-    merger = table.restatements().merge(made, same, "s", "t")  # that another came first is for whoever tries again
+    source = require("pyarrow", "store").Table.from_pylist(rows, schema.restatements_schema())
+    same = [f"t.{name} = s.{name}" for name in bucket] + ["t.old_fetched_at IS NOT DISTINCT FROM s.old_fetched_at"]
+    merger = table.restatements().merge(source, " AND ".join(same), "s", "t")  # a conflict is retried by the caller
     merger.when_matched_update_all().when_not_matched_insert_all().execute()

@@ -1,4 +1,4 @@
-"""Which windows a table still lacks, as tasks of a size to fetch and to commit. Pure."""
+"""The windows that a table is missing, as tasks of a size to fetch and commit."""
 
 from __future__ import annotations
 
@@ -10,65 +10,66 @@ from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import WIDTHS, Interval, ceil, floor
 from ..model.rows import Columns
 from ..model.times import from_micros, micros, to_iso
-from .coverage import Coverage, Series
-from .spans import Span, by_month, without
+from .coverage import Coverage, SeriesKey
+from .spans import Span, split_by_month, subtract
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One series over a span inside one month, on bucket boundaries: fetched by one complete call, or not at all."""
+    """One series over a span inside one month, on bucket boundaries: fetched completely, or not at all."""
 
-    series: Series
+    key: SeriesKey
     span: Span
 
     @property
     def requests(self) -> int:
-        """How many requests it takes when no answer is short."""
-        return len(plan(OPEN_INTEREST, self.series[0], from_micros(self.span[0]), from_micros(self.span[1])))
+        """The requests that it takes if no response is short."""
+        return len(plan(OPEN_INTEREST, self.key[0], from_micros(self.span[0]), from_micros(self.span[1])))
 
     @property
     def buckets(self) -> int:
-        """How many rows it brings at most."""
-        return (self.span[1] - self.span[0]) // WIDTHS[self.series[0]]
+        """The largest number of rows that it can have."""
+        return (self.span[1] - self.span[0]) // WIDTHS[self.key[0]]
 
     def closed_until(self, columns: Columns) -> int:
-        """Where the closed buckets of its rows end: at the first provisional one, or with the span."""
+        """The end of the closed buckets among its rows: the first provisional row, or the end of the span."""
         flags = columns.provisional
         return micros(columns.ts[flags.index(True)]) if True in flags else self.span[1]
 
     def __str__(self) -> str:
-        return f"{self.series[1]} {self.series[0]} {to_iso(from_micros(self.span[0]))} to {to_iso(from_micros(self.span[1]))}"
+        start, end = (to_iso(from_micros(moment)) for moment in self.span)
+        return f"{self.key[1]} {self.key[0]} {start} to {end}"
 
 
-def closed(interval: Interval, start: int, end: int, now: int) -> Span:
-    """The buckets labelled start <= ts < end that are over at ``now`` under every reading of a label, as a span.
+def closed_span(interval: Interval, start: int, end: int, now: int) -> Span:
+    """The buckets labelled start <= ts < end that have ended at ``now``.
 
-    A label may name the end of its bucket, so nothing is lost by asking for one whose start and end are past.
+    If the server labels a bucket with its end, such a bucket has ended even earlier, so this is safe under both readings.
     """
     width = WIDTHS[interval]
     first = ceil(start, width)
     return first, max(first, min(ceil(end, width), floor(now, width)))
 
 
-def lacking(markets: Iterable[str], interval: Interval, span: Span, coverage: Coverage) -> Iterator[Task]:
-    """The tasks for everything in ``span`` that is not complete: month by month, and in each, market by market.
+def plan_missing(markets: Iterable[str], interval: Interval, span: Span, coverage: Coverage) -> Iterator[Task]:
+    """Tasks for everything in ``span`` that is not complete, by month, and by market within a month.
 
-    A task never crosses a month's border, so that it writes one partition, and two of them never meet in one.
+    A task stays within a month, so it writes one partition, and no two tasks overlap.
     """
-    wanted = list(dict.fromkeys(markets))
-    for part in by_month(span):
-        for market in wanted:
-            series = (interval, market)
-            for left in without(part, coverage.complete.get(series, ())):
-                yield Task(series, left)
+    distinct = list(dict.fromkeys(markets))
+    for part in split_by_month(span):
+        for market in distinct:
+            key = (interval, market)
+            for missing in subtract(part, coverage.complete.get(key, ())):
+                yield Task(key, missing)
 
 
-def grouped(tasks: Sequence[Task], rows: int) -> Iterator[tuple[Task, ...]]:
-    """Tasks in groups of about so many rows, in order: what one commit of one worker holds."""
+def group_tasks(tasks: Sequence[Task], rows: int) -> Iterator[tuple[Task, ...]]:
+    """Tasks in order, in groups of about ``rows`` rows. A worker of a cluster commits a group at once."""
     group: list[Task] = []
     for task in tasks:
         group.append(task)
-        if sum(one.buckets for one in group) >= rows:
+        if sum(member.buckets for member in group) >= rows:
             yield tuple(group)
             group = []
     if group:

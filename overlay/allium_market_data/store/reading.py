@@ -1,43 +1,73 @@
-"""A series out of a table: complete, as a fetch would give it, or an error."""
+"""Reading rows of a Delta table, and making a complete series of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ..client.plan import plan
 from ..errors import StoreError
-from ..model.endpoint import OPEN_INTEREST
-from ..model.intervals import WIDTHS, Interval, ceil
+from ..model.intervals import WIDTHS, ceil
 from ..model.times import from_micros, micros, to_iso
+from ..optional import require
 from ..series.series import OpenInterestSeries
-from ..validation import Instant, check_market, to_instant
-from .spans import without
+from .coverage import Coverage, SeriesKey
+from .spans import Span, subtract
 
 if TYPE_CHECKING:
-    from .table import Table
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+    from deltalake import DeltaTable
 
 
-def read(table: Table, market: str, interval: Interval, start: Instant, end: Instant) -> OpenInterestSeries:
-    """Every row of the market with start <= ts < end. See ``Table.series``."""
-    wanted = plan(OPEN_INTEREST, interval, to_instant(start, "start"), to_instant(end, "end"))  # the checks of a fetch
-    series, width = (wanted.interval, check_market(market)), WIDTHS[wanted.interval]
-    span = tuple(ceil(micros(moment), width) for moment in (wanted.start, wanted.end))
-    left = without((span[0], span[1]), table.coverage.complete.get(series, ()))
-    if left:
-        since, until = (to_iso(from_micros(moment)) for moment in left[0])
+def open_dataset(delta: DeltaTable, markets: Sequence[str], months: Sequence[str]) -> ds.Dataset:
+    """The files of some markets and months. A dataset of every file takes long to make if there are many."""
+    return delta.to_pyarrow_dataset(
+        file_pruning_predicate=[("market_id", "in", list(markets)), ("month", "in", list(months))]
+    )
+
+
+def sql_in(column: str, values: Iterable[str]) -> str:
+    """``column IN (...)`` for Delta, so that it reads and locks these partitions only.
+
+    Not for the column ``interval``: when Delta checks for conflicts it prints the condition and parses it again, and then
+    takes that name for the SQL keyword.
+    """
+    quoted = ("'" + value.replace("'", "''") + "'" for value in values)
+    return f"{column} IN ({', '.join(quoted)})"
+
+
+def rows_between(rows: pa.Table, start: int, end: int) -> pa.Table:
+    """The rows with start <= ts < end."""
+    pc = require("pyarrow.compute", "store")
+    ts = rows["ts"]
+    return rows.filter(pc.and_(pc.greater_equal(ts, from_micros(start)), pc.less(ts, from_micros(end))))
+
+
+def check_complete(uri: str, coverage: Coverage, key: SeriesKey, span: Span) -> None:
+    """Raise ``StoreError`` if any part of the span is not complete."""
+    missing = subtract(span, coverage.complete.get(key, ()))
+    if missing:
+        start, end = (to_iso(from_micros(moment)) for moment in missing[0])
+        more = ", and more" if missing[1:] else ""
         raise StoreError(
-            f"{table.uri} is not complete: {market} {interval} lacks {since} to {until}"
-            f"{', and more' if left[1:] else ''}; allium-md backfill or update fetches it"
+            f"{uri} is not complete: {key[1]} {key[0]} is missing {start} to {end}{more}; "
+            "fetch it with allium-md backfill or update"
         )
-    rows = table.stored(series, (span[0], span[1]))
-    hashes = sorted(set(rows["specification"].to_pylist()))
-    told = {"specification": hashes[0]} if len(hashes) == 1 else {}
-    fetched = max([span[1], *(micros(moment) for moment in rows["fetched_at"].to_pylist())])
+
+
+def to_series(rows: pa.Table, key: SeriesKey, start: datetime, end: datetime) -> OpenInterestSeries:
+    """The series of ``rows``, which are all rows of a complete span."""
+    interval, market = key
+    specifications = sorted(set(rows["specification"].to_pylist()))
+    metadata = {"specification": specifications[0]} if len(specifications) == 1 else {}
+    closed = ceil(micros(end), WIDTHS[interval])
+    fetched = max([closed, *(micros(moment) for moment in rows["fetched_at"].to_pylist())])
     return OpenInterestSeries.from_frame(
-        rows.replace_schema_metadata(told),
+        rows.replace_schema_metadata(metadata),
         market_id=market,
         interval=interval,
-        start=wanted.start,
-        end=wanted.end,
+        start=start,
+        end=end,
         fetched=from_micros(fetched),
     )

@@ -1,4 +1,4 @@
-"""A run over many tasks: fetched a few at a time, landed in commits of a sensible size, with a budget and a report."""
+"""Running many tasks: a few at a time, in commits of a reasonable size, with a budget and progress reports."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import Any, Generic, TypeVar
 from ..client.async_client import AsyncMarketData
 from ..client.sync_client import MarketData
 from ..errors import AlliumError, FetchError, NotFoundError, UsageError
-from .fetch import Budget, exhausted
+from .fetch import Budget, budget_error
 from .plan import Task
 
-P = TypeVar("P", bound=Sized)
-"""What a fetch of a task brings; its length is its rows."""
+Result = TypeVar("Result", bound=Sized)
+"""What the fetch of a task returns; its length is the number of its rows."""
 
 COMMIT_ROWS = 200_000
 COMMIT_SECONDS = 10.0
-AT_A_TIME = 8
-"""Tasks under way at a time, at most: each has several requests, and the client bounds those."""
+MAX_RUNNING_TASKS = 8
+"""Each task sends several requests; the client limits how many of those are in flight."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: tasks and the requests planned for them, what was done, and the seconds that it took."""
+    """How far a run is. ``planned`` and ``done_planned`` are the requests planned for all tasks and for those done."""
 
     tasks: int
     planned: int
@@ -36,142 +36,148 @@ class Progress:
     requests: int = 0
     seconds: float = 0.0
 
+    @classmethod
+    def of(cls, tasks: list[Task]) -> Progress:
+        """The progress of a run that has not started."""
+        return cls(len(tasks), sum(task.requests for task in tasks))
+
     @property
-    def left(self) -> float | None:
-        """Seconds to go at the pace so far; ``None`` before anything is done."""
+    def seconds_left(self) -> float | None:
+        """The remaining seconds at the rate so far; ``None`` before the first task is done."""
         return self.seconds * (self.planned - self.done_planned) / self.done_planned if self.done_planned else None
 
-    def plus(self, tasks: Iterable[Task], rows: int, requests: int, began: float) -> Progress:
-        """This progress after more tasks and rows; ``requests`` are all so far, of a run that began at that monotonic time."""
-        made = list(tasks)
+    def advance(self, tasks: Iterable[Task], rows: int, requests: int, began: float) -> Progress:
+        """This progress plus more tasks and rows. ``requests`` is the new total, ``began`` a time of the monotonic clock."""
+        done = list(tasks)
         return replace(
             self,
-            done=self.done + len(made),
-            done_planned=self.done_planned + sum(task.requests for task in made),
+            done=self.done + len(done),
+            done_planned=self.done_planned + sum(task.requests for task in done),
             rows=self.rows + rows,
             requests=requests,
             seconds=time.monotonic() - began,
         )
 
 
-Report = Callable[[Progress], None]
+ProgressCallback = Callable[[Progress], None]
 
 
 @dataclass
-class Gathering(Generic[P]):
-    """Tasks out, what they bring in, commits of a sensible size.
+class Runner(Generic[Result]):
+    """Fetches tasks and commits their results.
 
-    ``fetch`` does one task; ``land`` commits what several brought, in a thread, and tells how many rows it wrote. The first
-    failure stops what has not begun, and is raised when all that came whole is committed; a market that the server does not
-    know ends only itself.
+    ``fetch`` does one task. ``commit`` writes the results of several, in a thread, and returns the number of rows. After
+    the first failure no task starts; it is raised once all results are committed. A market that the server does not know
+    stops only its own tasks.
     """
 
-    fetch: Callable[[Task], Coroutine[Any, Any, P]]
-    land: Callable[[list[P]], int]
+    fetch: Callable[[Task], Coroutine[Any, Any, Result]]
+    commit: Callable[[list[Result]], int]
     budget: Budget
-    report: Report
-    at: Progress
+    report: ProgressCallback
+    progress: Progress
     commit_rows: int = COMMIT_ROWS
     commit_seconds: float = COMMIT_SECONDS
-    ready: list[P] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
     fetched: list[Task] = field(default_factory=list)
-    gone: dict[str, NotFoundError] = field(default_factory=dict)
+    unknown_markets: dict[str, NotFoundError] = field(default_factory=dict)
     failure: AlliumError | None = None
-    running: dict[asyncio.Task[P], Task] = field(default_factory=dict)
+    running: dict[asyncio.Task[Result], Task] = field(default_factory=dict)
 
     async def run(self, tasks: list[Task]) -> Progress:
-        """Do the tasks. Raises the first failure, after what was fetched whole is committed."""
+        """Do the tasks. Raises the first failure, after every complete result is committed."""
         self.began = self.committed = time.monotonic()
-        left = iter(tasks)
+        waiting = iter(tasks)
         try:
-            self._start(left)
+            self._start(waiting)
             while self.running:
                 done, _ = await asyncio.wait(self.running, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
-                for one in done:
-                    self._take(self.running.pop(one), one)
-                self._start(left)
-                if self._is_due():
+                for future in done:
+                    self._collect(self.running.pop(future), future)
+                self._start(waiting)
+                if self._is_commit_due():
                     await self._commit()
             await self._commit()
         finally:
-            for one in self.running:
-                one.cancel()
+            for future in self.running:
+                future.cancel()
             await asyncio.gather(*self.running, return_exceptions=True)
-        if failure := self.failure or next(iter(self.gone.values()), None):
+        if failure := self.failure or next(iter(self.unknown_markets.values()), None):
             raise failure
-        return self.at
+        return self.progress
 
-    def _start(self, left: Iterator[Task]) -> None:
-        while self.failure is None and len(self.running) < AT_A_TIME and (task := next(left, None)) is not None:
-            if task.series[1] in self.gone:
+    def _start(self, waiting: Iterator[Task]) -> None:
+        while (
+            self.failure is None and len(self.running) < MAX_RUNNING_TASKS and (task := next(waiting, None)) is not None
+        ):
+            if task.key[1] in self.unknown_markets:
                 continue
             if not self.budget.has_room(task.requests):
-                self.failure = exhausted(self.budget.most or 0)
+                self.failure = budget_error(self.budget.limit or 0)
                 return
-            self.budget.promised += task.requests
+            self.budget.reserved += task.requests
             self.running[asyncio.create_task(self.fetch(task))] = task
 
-    def _take(self, task: Task, done: asyncio.Task[P]) -> None:
-        self.budget.promised -= task.requests
-        if done.cancelled():
+    def _collect(self, task: Task, future: asyncio.Task[Result]) -> None:
+        self.budget.reserved -= task.requests
+        if future.cancelled():
             return
         try:
-            self.ready.append(done.result())
+            self.results.append(future.result())
             self.fetched.append(task)
         except NotFoundError as error:
-            self.gone.setdefault(task.series[1], error)  # the other markets are none the worse for it
+            self.unknown_markets.setdefault(task.key[1], error)
         except FetchError as error:
             self.failure = self.failure or error
-            for one in self.running:
-                one.cancel()  # what a server or a key has refused once, the others need not ask for
+            for other in self.running:
+                other.cancel()  # the server would reject the other tasks too
         except AlliumError as error:
             self.failure = self.failure or error
 
-    def _is_due(self) -> bool:
-        rows = sum(map(len, self.ready))
+    def _is_commit_due(self) -> bool:
+        rows = sum(map(len, self.results))
         return rows >= self.commit_rows or time.monotonic() - self.committed >= self.commit_seconds
 
     async def _commit(self) -> None:
-        pieces, tasks = self.ready, self.fetched
-        self.ready, self.fetched = [], []
+        results, tasks = self.results, self.fetched
+        self.results, self.fetched = [], []
         self.committed = time.monotonic()
-        rows = await asyncio.to_thread(self.land, pieces) if pieces else 0
-        self.at = self.at.plus(tasks, rows, self.budget.spent, self.began)
-        self.report(self.at)
+        rows = await asyncio.to_thread(self.commit, results) if results else 0
+        self.progress = self.progress.advance(tasks, rows, self.budget.spent, self.began)
+        self.report(self.progress)
 
 
-def begun(tasks: list[Task]) -> Progress:
-    """The progress of a run that has done nothing yet."""
-    return Progress(len(tasks), sum(task.requests for task in tasks))
-
-
-def gather(
+def run_tasks(
     client: MarketData,
     tasks: list[Task],
-    fetch: Callable[[AsyncMarketData, Task], Coroutine[Any, Any, P]],
-    land: Callable[[list[P]], int],
-    report: Report,
+    fetch: Callable[[AsyncMarketData, Task], Coroutine[Any, Any, Result]],
+    commit: Callable[[list[Result]], int],
+    report: ProgressCallback,
     *,
     max_requests: int | None,
     commit_rows: int = COMMIT_ROWS,
     commit_seconds: float = COMMIT_SECONDS,
 ) -> Progress:
-    """Do the tasks, on the loop of ``client`` and with connections of their own. Raises what ``Gathering`` raises."""
-    at, budget = begun(tasks), Budget(max_requests)
-    report(at)
+    """Do the tasks on the event loop of ``client``, with connections of their own. Raises as ``Runner.run`` does."""
+    progress, budget = Progress.of(tasks), Budget(max_requests)
+    report(progress)
 
-    async def run(inner: AsyncMarketData) -> Progress:
-        fetcher = inner.sibling(budget.toll)
+    async def run(caller: AsyncMarketData) -> Progress:
+        own = caller.sibling(budget.spend)
         try:
-            one = partial(fetch, fetcher)
-            return await Gathering(one, land, budget, report, at, commit_rows, commit_seconds).run(tasks)
+            fetch_task = partial(fetch, own)
+            return await Runner(fetch_task, commit, budget, report, progress, commit_rows, commit_seconds).run(tasks)
         finally:
-            await fetcher.aclose()
+            await own.aclose()
 
     return client.call(run)
 
 
 def check_budget(max_requests: int | None) -> None:
-    """Raise ``UsageError`` for a budget that is none."""
+    """Raise ``UsageError`` if ``max_requests`` is not a positive integer or ``None``."""
     if max_requests is not None and (not isinstance(max_requests, int) or max_requests < 1):
         raise UsageError(f"max_requests must be a whole number above 0, not {max_requests!r:.80}")
+
+
+def ignore_progress(_: Progress) -> None:
+    """The default progress callback."""

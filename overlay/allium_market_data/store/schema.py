@@ -1,9 +1,9 @@
-"""What stands in the tables: columns, partitions, and the name by which a table of ours is known.
+"""The columns and partitions of the tables, and the name that identifies them.
 
-One row for each (market_id, interval, ts), in partitions of one interval, market and month, so that one market and a month
-read one folder. The schema's version stands in the table's own name (Delta keeps no free keys in its configuration).
-Delta writes the least and greatest decimal of a file as a float, which may be rounded to the wrong side of a value; so
-only ``ts`` and ``provisional`` have such statistics, and no engine skips a file that it should read.
+There is one row for each (market_id, interval, ts), and one partition for each interval, market and month: a month of one
+market is one folder. The schema version is part of the table's name, because Delta's configuration takes no keys of one's
+own. Delta rounds the minimum and maximum of a decimal column to a float, and an engine that trusts them could skip a file
+that it should read; so only ``ts`` and ``provisional`` have statistics.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..model.intervals import Interval
 from ..model.rows import Columns
 from ..model.times import to_iso
 from ..optional import require
-from .spans import month
+from .spans import month_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,17 +28,17 @@ NAME: Final = "allium-md open interest, schema"
 RESTATEMENTS_NAME: Final = "allium-md restatements, schema"
 PARTITIONS: Final = ("interval", "market_id", "month")
 PRECISION, SCALE = 38, 18
-ROOM: Final = DEFAULT_WIDTH
+WIDTH: Final = DEFAULT_WIDTH
 
 CONFIGURATION: Final = {
     "delta.dataSkippingStatsColumns": "ts,provisional",
-    "delta.enableExpiredLogCleanup": "false",  # which windows are complete stands in the log
+    "delta.enableExpiredLogCleanup": "false",  # the log has the complete windows
     "delta.logRetentionDuration": "interval 36500 days",
 }
 
 
 def rows_schema() -> pa.Schema:
-    """The columns of the table of open interest."""
+    """The columns of the open-interest table."""
     pa = require("pyarrow", "store")
     instant, decimal = pa.timestamp("us", tz="UTC"), pa.decimal128(PRECISION, SCALE)
     return pa.schema(
@@ -57,45 +57,43 @@ def rows_schema() -> pa.Schema:
 
 
 def restatements_schema() -> pa.Schema:
-    """The columns of the table of restatements: a bucket, both values of it, and when each was fetched.
+    """The columns of the restatements table: a bucket, its old and new values, and when each was fetched.
 
-    A bucket that was not there before has no old values and no ``old_fetched_at``.
+    The old values and ``old_fetched_at`` are null for a bucket that had no row before.
     """
     pa = require("pyarrow", "store")
     instant, decimal = pa.timestamp("us", tz="UTC"), pa.decimal128(PRECISION, SCALE)
     kinds = [("oi_base", decimal), ("oi_quote_usd", decimal), ("fetched_at", instant)]
     pairs = [(f"{age}_{name}", kind) for name, kind in kinds for age in ("old", "new")]
-    plain = [("market_id", pa.string()), ("interval", pa.string()), ("month", pa.string()), ("ts", instant)]
-    return pa.schema([*plain, *pairs])
+    bucket = [("market_id", pa.string()), ("interval", pa.string()), ("month", pa.string()), ("ts", instant)]
+    return pa.schema([*bucket, *pairs])
 
 
 def rows_table(market_id: str, interval: Interval, columns: Columns, fetched_at: int, specification: str) -> pa.Table:
-    """Rows of one market and month as they stand in the table. Raises ``PrecisionError``; nothing is rounded."""
+    """Rows of one market and month in the table's columns. Nothing is rounded. Raises ``PrecisionError``."""
     pa = require("pyarrow", "store")
-    plain = text_table(market_id, columns, interval)
+    texts = text_table(market_id, columns, interval)
     for name in OPEN_INTEREST.values:
-        if decimal_width(plain[name]).union(ROOM) != ROOM:
-            raise _no_room(market_id, name, columns)
-    shaped = RowSchema(widths=(ROOM,) * len(OPEN_INTEREST.values)).cast(plain)
-    stamp = pa.scalar(fetched_at, pa.timestamp("us", tz="UTC"))
-    label = month(0) if not columns else f"{columns.ts[0]:%Y-%m}"
+        if decimal_width(texts[name]).union(WIDTH) != WIDTH:
+            raise _precision_error(market_id, name, columns)
+    rows = RowSchema(widths=(WIDTH,) * len(OPEN_INTEREST.values)).cast(texts)
     constants = {
         "interval": pa.scalar(interval, pa.string()),
-        "month": pa.scalar(label, pa.string()),
-        "fetched_at": stamp,
+        "month": pa.scalar(f"{columns.ts[0]:%Y-%m}" if columns else month_of(0), pa.string()),
+        "fetched_at": pa.scalar(fetched_at, pa.timestamp("us", tz="UTC")),
         "specification": pa.scalar(specification, pa.string()),
     }
     for name, value in constants.items():
-        shaped = shaped.append_column(name, pa.repeat(value, len(columns)))
-    return shaped.select(rows_schema().names).cast(rows_schema())
+        rows = rows.append_column(name, pa.repeat(value, len(columns)))
+    return rows.select(rows_schema().names).cast(rows_schema())
 
 
-def _no_room(market_id: str, name: str, columns: Columns) -> PrecisionError:
+def _precision_error(market_id: str, name: str, columns: Columns) -> PrecisionError:
     values = columns.values[OPEN_INTEREST.values.index(name)]
     ts, value = next(
-        pair for pair in zip(columns.ts, values, strict=True) if DecimalWidth.of(pair[1]).union(ROOM) != ROOM
+        pair for pair in zip(columns.ts, values, strict=True) if DecimalWidth.of(pair[1]).union(WIDTH) != WIDTH
     )
     return PrecisionError(
-        f"{name} of {market_id} at {to_iso(ts)}, {value:.80}: the table holds {ROOM.whole} digits before the point "
-        f"and {ROOM.fraction} after it (decimal({PRECISION}, {SCALE})); nothing of this window was written"
+        f"{name} of {market_id} at {to_iso(ts)} is {value:.80}: it does not fit decimal({PRECISION}, {SCALE}), which has "
+        f"{WIDTH.whole} digits before the point and {WIDTH.fraction} after it; nothing of this window was written"
     )

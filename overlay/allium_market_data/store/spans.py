@@ -1,9 +1,9 @@
-"""Sets of instants as sorted, disjoint, half-open ranges of whole microseconds. Pure."""
+"""Sets of instants as sorted, disjoint, half-open ranges of whole microseconds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeAlias
 
 from ..model.times import from_micros, micros
@@ -16,7 +16,7 @@ Spans: TypeAlias = tuple[Span, ...]
 
 
 def union(parts: Iterable[Span]) -> Spans:
-    """Whatever lies in any of the parts; empty parts vanish."""
+    """The instants that lie in any of the parts. Empty parts are ignored."""
     joined: list[Span] = []
     for start, end in sorted(part for part in parts if part[0] < part[1]):
         if joined and start <= joined[-1][1]:
@@ -26,8 +26,8 @@ def union(parts: Iterable[Span]) -> Spans:
     return tuple(joined)
 
 
-def without(whole: Span, taken: Spans) -> Spans:
-    """What of ``whole`` lies in none of ``taken``."""
+def subtract(whole: Span, taken: Spans) -> Spans:
+    """The parts of ``whole`` that lie in none of ``taken``."""
     start, end = whole
     left: list[Span] = []
     for low, high in taken:
@@ -41,13 +41,13 @@ def without(whole: Span, taken: Spans) -> Spans:
     return tuple(left)
 
 
-def size(spans: Iterable[Span]) -> int:
-    """How many microseconds lie in the spans."""
+def total_length(spans: Iterable[Span]) -> int:
+    """The number of microseconds in the spans."""
     return sum(end - start for start, end in spans)
 
 
-def by_month(span: Span) -> Iterator[Span]:
-    """The span, cut where months begin in UTC."""
+def split_by_month(span: Span) -> Iterator[Span]:
+    """Split the span where a month begins in UTC."""
     start, end = span
     while start < end:
         stop = min(end, _next_month(start))
@@ -55,15 +55,9 @@ def by_month(span: Span) -> Iterator[Span]:
         start = stop
 
 
-def month(instant: int) -> str:
+def month_of(instant: int) -> str:
     """The month of an instant in UTC, as yyyy-mm."""
     return f"{from_micros(instant):%Y-%m}"
-
-
-def span_of(label: str) -> Span:
-    """The whole of a month that is named as ``month`` names it."""
-    start = micros(datetime.strptime(label, "%Y-%m").replace(tzinfo=UTC))
-    return start, _next_month(start)
 
 
 def _next_month(instant: int) -> int:

@@ -1,29 +1,23 @@
-"""What a table holds: each series' rows, complete windows and gaps, from the table's log alone."""
+"""What a table holds: rows, complete windows and gaps of each series, from the table's log alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
 
 from ..model.intervals import WIDTHS
-from ..model.times import from_micros
-from ..sanitize import clean
-from .coverage import Series
-from .spans import Spans, by_month, month, size, without
-from .storage import reported
+from .coverage import SeriesKey
+from .spans import Spans, month_of, split_by_month, subtract, total_length
+from .storage import storage_errors
 from .table import Table
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """One series: how many rows it has, what is complete, and in which months how many buckets are there of how many.
+class SeriesStatus:
+    """The rows and complete windows of one series. ``months`` has (month, rows, buckets of complete windows) each."""
 
-    ``gaps`` are spans between complete windows; ``missing`` counts buckets of complete windows that the server lacks.
-    """
-
-    series: Series
+    key: SeriesKey
     rows: int
     provisional: int
     complete: Spans
@@ -31,59 +25,39 @@ class Standing:
 
     @property
     def gaps(self) -> Spans:
-        """The spans between the complete windows: a backfill fills them."""
-        return without((self.complete[0][0], self.complete[-1][1]), self.complete) if self.complete else ()
+        """The spans between the complete windows. A backfill fetches them."""
+        return subtract((self.complete[0][0], self.complete[-1][1]), self.complete) if self.complete else ()
 
     @property
     def missing(self) -> int:
-        """Buckets that are known not to be on the server."""
-        return size(self.complete) // WIDTHS[self.series[0]] - (self.rows - self.provisional)
+        """The number of buckets in complete windows for which the server has no row."""
+        return total_length(self.complete) // WIDTHS[self.key[0]] - (self.rows - self.provisional)
 
 
-def status(table: Table | str | PathLike[str], *, storage_options: dict[str, str] | None = None) -> list[Standing]:
-    """The standing of every series, in order. Reads no row: Delta's log counts them. Raises ``StoreError``."""
+def status(table: Table | str | PathLike[str], *, storage_options: dict[str, str] | None = None) -> list[SeriesStatus]:
+    """The status of every series, in order. Reads no rows: Delta's log counts them. Raises ``StoreError``."""
     if not isinstance(table, Table):
         table = Table(table, options=storage_options)
-    counts: dict[Series, dict[str, int]] = {}
-    with reported(table.uri):
+    counts: dict[SeriesKey, dict[str, int]] = {}
+    with storage_errors(table.uri):
         actions = table.delta.get_add_actions(flatten=True)
         names = ("partition.interval", "partition.market_id", "partition.month", "num_records")
         columns = [actions.column(name).to_pylist() for name in names]
-    for interval, market, label, rows in zip(*columns, strict=True):
+    for interval, market, month, rows in zip(*columns, strict=True):
         months = counts.setdefault((interval, market), {})
-        months[label] = months.get(label, 0) + rows
-    coverage = table.coverage
+        months[month] = months.get(month, 0) + rows
+    complete, provisional = table.coverage.complete, table.coverage.provisional
     return [
-        _standing(
-            series, counts.get(series, {}), coverage.complete.get(series, ()), coverage.provisional.get(series, ())
-        )
-        for series in sorted(set(counts) | set(coverage.complete))
+        _series_status(key, counts.get(key, {}), complete.get(key, ()), provisional.get(key, ()))
+        for key in sorted(set(counts) | set(complete))
     ]
 
 
-def _standing(series: Series, counts: dict[str, int], complete: Spans, provisional: Sequence[int]) -> Standing:
-    width, wanted = WIDTHS[series[0]], dict.fromkeys(counts, 0)
+def _series_status(key: SeriesKey, counts: dict[str, int], complete: Spans, provisional: Sequence[int]) -> SeriesStatus:
+    width, buckets = WIDTHS[key[0]], dict.fromkeys(counts, 0)
     for span in complete:
-        for part in by_month(span):
-            label = month(part[0])
-            wanted[label] = wanted.get(label, 0) + size([part]) // width
-    months = tuple((label, counts.get(label, 0), wanted[label]) for label in sorted(wanted))
-    return Standing(series, sum(counts.values()), len(provisional), complete, months)
-
-
-def show(standings: Sequence[Standing]) -> Any:
-    """The standings as a rich table."""
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table as Shown
-
-    shown = Shown(box=SIMPLE_HEAD)
-    for name in ("market", "interval", "rows", "complete from", "to", "gaps, first", "missing", "provisional"):
-        shown.add_column(name, justify="left" if name in ("market", "interval") else "right")
-    for one in standings:
-        ends = [one.complete[0][0], one.complete[-1][1]] if one.complete else []
-        gaps = f"{len(one.gaps)}, {from_micros(one.gaps[0][0]):%Y-%m-%d}" if one.gaps else "0"
-        dates = [f"{from_micros(end):%Y-%m-%d %H:%M}" for end in ends] or ["none", "none"]
-        counts = (f"{one.missing:,}", f"{one.provisional:,}")
-        shown.add_row(escape(clean(one.series[1])), one.series[0], f"{one.rows:,}", *dates, gaps, *counts)
-    return shown
+        for part in split_by_month(span):
+            month = month_of(part[0])
+            buckets[month] = buckets.get(month, 0) + total_length([part]) // width
+    months = tuple((month, counts.get(month, 0), buckets[month]) for month in sorted(buckets))
+    return SeriesStatus(key, sum(counts.values()), len(provisional), complete, months)

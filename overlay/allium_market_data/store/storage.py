@@ -1,11 +1,11 @@
-"""A place where a Delta table is, or may be made: opened, made, and what goes wrong there told in a line."""
+"""The folder or URI of a Delta table: opening it, creating it, and errors of the storage as ``StoreError``."""
 
 from __future__ import annotations
 
 import errno
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import disk_usage
@@ -21,87 +21,97 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable
 
-ROOM = 2**20
-"""So many bytes must be free on a local disk before anything is written."""
+MIN_FREE_BYTES = 2**20
+"""A local disk must have this much space left before anything is written."""
 
 
-def opened(uri: str, options: dict[str, str] | None, name: str, make: Callable[[], pa.Schema] | None) -> DeltaTable:
-    """The Delta table of that name, in our schema's version, made of ``make`` if there is none. Raises ``StoreError``."""
+def open_delta(
+    uri: str, options: dict[str, str] | None, name: str, create: Callable[[], pa.Schema] | None
+) -> DeltaTable:
+    """The Delta table with that name and this release's schema version.
+
+    If there is no table, one is created with the schema that ``create`` returns. Raises ``StoreError``.
+    """
     deltalake, problems = require("deltalake", "store"), require("deltalake.exceptions", "store")
-    wanted = f"{name} {schema.VERSION}"
-    if (place := _local(uri)) and place.exists() and not place.is_dir():
-        raise NoTableError(f"{uri} is no table of open interest, but a file: name a folder")
-    with reported(uri):
+    versioned_name = f"{name} {schema.VERSION}"
+    if (folder := _local_path(uri)) and folder.exists() and not folder.is_dir():
+        raise StoreError(f"{uri} is not an open-interest table but a file: name a folder")
+    with storage_errors(uri):
         try:
             delta = deltalake.DeltaTable(uri, storage_options=options)
         except problems.TableNotFoundError:
-            if make is None or is_occupied(uri):
-                raise NoTableError(f"{uri} is no table of open interest: make one with allium-md backfill") from None
-            delta = _create(uri, options, wanted, make())
-    found = delta.metadata().name or ""
-    if found == wanted:
+            if create is None or is_occupied(uri):
+                raise NoTableError(f"{uri} is not an open-interest table: create one with allium-md backfill") from None
+            delta = _create(uri, options, versioned_name, create())
+    actual_name = delta.metadata().name or ""
+    if actual_name == versioned_name:
         return delta
-    if found.startswith(name):
+    if actual_name.startswith(name):
         raise StoreError(
-            f"{uri} has schema version {found.removeprefix(name).strip()}, this release reads {schema.VERSION}: "
-            "use a release that fits, or another folder"
+            f"{uri} has schema version {actual_name.removeprefix(name).strip()}, this release reads {schema.VERSION}: "
+            "use a matching release, or another folder"
         )
-    raise StoreError(f"{uri} is a Delta table, but not one of open interest that allium-md made: use another folder")
+    raise StoreError(f"{uri} is a Delta table, but not an open-interest table of allium-md: use another folder")
 
 
-def _local(uri: str) -> Path | None:
-    """The folder of a table on this machine."""
+def _local_path(uri: str) -> Path | None:
+    """The path of a table on this machine; ``None`` for an object store."""
     if uri.startswith("file://"):
         return Path(unquote(uri.removeprefix("file://")))
     return None if "://" in uri else Path(uri)
 
 
+def is_delta(uri: str, options: Mapping[str, str] | None) -> bool:
+    """True if there is any Delta table at the URI."""
+    with storage_errors(uri):
+        return bool(require("deltalake", "store").DeltaTable.is_deltatable(uri, options))
+
+
 def is_occupied(uri: str) -> bool:
-    """Whether other things lie where a table would be made."""
-    place = _local(uri)
+    """True if a local path is a file, or a folder with other content than a Delta log."""
+    path = _local_path(uri)
     return (
-        place is not None
-        and place.exists()
-        and (not place.is_dir() or any(p.name != "_delta_log" for p in place.iterdir()))
+        path is not None
+        and path.exists()
+        and (not path.is_dir() or any(entry.name != "_delta_log" for entry in path.iterdir()))
     )
 
 
-def check_room(uri: str, size: int) -> None:
-    """Raise ``OSError`` where a local table cannot be written: the engine would say so in many words, and its own way."""
-    place = _local(uri)
-    if place is not None:
-        with TemporaryFile(dir=place):
+def check_space(uri: str, size: int) -> None:
+    """Raise ``OSError`` if a local table cannot be written; the engine's own message is long and unclear."""
+    path = _local_path(uri)
+    if path is not None:
+        with TemporaryFile(dir=path):
             pass
-        if disk_usage(place).free < max(size, ROOM):
+        if disk_usage(path).free < max(size, MIN_FREE_BYTES):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _create(uri: str, options: dict[str, str] | None, name: str, columns: pa.Schema) -> DeltaTable:
     deltalake, problems = require("deltalake", "store"), require("deltalake.exceptions", "store")
-    config = schema.CONFIGURATION if "provisional" in columns.names else {}
-    with suppress(problems.CommitFailedError):  # another process made it at the same moment
+    with suppress(problems.CommitFailedError):  # another process created it at the same moment
         deltalake.DeltaTable.create(
             uri,
             columns,
             mode="ignore",
             name=name,
             partition_by=list(schema.PARTITIONS),
-            configuration=config,
+            configuration=schema.CONFIGURATION if "provisional" in columns.names else {},
             storage_options=options,
         )
     return deltalake.DeltaTable(uri, storage_options=options)
 
 
 @contextmanager
-def reported(uri: str) -> Iterator[None]:
-    """Turn what the engine and the system say into ``StoreError``, in a line."""
+def storage_errors(uri: str) -> Iterator[None]:
+    """Turn errors of the engine and the operating system into a ``StoreError`` of one line."""
     problems = require("deltalake.exceptions", "store")
     try:
         yield
     except (problems.DeltaError, OSError) as error:
-        said = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         if isinstance(error, OSError) and error.strerror:
-            said = error.strerror
-        elif system := re.search(r"([A-Z][^:()]*) \(os error \d+\)", said):  # the engine tells its whole way there
-            said = system[1]
-        raise StoreError(f"cannot use the table {uri}: {said:.300} (what was committed before is unharmed)") from error
+            reason = error.strerror
+        elif cause := re.search(r"([A-Z][^:()]*) \(os error \d+\)", reason):  # at the end of a long chain of causes
+            reason = cause[1]
+        raise StoreError(f"cannot use the table {uri}: {reason:.300} (earlier commits are intact)") from error

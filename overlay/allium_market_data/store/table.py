@@ -1,4 +1,4 @@
-"""A table of open interest: opened or made, its coverage known, and rows landed in it once and for good."""
+"""An open-interest table: its coverage, commits of rows that are safe against other writers, and reads."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import NoTableError, StoreError
+from ..client.plan import plan
+from ..errors import StoreError
+from ..model.endpoint import OPEN_INTEREST
+from ..model.intervals import WIDTHS, Interval, ceil
 from ..model.times import from_micros, micros
 from ..optional import require
+from ..series.series import OpenInterestSeries
+from ..validation import Instant, check_market, to_instant
 from . import schema
-from .coverage import KEY, SUM_EVERY, Coverage, Note, Series, add_up, encode, newest_sum
-from .spans import Span, by_month, month, union, without
-from .storage import check_room, is_occupied, opened, reported
+from .coverage import METADATA_KEY, SNAPSHOT_EVERY, CommitNote, Coverage, SeriesKey, encode
+from .log import CoverageLog
+from .reading import check_complete, open_dataset, rows_between, sql_in, to_series
+from .spans import Span, month_of, split_by_month, subtract, union
+from .storage import check_space, is_delta, is_occupied, open_delta, storage_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.dataset as ds
     from deltalake import DeltaTable
-
-    from ..model.intervals import Interval
-    from ..series.series import OpenInterestSeries
-    from ..validation import Instant
 
 T = TypeVar("T")
 
-ATTEMPTS = 60
-"""How often a commit is tried again after others came first."""
+MAX_COMMIT_ATTEMPTS = 60
 
-MATCH = " AND ".join(f"t.{name} = s.{name}" for name in (*schema.PARTITIONS, "ts"))
+SAME_KEY = " AND ".join(f"t.{name} = s.{name}" for name in (*schema.PARTITIONS, "ts"))
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """The rows of one series in one span of one month, which they complete. ``provisional`` rows lie behind the span."""
+class Batch:
+    """All rows of one series in a span inside one month. The commit of a batch makes its span complete."""
 
-    series: Series
+    key: SeriesKey
     span: Span
     rows: pa.Table
     fetched_at: int
@@ -49,257 +50,192 @@ class Piece:
 
 
 class Table:
-    """A Delta table of open interest at a folder or a URI, and the restatements beside it.
+    """A Delta table of open interest in a folder or at a URI, with its restatements in ``_restatements`` below it.
 
-    Raises ``StoreError`` for what is no such table, one of another schema version, or one that cannot be read or written.
+    Raises ``StoreError`` if this is another kind of table or schema version, or if it cannot be read or written.
     """
 
     def __init__(self, uri: str | PathLike[str], *, create: bool = False, options: Mapping[str, str] | None = None):
         self.uri = fspath(uri).rstrip("/")
         self.options = dict(options) if options else None
-        self.delta = opened(self.uri, self.options, schema.NAME, schema.rows_schema if create else None)
-        self.coverage, self._known = Coverage(), -1
+        self.delta = open_delta(self.uri, self.options, schema.NAME, schema.rows_schema if create else None)
+        self._log = CoverageLog(self.delta, self.uri)
         self.refresh()
 
+    @property
+    def coverage(self) -> Coverage:
+        """The coverage when the table was opened or last refreshed."""
+        return self._log.coverage
+
     def refresh(self) -> Coverage:
-        """Learn what others have committed since.
+        """Load the commits of other writers."""
+        with storage_errors(self.uri):
+            return self._log.refresh()
 
-        Delta's history begins at the newest commit there is and numbers downwards from the version that is loaded, so its
-        numbers are right only while the two are the same: what was read while another commit landed is read again.
-        """
-        with reported(self.uri):
-            self.delta.update_incremental()
-            while True:
-                version = self.delta.version()
-                coverage = self.coverage
-                if self._known < 0:
-                    coverage = self._whole(version)
-                elif version > self._known:
-                    coverage = add_up(coverage, self._commits(self._known, version))
-                self.delta.update_incremental()
-                if self.delta.version() == version:
-                    self.coverage, self._known = coverage, version
-                    return coverage
-
-    def _whole(self, version: int) -> Coverage:
-        """The coverage at a version from the log: the newest sum, and what was committed after it."""
-        limit = SUM_EVERY + 10
-        while True:
-            commits = self.delta.history(limit)
-            base = newest_sum(commit for commit in commits if commit["version"] <= version)
-            if base is not None:
-                return add_up(base[1], self._commits(base[0], version))
-            if len(commits) < limit:
-                return add_up(Coverage(), self._commits(-1, version))
-            limit *= 4
-
-    def _commits(self, after: int, version: int) -> list[dict[str, Any]]:
-        """Every commit with after < its version <= version, oldest first."""
-        limit = version - after
-        while True:
-            commits = self.delta.history(limit)
-            wanted = [commit for commit in commits if after < commit["version"] <= version]
-            if len(wanted) == version - after:
-                return wanted[::-1]
-            if len(commits) < limit:
-                raise StoreError(
-                    f"the log of {self.uri} was cut off: which windows are complete cannot be known any more"
-                )
-            limit = 2 * limit + 10
-
-    def land(self, pieces: Sequence[Piece]) -> int:
-        """Commit pieces of backfill. What has landed in the meantime is left out. Returns the rows written."""
+    def commit(self, batches: Sequence[Batch]) -> int:
+        """Commit batches of a backfill, except what is complete already. Returns the number of rows written."""
 
         def attempt() -> int:
-            left = list(self._missing(pieces))
-            if not left:
-                return 0
-            loose = [p for p in left if any(self._loose(p))]
-            plain = [p for p in left if not any(self._loose(p))]
-            rows = sum(self._commit([p], p.rows, merge=True) for p in loose)
-            if plain:
-                rows += self._commit(plain, _concat(p.rows for p in plain), merge=False)
+            remaining = list(self._remaining(batches))
+            replacing = [batch for batch in remaining if self._provisional_in(batch)]
+            appending = [batch for batch in remaining if not self._provisional_in(batch)]
+            rows = sum(self._write_batches([batch], batch.rows, merge=True) for batch in replacing)
+            if appending:
+                joined = require("pyarrow", "store").concat_tables([batch.rows for batch in appending])
+                rows += self._write_batches(appending, joined, merge=False)
             return rows
 
-        return self.retrying(attempt, sum(piece.rows.nbytes for piece in pieces))
+        return self.retry(attempt, sum(batch.rows.nbytes for batch in batches))
 
-    def _missing(self, pieces: Sequence[Piece]) -> Iterator[Piece]:
-        for piece in pieces:
-            for start, end in without(piece.span, self.coverage.complete.get(piece.series, ())):
-                yield replace(piece, span=(start, end), rows=between(piece.rows, start, end))
+    def _remaining(self, batches: Sequence[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            for start, end in subtract(batch.span, self.coverage.complete.get(batch.key, ())):
+                yield replace(batch, span=(start, end), rows=rows_between(batch.rows, start, end))
 
-    def _loose(self, piece: Piece) -> Iterator[int]:
-        labels = self.coverage.provisional.get(piece.series, ())
-        return (label for label in labels if piece.span[0] <= label < piece.span[1])
+    def _provisional_in(self, batch: Batch) -> set[int]:
+        """The labels of stored provisional rows in the batch's span."""
+        labels = self.coverage.provisional.get(batch.key, ())
+        return {label for label in labels if batch.span[0] <= label < batch.span[1]}
 
-    def _commit(self, pieces: Sequence[Piece], rows: pa.Table, *, merge: bool) -> int:
-        complete: dict[Series, tuple[Span, ...]] = {}
-        provisional: dict[Series, tuple[int, ...]] = {}
-        for piece in pieces:
-            complete[piece.series] = union((*complete.get(piece.series, ()), piece.span))
-            if settled := set(self._loose(piece)):
-                labels = self.coverage.provisional[piece.series]
-                provisional[piece.series] = tuple(label for label in labels if label not in settled)
-        note = Note(complete, provisional, max(piece.fetched_at for piece in pieces))
-        return self.write(note, rows, merge=merge, gone=[key for piece in pieces for key in self._dropped(piece)])
+    def _write_batches(self, batches: Sequence[Batch], rows: pa.Table, *, merge: bool) -> int:
+        complete: dict[SeriesKey, tuple[Span, ...]] = {}
+        provisional: dict[SeriesKey, tuple[int, ...]] = {}
+        for batch in batches:
+            complete[batch.key] = union((*complete.get(batch.key, ()), batch.span))
+            if replaced := self._provisional_in(batch):
+                labels = self.coverage.provisional[batch.key]
+                provisional[batch.key] = tuple(label for label in labels if label not in replaced)
+        note = CommitNote(complete, provisional, max(batch.fetched_at for batch in batches))
+        deletions = [row_key for batch in batches for row_key in self._dropped_keys(batch)]
+        return self.write(note, rows, merge=merge, deletions=deletions)
 
-    def _dropped(self, piece: Piece) -> Iterator[dict[str, Any]]:
-        """The keys of provisional rows that the server did not bring again."""
-        interval, market = piece.series
-        if labels := set(self._loose(piece)):
-            for label in sorted(labels - set(map(micros, piece.rows["ts"].to_pylist()))):
-                yield {"market_id": market, "interval": interval, "month": month(label), "ts": from_micros(label)}
+    def _dropped_keys(self, batch: Batch) -> Iterator[dict[str, Any]]:
+        """The keys of stored provisional rows that the server has dropped."""
+        interval, market = batch.key
+        if labels := self._provisional_in(batch):
+            for label in sorted(labels - set(map(micros, batch.rows["ts"].to_pylist()))):
+                yield {"market_id": market, "interval": interval, "month": month_of(label), "ts": from_micros(label)}
 
     def write(
         self,
-        note: Note,
+        note: CommitNote,
         rows: pa.Table,
         *,
         merge: bool,
-        gone: Sequence[Mapping[str, Any]] = (),
-        months: Iterable[tuple[Series, str]] = (),
+        deletions: Sequence[Mapping[str, Any]] = (),
+        months: Iterable[tuple[SeriesKey, str]] = (),
     ) -> int:
-        """One commit of rows and its note. Without rows the commit only says what is complete.
+        """Write rows and their note in one commit. Without rows the commit only records the note.
 
-        To ``merge`` replaces rows of the same key, and takes out those of the keys of ``gone``.
+        With ``merge``, rows with the same key are replaced, and rows with the keys in ``deletions`` are deleted.
         """
-        properties = self.properties(note, months)
+        properties = self.commit_properties(note, months)
         deltalake = require("deltalake", "store")
-        if merge and (len(rows) or gone):
-            source = _marked(rows, gone)
+        if merge and (len(rows) or deletions):
+            source = _merge_source(rows, deletions)
             values = {name: f"s.{name}" for name in rows.column_names}
-            only = " AND ".join(
-                among(f"t.{name}", source[name].unique().to_pylist()) for name in ("market_id", "month")
+            partitions = " AND ".join(
+                sql_in(f"t.{name}", source[name].unique().to_pylist()) for name in ("market_id", "month")
             )
-            merger = self.delta.merge(source, f"{MATCH} AND {only}", "s", "t", commit_properties=properties)
-            merger = merger.when_matched_delete("s.gone").when_matched_update(values)
-            merger.when_not_matched_insert(values, "NOT s.gone").execute()
+            merger = self.delta.merge(source, f"{SAME_KEY} AND {partitions}", "s", "t", commit_properties=properties)
+            merger = merger.when_matched_delete("s.deleted").when_matched_update(values)
+            merger.when_not_matched_insert(values, "NOT s.deleted").execute()
         else:
             deltalake.write_deltalake(self.delta, rows, mode="append", commit_properties=properties)
         return len(rows)
 
-    def properties(self, note: Note, months: Iterable[tuple[Series, str]] = ()) -> Any:
-        """What goes into a commit record beside the rows: the note, and the months that no other commit may touch meanwhile."""
+    def commit_properties(self, note: CommitNote, months: Iterable[tuple[SeriesKey, str]] = ()) -> Any:
+        """The commit's note, and a guard for each month that no concurrent commit may touch: the note's, and ``months``."""
         deltalake = require("deltalake", "store")
         touched = {
-            (series, month(start))
-            for series, spans in note.complete.items()
+            (key, month_of(start))
+            for key, spans in note.complete.items()
             for span in spans
-            for start, _ in by_month(span)
+            for start, _ in split_by_month(span)
         } | set(months)
+        version = self._log.version
         guards = [
-            deltalake.Transaction(f"{interval}/{market}/{label}", self._known + 1)
-            for (interval, market), label in sorted(touched)
+            deltalake.Transaction(f"{interval}/{market}/{month}", version + 1)
+            for (interval, market), month in sorted(touched)
         ]
-        due = (self._known + 1) % SUM_EVERY == 0
-        total = (self._known, self.coverage) if due else None
-        return deltalake.CommitProperties(custom_metadata={KEY: encode(note, total)}, app_transactions=guards)
+        snapshot = (version, self.coverage) if (version + 1) % SNAPSHOT_EVERY == 0 else None
+        return deltalake.CommitProperties(
+            custom_metadata={METADATA_KEY: encode(note, snapshot)}, app_transactions=guards
+        )
 
-    def retrying(self, attempt: Callable[[], T], size: int = 0) -> T:
-        """Call ``attempt`` on what is known now, and again as often as another commit came first.
+    def retry(self, attempt: Callable[[], T], size: int = 0) -> T:
+        """Call ``attempt`` on the newest version, again each time another writer has committed first.
 
-        ``size`` is about how many bytes it writes: where a local disk has no room for them it is not tried.
+        ``size`` is roughly the number of bytes to write; it is checked against the space on a local disk.
         """
-        failed = require("deltalake.exceptions", "store").CommitFailedError
-        with reported(self.uri):
-            check_room(self.uri, size)
-            for turn in range(ATTEMPTS):
+        conflict = require("deltalake.exceptions", "store").CommitFailedError
+        with storage_errors(self.uri):
+            check_space(self.uri, size)
+            for turn in range(MAX_COMMIT_ATTEMPTS):
                 self.refresh()
                 try:
                     return attempt()
-                except failed:
+                except conflict:
                     time.sleep(random.random() * min(0.02 * 2**turn, 1))
-        raise StoreError(f"cannot commit to {self.uri}: others came first {ATTEMPTS} times; try again later")
+        raise StoreError(
+            f"cannot commit to {self.uri}: other writers committed first {MAX_COMMIT_ATTEMPTS} times; try again later"
+        )
 
-    def stored(self, series: Series, span: Span) -> pa.Table:
-        """The rows of a series with start <= ts < end, ascending."""
-        return next(self.stored_all([(series, span)]))
-
-    def stored_all(self, wanted: Sequence[tuple[Series, Span]]) -> Iterator[pa.Table]:
-        """The rows of each series and span, as ``stored`` gives them, from one look at the table."""
+    def read_rows(self, requested: Sequence[tuple[SeriesKey, Span]]) -> Iterator[pa.Table]:
+        """The rows of each series and span, ascending, all from one version of the table."""
         pc = require("pyarrow.compute", "store")
         columns = schema.rows_schema()
-        markets = sorted({market for (_, market), _ in wanted})
-        labels = sorted({month(start) for _, span in wanted for start, _ in by_month(span)})
-        first, last = min(span[0] for _, span in wanted), max(span[1] for _, span in wanted)
-        with reported(self.uri):
-            ts = (pc.field("ts") >= from_micros(first)) & (pc.field("ts") < from_micros(last))
-            read = partitions(self.delta, markets, labels).to_table(filter=ts)
-        rows = read.select(columns.names).cast(columns).sort_by("ts")
-        for (interval, market), span in wanted:
-            mine = pc.and_(pc.equal(rows["interval"], interval), pc.equal(rows["market_id"], market))
-            yield between(rows.filter(mine), *span)
+        markets = sorted({market for (_, market), _ in requested})
+        months = sorted({month_of(start) for _, span in requested for start, _ in split_by_month(span)})
+        first, last = min(span[0] for _, span in requested), max(span[1] for _, span in requested)
+        with storage_errors(self.uri):
+            in_time = (pc.field("ts") >= from_micros(first)) & (pc.field("ts") < from_micros(last))
+            rows = open_dataset(self.delta, markets, months).to_table(filter=in_time)
+        rows = rows.select(columns.names).cast(columns).sort_by("ts")
+        for (interval, market), span in requested:
+            of_series = pc.and_(pc.equal(rows["interval"], interval), pc.equal(rows["market_id"], market))
+            yield rows_between(rows.filter(of_series), *span)
 
     def series(self, market: str, interval: Interval, start: Instant, end: Instant) -> OpenInterestSeries:
-        """Every row of the market with start <= ts < end, as a fetch would give it: to resample, align, add up, plot.
+        """Every row of the market with start <= ts < end, equal to the series that a fetch returns.
 
-        Raises ``StoreError`` where any window of that is not complete in the table, as of when it was opened or refreshed;
-        provisional rows are in no complete window.
+        Raises ``StoreError`` if a part of the span was not complete when the table was opened or last refreshed. A window
+        with provisional rows is never complete.
         """
-        from .reading import read
-
-        return read(self, market, interval, start, end)
-
-    def restatements(self) -> DeltaTable:
-        """The table of restatements, made if it is not there."""
-        return opened(self._beside, self.options, schema.RESTATEMENTS_NAME, schema.restatements_schema)
-
-    def has_restatements(self) -> bool:
-        """Whether any restatement was ever written."""
-        with reported(self.uri):
-            return bool(require("deltalake", "store").DeltaTable.is_deltatable(self._beside, self.options))
+        request = plan(OPEN_INTEREST, interval, to_instant(start, "start"), to_instant(end, "end"))
+        key, width = (request.interval, check_market(market)), WIDTHS[request.interval]
+        span = ceil(micros(request.start), width), ceil(micros(request.end), width)
+        check_complete(self.uri, self.coverage, key, span)
+        return to_series(next(self.read_rows([(key, span)])), key, request.start, request.end)
 
     @property
-    def _beside(self) -> str:
+    def _restatements_uri(self) -> str:
         return f"{self.uri}/_restatements"
 
+    def restatements(self) -> DeltaTable:
+        """The table of restatements, created if there is none."""
+        return open_delta(self._restatements_uri, self.options, schema.RESTATEMENTS_NAME, schema.restatements_schema)
 
-def partitions(delta: DeltaTable, markets: Sequence[str], months: Sequence[str]) -> ds.Dataset:
-    """The files of some markets and months alone: to make a dataset of all of them takes long where there are many."""
-    return delta.to_pyarrow_dataset(
-        file_pruning_predicate=[("market_id", "in", list(markets)), ("month", "in", list(months))]
-    )
-
-
-def among(column: str, values: Iterable[str]) -> str:
-    """That a column has one of the values, as SQL for Delta: so it looks at no other partition, nor minds who writes there.
-
-    Not for ``interval``: Delta writes such conditions out and reads them again when another commit came first, and then
-    takes that name for the word of SQL.
-    """
-    quoted = ("'" + value.replace("'", "''") + "'" for value in values)
-    return f"{column} IN ({', '.join(quoted)})"
+    def has_restatements(self) -> bool:
+        """True if a restatement was ever written."""
+        return is_delta(self._restatements_uri, self.options)
 
 
-def between(rows: pa.Table, start: int, end: int) -> pa.Table:
-    """The rows with start <= ts < end."""
-    pc = require("pyarrow.compute", "store")
-    ts = rows["ts"]
-    return rows.filter(pc.and_(pc.greater_equal(ts, from_micros(start)), pc.less(ts, from_micros(end))))
+def peek_coverage(uri: str | PathLike[str], options: Mapping[str, str] | None = None) -> Coverage:
+    """The coverage of a table, empty if there is none yet. Creates nothing. Raises ``StoreError``."""
+    if not is_occupied(fspath(uri)) and not is_delta(fspath(uri), options):
+        return Coverage()
+    return Table(uri, options=options).coverage
 
 
-def _marked(rows: pa.Table, gone: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """The rows, and behind them the keys of those to be taken out, told apart by a column ``gone``."""
+def _merge_source(rows: pa.Table, deletions: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """The rows to write, then the keys of rows to delete, told apart by a column ``deleted``."""
     pa = require("pyarrow", "store")
-    keys = [{name: row[name] for name in (*schema.PARTITIONS, "ts")} for row in gone]
+    keys = [{name: row[name] for name in (*schema.PARTITIONS, "ts")} for row in deletions]
     parts = rows, pa.Table.from_pylist(keys, rows.schema)
     return pa.concat_tables(
         [
-            part.append_column("gone", pa.repeat(mark, len(part)))
-            for part, mark in zip(parts, (False, True), strict=True)
+            part.append_column("deleted", pa.repeat(is_deleted, len(part)))
+            for part, is_deleted in zip(parts, (False, True), strict=True)
         ]
     )
-
-
-def _concat(tables: Iterable[pa.Table]) -> pa.Table:
-    return require("pyarrow", "store").concat_tables(list(tables))
-
-
-def known(uri: str | PathLike[str], options: Mapping[str, str] | None = None) -> Coverage:
-    """What a table holds: nothing where there is none yet, and where one may be made. Raises ``StoreError``."""
-    try:
-        return Table(uri, options=options).coverage
-    except NoTableError:
-        if is_occupied(fspath(uri)):
-            raise
-        return Coverage()

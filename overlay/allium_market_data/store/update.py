@@ -1,4 +1,4 @@
-"""Top a table up to now, look at provisional rows again, and look back for restatements."""
+"""Bring a table up to now, fetch provisional rows again, and look back for restatements."""
 
 from __future__ import annotations
 
@@ -12,38 +12,15 @@ from ..client.sync_client import MarketData
 from ..errors import StoreError, UsageError
 from ..model.intervals import WIDTHS, floor
 from ..model.times import micros
-from .coverage import Coverage, Series
-from .fetch import check_clock, fetch, now, opened
-from .merge import Amended, Look, amend
+from .coverage import Coverage, SeriesKey
+from .fetch import check_clock, fetch_series, read_clock, use_client
+from .merge import FetchedRows, UpdateResult, merge_rows
 from .plan import Task
-from .runner import COMMIT_ROWS, COMMIT_SECONDS, Report, check_budget, gather
-from .spans import Span, by_month, union
+from .runner import COMMIT_ROWS, COMMIT_SECONDS, ProgressCallback, check_budget, ignore_progress, run_tasks
+from .spans import Span, split_by_month, union
 from .table import Table
 
 LOOK_BACK = timedelta(days=2)
-
-
-def due(coverage: Coverage, now: int, look_back: int, provisional: bool, markets: frozenset[str] | None) -> list[Task]:
-    """What an update fetches of each series: what of the last ``look_back`` is complete, provisional rows, what came since.
-
-    Gaps before the end of what is complete are left to a backfill. Pure.
-    """
-    tasks = []
-    for series in sorted({*coverage.complete, *coverage.provisional}):
-        if markets is None or series[1] in markets:
-            parts = _parts(coverage, series, now, look_back, provisional)
-            tasks += [Task(series, part) for span in union(parts) for part in by_month(span)]
-    return tasks
-
-
-def _parts(coverage: Coverage, series: Series, now: int, look_back: int, provisional: bool) -> list[Span]:
-    width, loose = WIDTHS[series[0]], coverage.provisional.get(series, ())
-    spans = coverage.complete.get(series, ())
-    end = spans[-1][1] if spans else min(loose)
-    back = floor(end - look_back, width)
-    stop = floor(now, width) + (width if provisional else 0)
-    again = [(label, label + width) for label in loose]
-    return [(max(start, back), until) for start, until in spans] + again + [(end, stop)]
 
 
 def update(
@@ -54,31 +31,31 @@ def update(
     provisional: bool = False,
     client: MarketData | None = None,
     max_requests: int | None = None,
-    progress: Report | None = None,
+    progress: ProgressCallback = ignore_progress,
     storage_options: dict[str, str] | None = None,
     commit_rows: int = COMMIT_ROWS,
     commit_seconds: float = COMMIT_SECONDS,
-) -> Amended:
-    """Bring every market of a table (or some) from where it ends to now.
+) -> UpdateResult:
+    """Fetch every market of a table, or some of them, from the end of its rows to now.
 
-    The last ``look_back`` before that end is fetched again: a value that changed is updated, and written to the table of
-    restatements (``TABLE/_restatements``) with both values and both times. Provisional rows are fetched again; one that the
-    server has no more is taken out. With ``provisional`` the running bucket comes too, marked as such. A market that the
-    server does not know any more keeps its rows, and is raised at the end. Commits and raises as ``backfill`` does.
+    The last ``look_back`` before that end is fetched again: a changed value is replaced, and both values and both times are
+    written to the table of restatements (``TABLE/_restatements``). Provisional rows are fetched again, and deleted if the
+    server has dropped them. With ``provisional`` the running bucket is stored too, marked as provisional. A market that the
+    server no longer knows keeps its rows, and is raised at the end. Commits and raises as ``backfill`` does.
     """
     check_budget(max_requests)
-    store, total = Table(table, options=storage_options), Amended()
+    store, total = Table(table, options=storage_options), UpdateResult()
 
-    def land(looks: list[Look]) -> int:
+    def commit(results: list[FetchedRows]) -> int:
         nonlocal total
-        done = amend(store, looks)
-        total += done
-        return done.written
+        result = merge_rows(store, results)
+        total += result
+        return result.written
 
-    with opened(client) as chosen:
-        tasks = topping(store, chosen, markets, look_back, provisional)
-        gather(
-            *(chosen, tasks, look, land, progress or (lambda _: None)),
+    with use_client(client) as chosen:
+        tasks = pending_tasks(store, chosen, markets, look_back, provisional)
+        run_tasks(
+            *(chosen, tasks, fetch_rows, commit, progress),
             max_requests=max_requests,
             commit_rows=commit_rows,
             commit_seconds=commit_seconds,
@@ -86,22 +63,47 @@ def update(
     return total
 
 
-def topping(
+def pending_tasks(
     store: Table, client: MarketData, markets: Iterable[str] | None, look_back: timedelta, provisional: bool
 ) -> list[Task]:
-    """The tasks that an update would do now. Raises ``UsageError``, and ``StoreError`` for a market or a clock."""
+    """The tasks of an update. Raises ``UsageError``, and ``StoreError`` for an unknown market or a wrong clock."""
     if look_back < timedelta(0):
         raise UsageError(f"look_back must not be negative: {look_back}")
-    moment, coverage = client.call(now), store.coverage
-    check_clock(moment, coverage, store.uri)
-    wanted = None if markets is None else frozenset(markets)
-    there = {market for _, market in (*coverage.complete, *coverage.provisional)}
-    if strange := sorted((wanted or frozenset()) - there):
-        raise StoreError(f"{store.uri} has no {strange[0]}: begin it with allium-md backfill")
-    return due(coverage, micros(moment), look_back // timedelta(microseconds=1), provisional, wanted)
+    now, coverage = client.call(read_clock), store.coverage
+    check_clock(now, coverage, store.uri)
+    requested = None if markets is None else frozenset(markets)
+    stored = {market for _, market in (*coverage.complete, *coverage.provisional)}
+    if unknown := sorted((requested or frozenset()) - stored):
+        raise StoreError(f"{store.uri} has no {unknown[0]}: add it with allium-md backfill")
+    return plan_update(coverage, micros(now), look_back // timedelta(microseconds=1), provisional, requested)
 
 
-async def look(client: AsyncMarketData, task: Task) -> Look:
-    """Fetch a task, and make of it what is to be amended. Raises as a fetch does, and ``PrecisionError``."""
-    series = await fetch(client, task)
-    return await asyncio.to_thread(Look.of, task, series)
+def plan_update(
+    coverage: Coverage, now: int, look_back: int, provisional: bool, markets: frozenset[str] | None
+) -> list[Task]:
+    """For each series: the complete windows of the last ``look_back``, its provisional rows, and everything since its end.
+
+    Gaps before the end are left to a backfill.
+    """
+    tasks = []
+    for key in sorted({*coverage.complete, *coverage.provisional}):
+        if markets is None or key[1] in markets:
+            spans = union(_spans_to_fetch(coverage, key, now, look_back, provisional))
+            tasks += [Task(key, part) for span in spans for part in split_by_month(span)]
+    return tasks
+
+
+def _spans_to_fetch(coverage: Coverage, key: SeriesKey, now: int, look_back: int, provisional: bool) -> list[Span]:
+    width, labels = WIDTHS[key[0]], coverage.provisional.get(key, ())
+    complete = coverage.complete.get(key, ())
+    end = complete[-1][1] if complete else min(labels)
+    since = floor(end - look_back, width)
+    stop = floor(now, width) + (width if provisional else 0)
+    looked_back = [(max(start, since), until) for start, until in complete]
+    return looked_back + [(label, label + width) for label in labels] + [(end, stop)]
+
+
+async def fetch_rows(client: AsyncMarketData, task: Task) -> FetchedRows:
+    """Fetch a task as rows to merge. Raises as a fetch does, and ``PrecisionError``."""
+    series = await fetch_series(client, task)
+    return await asyncio.to_thread(FetchedRows.of, task, series)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
 
 from ..client.async_client import AsyncMarketData
 from ..client.sync_client import MarketData
@@ -15,15 +14,16 @@ from ..model.intervals import DAY, WIDTHS
 from ..model.times import to_iso
 from . import schema
 from .coverage import Coverage
-from .fetch import fetch, opened
+from .fetch import fetch_series, use_client
+from .merge import Row
 from .plan import Task
-from .spans import by_month
+from .spans import split_by_month
 from .table import Table
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """How many windows and rows were compared, and what differs, a line each."""
+class VerifyResult:
+    """The number of windows and rows that were compared, and a line for each difference."""
 
     windows: int
     rows: int
@@ -31,18 +31,16 @@ class Verified:
     differences: tuple[str, ...]
 
 
-def sample(coverage: Coverage, windows: int, seed: int) -> list[Task]:
-    """Windows of about a day, or a hundred buckets where that is more, anywhere in what is complete. Pure."""
+def sample_tasks(coverage: Coverage, windows: int, seed: int) -> list[Task]:
+    """Random complete windows of about a day, or of a hundred buckets where that is longer."""
     chance, tasks = random.Random(seed), []
-    spans = [(series, span) for series, spans in sorted(coverage.complete.items()) for span in spans]
-    weights = [(end - start) / WIDTHS[series[0]] for series, (start, end) in spans]
-    for series, (start, end) in chance.choices(spans, weights, k=windows) if spans else []:
-        width = WIDTHS[series[0]]
+    spans = [(key, span) for key, spans in sorted(coverage.complete.items()) for span in spans]
+    weights = [(end - start) / WIDTHS[key[0]] for key, (start, end) in spans]
+    for key, (start, end) in chance.choices(spans, weights, k=windows) if spans else []:
+        width = WIDTHS[key[0]]
         length = min(end - start, max(DAY, 100 * width))
-        first = start + width * chance.randint(
-            0, (end - start - length) // width
-        )  # the last bucket as likely as the first
-        tasks.append(Task(series, chance.choice(list(by_month((first, first + length))))))
+        first = start + width * chance.randint(0, (end - start - length) // width)
+        tasks.append(Task(key, chance.choice(list(split_by_month((first, first + length))))))
     return list(dict.fromkeys(tasks))
 
 
@@ -53,44 +51,46 @@ def verify(
     seed: int = 0,
     client: MarketData | None = None,
     storage_options: dict[str, str] | None = None,
-) -> Verified:
-    """Compare so many windows, chosen by ``seed``, with the server. Writes nothing. Raises as a fetch does."""
+) -> VerifyResult:
+    """Compare up to ``windows`` windows, chosen by ``seed``, with the server. Writes nothing. Raises as a fetch does."""
     if windows < 1:
         raise UsageError(f"windows must be at least 1, not {windows}")
     store = Table(table, options=storage_options)
 
-    async def run(inner: AsyncMarketData) -> Verified:
+    async def run(inner: AsyncMarketData) -> VerifyResult:
         rows = requests = 0
         differences: list[str] = []
-        tasks = sample(store.coverage, windows, seed)
+        tasks = sample_tasks(store.coverage, windows, seed)
         for task in tasks:
-            series = await fetch(inner, task)
-            stamp = (0, series.provenance.specification)
-            fetched = schema.rows_table(task.series[1], task.series[0], series.columns, *stamp)
+            series = await fetch_series(inner, task)
+            fetched = schema.rows_table(task.key[1], task.key[0], series.columns, 0, series.provenance.specification)
+            stored = next(store.read_rows([(task.key, task.span)]))
             requests += series.provenance.requests
             rows += len(fetched)
-            differences += compare(task, fetched.to_pylist(), store.stored(task.series, task.span).to_pylist())
-        return Verified(len(tasks), rows, requests, tuple(differences))
+            differences += find_differences(task, fetched.to_pylist(), stored.to_pylist())
+        return VerifyResult(len(tasks), rows, requests, tuple(differences))
 
-    with opened(client) as chosen:
-        done: Verified = chosen.call(run)
-        return done
+    with use_client(client) as chosen:
+        result: VerifyResult = chosen.call(run)
+        return result
 
 
-def compare(task: Task, fetched: list[dict[str, Any]], stored: list[dict[str, Any]]) -> list[str]:
-    """A line for each bucket in which the two differ, ascending. Pure."""
+def find_differences(task: Task, fetched: list[Row], stored: list[Row]) -> list[str]:
+    """A line for each bucket that differs, ascending."""
     there, here = ({row["ts"]: row for row in rows} for rows in (fetched, stored))
-    said = []
+    lines = []
     if len(here) < len(stored):
-        said.append(f"{task}: {len(stored) - len(here)} rows stand twice in the table")
+        lines.append(f"{task}: the table has {len(stored) - len(here)} duplicate rows")
     for ts in sorted({*there, *here}):
-        place = f"{task.series[1]} {task.series[0]} {to_iso(ts)}"
+        bucket = f"{task.key[1]} {task.key[0]} {to_iso(ts)}"
         if ts not in here:
-            said.append(f"{place}: the server has a row, the table has none")
+            lines.append(f"{bucket}: the server has a row, the table has none")
         elif ts not in there:
-            said.append(f"{place}: the table has a row, the server has none")
+            lines.append(f"{bucket}: the table has a row, the server has none")
         else:
             for name in OPEN_INTEREST.values:
                 if here[ts][name] != there[ts][name]:
-                    said.append(f"{place}: {name} is {here[ts][name]:f} here and {there[ts][name]:f} on the server")
-    return said
+                    lines.append(
+                        f"{bucket}: {name} is {here[ts][name]:f} in the table and {there[ts][name]:f} on the server"
+                    )
+    return lines

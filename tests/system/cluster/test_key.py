@@ -1,4 +1,4 @@
-"""The key reaches the workers, and stands nowhere on the way: no task, no log, no page of the dashboard."""
+"""Workers have the API key, and no task, log or page of the dashboard shows it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import pytest
 
 from allium_market_data import MarketData
 from allium_market_data.store import Progress, backfill
-from support.clusters import Cluster, Served, specifications
-from support.crashing import MARKETS, SPAN, snapshot
+from support.clusters import Cluster, serialize_tasks
+from support.crashing import MARKETS, SPAN, Hooked, snapshot
 from support.serving import SECRET
 
 pytestmark = pytest.mark.xdist_group("cluster")
@@ -34,7 +34,7 @@ PAGES = (
 
 
 def forms(key: str) -> list[bytes]:
-    """The key in every usual way to write it."""
+    """The key in every usual encoding."""
     plain = [
         key,
         json.dumps(key)[1:-1],
@@ -49,34 +49,34 @@ def forms(key: str) -> list[bytes]:
     return sorted(written | shifted)
 
 
-def shown(found: dict[str, bytes], key: str) -> list[str]:
-    """Where the key stands."""
-    return [place for place, content in found.items() for form in forms(key) if form in content]
+def find_key(texts: dict[str, bytes], key: str) -> list[str]:
+    """The names of the texts that contain the key."""
+    return [name for name, content in texts.items() for form in forms(key) if form in content]
 
 
 def pages(dashboard: str) -> Iterator[tuple[str, bytes]]:
-    """The dashboard's pages, and those that they lead to."""
-    wanted = [urljoin(dashboard, f"/{page}") for page in PAGES]
+    """The pages of the dashboard, and those that they link to."""
+    waiting = [urljoin(dashboard, f"/{page}") for page in PAGES]
     seen: set[str] = set()
-    while wanted:
-        url = wanted.pop()
+    while waiting:
+        url = waiting.pop()
         if url in seen or not url.startswith(dashboard) or "/static" in url or len(seen) > 60:
             continue
         seen.add(url)
         try:
-            with urlopen(url, timeout=30) as answer:  # noqa: S310 - a URL of this machine's
-                body = answer.read()
-        except HTTPError:  # some pages come with optional packages
+            with urlopen(url, timeout=30) as response:  # noqa: S310 - a URL of this machine
+                body = response.read()
+        except HTTPError:  # a page of a package that is not installed
             continue
         yield url, body
-        wanted += [urljoin(url, link) for link in re.findall(r'href="([^"#]+)"', body.decode(errors="replace"))]
+        waiting += [urljoin(url, link) for link in re.findall(r'href="([^"#]+)"', body.decode(errors="replace"))]
 
 
-def everything(dask: Any, machines: Cluster) -> dict[str, bytes]:
-    """All that the cluster tells about itself."""
+def read_cluster(dask: Any) -> dict[str, bytes]:
+    """Everything that a cluster shows about itself."""
     dashboard = urljoin(dask.dashboard_link, "/")
     return {
-        "specifications": dask.run_on_scheduler(specifications),
+        "tasks": dask.run_on_scheduler(serialize_tasks),
         "scheduler's log": repr(dask.get_scheduler_logs()).encode(),
         "workers' logs": repr(dask.get_worker_logs()).encode(),
         "nannies' logs": repr(dask.get_worker_logs(nanny=True)).encode(),
@@ -88,28 +88,27 @@ def everything(dask: Any, machines: Cluster) -> dict[str, bytes]:
     }
 
 
-def test_the_key_stands_in_no_task_no_log_and_no_page(
-    tmp_path: Path, server: Served, dask: Any, spread_over: Cluster
+def test_no_task_log_or_page_shows_the_key(
+    tmp_path: Path, server: Hooked, url: str, expected: list[dict[str, Any]], dask: Any, processes: Cluster
 ) -> None:
-    found: list[dict[str, bytes]] = []
+    during: dict[str, bytes] = {}
 
-    def look(at: Progress) -> None:
-        if at.done and not found:
-            found.append(everything(dask, spread_over))
+    def read(progress: Progress) -> None:
+        if progress.done and not during:
+            during.update(read_cluster(dask))
 
-    with MarketData(SECRET, server.url, max_rate=8, max_concurrency=2) as client:
-        backfill(MARKETS, "1h", *SPAN, tmp_path / "table", client=client, dask=dask, progress=look)
-    assert snapshot(tmp_path / "table") == server.rows
-    found.append({**everything(dask, spread_over), "what the processes print": spread_over.logs().encode()})
-    assert shown(found[0], SECRET) == []
-    assert shown(found[1], SECRET) == []
-    assert len(found[0]) > 15, sorted(found[0])
-    told = server.url.encode()
-    assert told in found[0]["specifications"], "there was nothing to look at"
-    assert any("/info/task/" in url for url in found[0]), "no page of a task"
-    assert shown(found[0], server.url), "the search finds nothing"
+    with MarketData(SECRET, url) as client:
+        backfill(MARKETS, "1h", *SPAN, tmp_path / "table", client=client, dask=dask, progress=read)
+    assert snapshot(tmp_path / "table") == expected
+    after = {**read_cluster(dask), "output": processes.logs().encode()}
+    assert find_key(during, SECRET) == []
+    assert find_key(after, SECRET) == []
+    assert len(during) > 15, sorted(during)
+    assert url.encode() in during["tasks"], "the tasks are not readable"
+    assert any("/info/task/" in name for name in during), "no page of a task"
+    assert find_key(during, url), "the search finds nothing"
 
 
 @pytest.mark.parametrize("form", forms(SECRET))
-def test_the_search_for_the_key_finds_it_however_it_is_written(form: bytes) -> None:
-    assert shown({"here": b"<" + form + b">"}, SECRET)
+def test_the_search_finds_the_key_in_every_encoding(form: bytes) -> None:
+    assert find_key({"text": b"<" + form + b">"}, SECRET)

@@ -1,1 +1,1 @@
-"""A backfill spread over a Dask cluster."""
+"""Running a backfill on a Dask cluster."""

@@ -1,7 +1,6 @@
-"""The same backfill on Dask: groups of windows are Dask's tasks, workers fetch and commit, one pace holds over all.
+"""The caller's side of a backfill on Dask: check the cluster, submit groups of tasks, and collect their results.
 
-Here is the client's part: look at the cluster, hand out the groups, count what comes back. ``landing`` is what a worker
-does with a group, ``pace`` what the scheduler says to each request.
+``worker`` is what runs on a worker, ``rate_limiter`` what runs on the scheduler and answers every request of every worker.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from distributed import Client, Future, Security, as_completed
+from distributed.client import ClosedClientError
 from distributed.comm import connect
 from distributed.scheduler import KilledWorker
 
@@ -24,230 +24,235 @@ from ...client.settings import Settings
 from ...client.sync_client import MarketData
 from ...errors import AlliumError, NotFoundError, StoreError, UsageError
 from ...version import VERSION
-from ..fetch import exhausted
-from ..plan import Task, grouped
-from ..runner import Progress, Report
+from ..fetch import budget_error
+from ..plan import Task, group_tasks
+from ..runner import Progress, ProgressCallback
 from ..table import Table
-from .rate_limiter import Pace
-from .worker import Landed, Order, lacks, land
+from .rate_limiter import RateLimiter
+from .worker import GroupResult, JobSpec, run_group, worker_problem
 
 CONNECT_SECONDS = 10.0
-"""How long a scheduler may take to answer."""
+"""How long to wait for the scheduler's first answer."""
 
-PATIENCE = 30.0
-"""Seconds to wait for a first worker, and for another where all have died."""
+WORKER_SECONDS = 30.0
+"""How long to wait for a first worker, and for a new one when all have died."""
 
-SHARE = 4
-"""Groups for each thread of the cluster, at least, where there are as many windows: so that all end at about one time."""
+GROUPS_PER_THREAD = 4
+"""At least this many groups for each thread of the cluster, if there are enough tasks, so that all threads end together."""
 
 
 @contextmanager
-def joined(address: str) -> Iterator[Any]:
-    """For a command: a client of the cluster whose scheduler is at ``address``. Raises ``StoreError`` where none answers."""
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is told once, by us
+def connect_cluster(address: str) -> Iterator[Client]:
+    """A client of the cluster with the scheduler at ``address``. Raises ``StoreError`` if there is none.
+
+    For a command: Dask's own log messages are switched off, because errors are reported once, as exceptions.
+    """
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
-        asyncio.run(_knock(address))
+        asyncio.run(_check_scheduler(address))
         dask = Client(address, timeout=CONNECT_SECONDS)
-    except (OSError, ValueError, MemoryError) as error:  # what is no scheduler may say anything
-        raise StoreError(f"no Dask scheduler at {address}: {_brief(error)}") from None
+    except (OSError, ValueError, MemoryError) as error:  # another kind of server can cause any of these
+        raise StoreError(f"no Dask scheduler at {address}: {_one_line(error)}") from None
     with dask:
         yield dask
 
 
-async def _knock(address: str) -> None:
-    """See whether a scheduler answers: a client would wait without end for one that only listens."""
-    secured = Security().get_connection_args("client")
-    reached = await asyncio.wait_for(connect(address, timeout=CONNECT_SECONDS, **secured), CONNECT_SECONDS + 1)
-    await reached.close()
+async def _check_scheduler(address: str) -> None:
+    """Connect once with a timeout. ``Client`` would wait forever for a server that accepts and never answers."""
+    security = Security().get_connection_args("client")
+    connection = await asyncio.wait_for(connect(address, timeout=CONNECT_SECONDS, **security), CONNECT_SECONDS + 1)
+    await connection.close()
 
 
-def spread(
+def run_on_cluster(
     dask: Any,
     table: Table,
     tasks: list[Task],
     client: MarketData,
-    at: Progress,
-    report: Report,
+    report: ProgressCallback,
     max_requests: int | None,
     commit_rows: int,
 ) -> Progress:
-    """Do the tasks on a cluster. Raises the first failure, after the groups under way have ended.
+    """Do the tasks on a cluster. Raises the first failure, after the running groups have ended.
 
-    Raises ``UsageError`` for a cluster that cannot do it, before anything is asked, and ``StoreError`` when it is lost.
+    Raises ``UsageError`` before the first request if the cluster cannot run them, ``StoreError`` if it is lost.
     """
+    progress = Progress.of(tasks)
+    report(progress)
     if not isinstance(dask, Client) or dask.asynchronous:
         raise UsageError(f"dask must be a distributed.Client that is not asynchronous, not {type(dask).__name__}")
     if table.options:
-        raise UsageError("with dask, the workers take the storage options from their environment: leave them out")
-    uri = table.uri if "://" in table.uri else os.path.abspath(table.uri)  # noqa: PTH100 - a URI is no path
-    with _reported(dask):
-        threads = _threads(dask)
-        _check(dask, uri)
+        raise UsageError("with dask, workers take the storage options from their environment: do not pass them")
+    uri = table.uri if "://" in table.uri else os.path.abspath(table.uri)  # noqa: PTH100 - a Path would change a URI
+    with _scheduler_errors(dask):
+        threads = _count_threads(dask)
+        _check_versions_and_workers(dask, uri)
     if not tasks:
-        return at
-    told: Settings = client.call(_settings)
+        return progress
+    settings: Settings = client.call(_read_settings)
     run = uuid.uuid4().hex[:12]
-    order = Order(run, uri, told.base_url, told.timeout, told.max_concurrency, told.retry, max_requests)
-    with _reported(dask):
-        dask.register_plugin(Pace())
-    _ask(dask, "begin", run=run, client=dask.id, rate=told.max_rate, most=max_requests)
-    wanted = list(affordable(tasks, max_requests))
-    rows = min(commit_rows, sum(task.buckets for task in wanted) // (SHARE * threads))
-    at = Collecting(dask, run, at, report).collect(order, list(grouped(wanted, rows)))
-    if max_requests is not None and len(wanted) < len(tasks):
-        raise exhausted(max_requests)
-    return at
+    job = JobSpec(run, uri, settings.base_url, settings.timeout, settings.max_concurrency, settings.retry, max_requests)
+    with _scheduler_errors(dask):
+        dask.register_plugin(RateLimiter())
+    _call_limiter(dask, "start_run", run=run, client=dask.id, rate=settings.max_rate, max_requests=max_requests)
+    affordable = list(tasks_within_budget(tasks, max_requests))
+    group_rows = min(commit_rows, sum(task.buckets for task in affordable) // (GROUPS_PER_THREAD * threads))
+    progress = Collector(dask, run, progress, report).run(job, list(group_tasks(affordable, group_rows)))
+    if max_requests is not None and len(affordable) < len(tasks):
+        raise budget_error(max_requests)
+    return progress
 
 
-def affordable(tasks: list[Task], most: int | None) -> Iterator[Task]:
-    """The first tasks, as many as so many requests are expected to do: one begun and not ended would be for nothing. Pure."""
-    spent = 0
+def tasks_within_budget(tasks: list[Task], max_requests: int | None) -> Iterator[Task]:
+    """The first tasks whose planned requests fit into the budget together; a task that cannot finish would be wasted."""
+    planned = 0
     for task in tasks:
-        spent += task.requests
-        if most is not None and spent > most:
+        planned += task.requests
+        if max_requests is not None and planned > max_requests:
             return
         yield task
 
 
-class Collecting:
-    """The groups of one run, out on the cluster, and what came back of them."""
+class Collector:
+    """Submits the groups of one run, and collects their results."""
 
-    def __init__(self, dask: Any, run: str, at: Progress, report: Report) -> None:
-        self.dask, self.run, self.at, self.report = dask, run, at, report
+    def __init__(self, dask: Client, run: str, progress: Progress, report: ProgressCallback) -> None:
+        self.dask, self.run_id, self.progress, self.report = dask, run, progress, report
         self.began = time.monotonic()
         self.failure: AlliumError | None = None
-        self.gone: AlliumError | None = None
+        self.unknown_market: AlliumError | None = None
 
-    def collect(self, order: Order, groups: list[tuple[Task, ...]]) -> Progress:
-        """Hand the groups out and wait for them all. On the way out, whatever it was, what is left is called off."""
-        futures: list[Any] = []
+    def run(self, job: JobSpec, groups: list[tuple[Task, ...]]) -> Progress:
+        """Submit the groups and wait for all of them. However this ends, the groups that are left are cancelled."""
+        futures: list[Future] = []
         try:
             for index, group in enumerate(groups):
-                name = f"allium-backfill-{self.run}-{index}"
-                with _reported(self.dask):
-                    futures.append(self.dask.submit(land, order, group, key=name, pure=False))
-            for future in self._arriving(futures):
-                self._take(future)
+                key = f"allium-backfill-{self.run_id}-{index}"
+                with _scheduler_errors(self.dask):
+                    futures.append(self.dask.submit(run_group, job, group, key=key, pure=False))
+            for future in self._completed(futures):
+                self._record(future)
         finally:
-            with suppress(OSError, ValueError, StoreError):  # a cluster that is gone does nothing any more
+            with suppress(OSError, ValueError, StoreError, ClosedClientError):  # a lost cluster does nothing any more
                 self.dask.cancel(futures, reason="the backfill has ended", msg=False)
-                _ask(self.dask, "end", run=self.run)
-        if failure := self.failure or self.gone:
+                _call_limiter(self.dask, "end_run", run=self.run_id)
+        if failure := self.failure or self.unknown_market:
             raise failure
-        return self.at
+        return self.progress
 
-    def _arriving(self, futures: list[Any]) -> Iterator[Any]:
-        """The futures as they end. Raises ``StoreError`` when no worker is left to do them."""
-        arriving = as_completed(futures)
-        looked = manned = time.monotonic()
-        while arriving.count():
-            if arriving.has_ready():
-                future = next(arriving)
-                if future.status in ("lost", "pending"):  # its worker died before the answer was read: it is done again
-                    arriving.add(future)
+    def _completed(self, futures: list[Future]) -> Iterator[Future]:
+        """The futures as they complete. Raises ``StoreError`` if no worker is left to run them."""
+        completed = as_completed(futures)
+        checked = last_worker_seen = time.monotonic()
+        while completed.count():
+            if completed.has_ready():
+                future = next(completed)
+                if future.status in ("lost", "pending"):
+                    completed.add(future)  # its worker died before the result was read; Dask runs the group again
                 else:
                     yield future
                 continue
             time.sleep(0.05)
             now = time.monotonic()
-            if now - looked > 1:
-                looked = now
-                with _reported(self.dask):
-                    manned = now if self.dask.nthreads() else manned
-            if now - manned > PATIENCE:
-                raise StoreError(f"no worker is left at {_address(self.dask)}: the same call goes on where it ended")
+            if now - checked > 1:
+                checked = now
+                with _scheduler_errors(self.dask):
+                    last_worker_seen = now if self.dask.nthreads() else last_worker_seen
+            if now - last_worker_seen > WORKER_SECONDS:
+                raise StoreError(f"no worker is left at {_address(self.dask)}: the same call resumes")
 
-    def _take(self, future: Future) -> None:
+    def _record(self, future: Future) -> None:
         if future.status != "finished":
-            self.failure = self.failure or _lost(future)
-            _ask(self.dask, "stop", run=self.run)
+            self.failure = self.failure or _failure_of(future)
+            _call_limiter(self.dask, "stop_run", run=self.run_id)
             return
-        landed: Landed = future.result()
-        for failure in landed.failures:
+        result: GroupResult = future.result()
+        for failure in result.failures:
             if isinstance(failure, NotFoundError):
-                self.gone = self.gone or failure  # the other markets are none the worse for it
+                self.unknown_market = self.unknown_market or failure
             else:
                 self.failure = self.failure or failure
-        requests = _ask(self.dask, "sent", run=self.run)
-        self.at = self.at.plus(landed.tasks, landed.rows, requests, self.began)
-        self.report(self.at)
+        requests = _call_limiter(self.dask, "count_requests", run=self.run_id)
+        self.progress = self.progress.advance(result.tasks, result.rows, requests, self.began)
+        self.report(self.progress)
 
 
-def _lost(future: Any) -> AlliumError:
-    if future.status in ("cancelled", "lost"):
-        return StoreError("the Dask scheduler gave the windows up: the same call goes on where it ended")
+def _failure_of(future: Future) -> AlliumError:
+    if future.status == "cancelled":
+        return StoreError("the Dask scheduler cancelled a group of windows: the same call resumes")
     error = future.exception()
     if isinstance(error, AlliumError):
         return error
     if isinstance(error, KilledWorker):
-        return StoreError("several workers died over one group of windows, perhaps for want of memory: see their logs")
-    said = " ".join(f"{type(error).__name__}: {error}".split())
-    return StoreError(f"a group of windows failed on the cluster: {said:.300} (what was committed stays)")
+        return StoreError("a group of windows killed several workers, perhaps for lack of memory: see their logs")
+    return StoreError(f"a group of windows failed on the cluster: {_one_line(error)} (what was committed stays)")
 
 
-def _threads(dask: Any) -> int:
-    """How many groups the cluster does at a time. Raises ``UsageError`` where it has no worker and gets none soon."""
+def _count_threads(dask: Client) -> int:
+    """The number of groups that the cluster runs at a time. Raises ``UsageError`` if no worker joins in time."""
     with suppress(TimeoutError):
-        dask.wait_for_workers(1, timeout=PATIENCE)
+        dask.wait_for_workers(1, timeout=WORKER_SECONDS)
     threads: int = sum(dask.nthreads().values())
     if not threads:
-        raise UsageError(f"no worker is at {_address(dask)}: start some with dask worker ADDRESS")
+        raise UsageError(f"the scheduler at {_address(dask)} has no worker: start some with dask worker ADDRESS")
     return threads
 
 
-def _check(dask: Any, uri: str) -> None:
-    """Raise ``UsageError`` when the scheduler or a worker cannot do its part."""
+def _check_versions_and_workers(dask: Client, uri: str) -> None:
+    """Raise ``UsageError`` if the scheduler or a worker cannot run a backfill."""
     try:
-        version = dask.run_on_scheduler(_version)
-    except Exception as error:  # noqa: BLE001 - whatever its Python says when it is asked for this package
-        raise UsageError(f"the scheduler cannot use allium-market-data {VERSION}: {_brief(error)}") from None
+        version = dask.run_on_scheduler(_read_version)
+    except Exception as error:  # noqa: BLE001 - the import of this package may fail there in any way
+        raise UsageError(f"the scheduler cannot use allium-market-data {VERSION}: {_one_line(error)}") from None
     if version != VERSION:
-        raise UsageError(f"the scheduler has allium-market-data {version}, and this is {VERSION}")
-    found = dask.run(lacks, VERSION, uri, on_error="return")
-    said = {
-        address: problem if isinstance(problem, str) else _brief(problem)
-        for address, problem in found.items()
-        if problem
+        raise UsageError(f"the scheduler has allium-market-data {version}, this process {VERSION}: install the same")
+    results = dask.run(worker_problem, VERSION, uri, on_error="return")
+    problems = {
+        address: result if isinstance(result, str) else _one_line(result)
+        for address, result in results.items()
+        if result
     }
-    if said:
-        address, problem = next(iter(said.items()))
-        raise UsageError(f"{len(said)} of {len(found)} workers cannot do this; {address}: {problem}")
+    if problems:
+        address, problem = next(iter(problems.items()))
+        raise UsageError(f"{len(problems)} of {len(results)} workers cannot run a backfill; {address}: {problem}")
 
 
-def _brief(error: object) -> str:
-    said = " ".join(str(error).split()) or "no answer"
-    return f"{type(error).__name__}: {said}"[:300]
+def _one_line(error: object) -> str:
+    message = " ".join(str(error).split()) or "no answer"
+    return f"{type(error).__name__}: {message}"[:300]
 
 
-def _version() -> str:
+def _read_version() -> str:
     from ...version import VERSION
 
     return VERSION
 
 
-def _ask(dask: Any, what: str, **told: Any) -> Any:
-    """Ask the pace on the scheduler."""
+def _call_limiter(dask: Client, method: str, **arguments: Any) -> Any:
+    """Call a method of the rate limiter on the scheduler."""
 
-    async def asking() -> Any:
-        return await getattr(dask.scheduler, f"allium_{what}")(**told)
+    async def call() -> Any:
+        if dask.scheduler is None:
+            raise ClosedClientError("the scheduler has shut down")
+        return await getattr(dask.scheduler, f"allium_{method}")(**arguments)
 
-    with _reported(dask):
-        return dask.sync(asking)
+    with _scheduler_errors(dask):
+        return dask.sync(call)
 
 
-def _address(dask: Any) -> str:
-    return str(dask.scheduler.address if dask.scheduler else "the scheduler")
+def _address(dask: Client) -> str:
+    return str(dask.scheduler.address if dask.scheduler else "an unknown address")
 
 
 @contextmanager
-def _reported(dask: Any) -> Iterator[None]:
-    """Turn the loss of the scheduler into ``StoreError``."""
+def _scheduler_errors(dask: Client) -> Iterator[None]:
+    """Turn the loss or the shutdown of the scheduler into ``StoreError``."""
     address = _address(dask)
     try:
         yield
-    except OSError as error:
-        raise StoreError(f"lost the Dask scheduler at {address}: {_brief(error)}; the same call goes on") from None
+    except (OSError, ClosedClientError) as error:
+        raise StoreError(f"lost the Dask scheduler at {address}: {_one_line(error)}; the same call resumes") from None
 
 
-async def _settings(inner: AsyncMarketData) -> Settings:
-    return inner.settings
+async def _read_settings(client: AsyncMarketData) -> Settings:
+    return client.settings

@@ -1,8 +1,8 @@
-"""One pace for a whole cluster: a plugin of the Dask scheduler that every request of every worker asks for its turn.
+"""One rate limit for a whole cluster: a plugin of the Dask scheduler that every worker calls before every request.
 
-The scheduler is the one place that all workers share, so it counts: at most so many requests a second, at most so many in
-a run, and none once the run is over, be it done, failed, interrupted, or left behind by a client that is gone. A worker
-that dies takes at most its own turns along. The scheduler needs this package, but neither a key nor the table.
+All workers share the scheduler, so it can limit the requests per second and per run, and refuse them once the run has
+ended, failed, or lost its client. A worker that dies wastes at most the requests that it was granted. The scheduler needs
+this package, but neither an API key nor access to the table.
 """
 
 from __future__ import annotations
@@ -13,98 +13,107 @@ from typing import Any, Final
 
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-GO: Final = "go"
+GRANTED: Final = "granted"
 SPENT: Final = "spent"
 OVER: Final = "over"
 
-LATE: Final = 0.02
-"""Seconds by which a turn may be made up for that came late. More would let a burst follow a busy moment."""
+MAX_CATCH_UP: Final = 0.02
+"""Seconds by which a delayed request may be made up for. With more, a burst would follow whenever the scheduler was busy."""
 
 
 @dataclass
 class Run:
-    """One backfill: whose it is, what it may do, what it did, and which markets the server does not know."""
+    """One backfill: its client, its limits, the requests granted so far, and markets that the server does not know."""
 
     client: str
     rate: float | None
-    most: int | None
-    sent: int = 0
-    over: bool = False
-    gone: set[str] = field(default_factory=set)
+    max_requests: int | None
+    granted: int = 0
+    is_over: bool = False
+    unknown_markets: set[str] = field(default_factory=set)
+
+    @property
+    def is_spent(self) -> bool:
+        """True if the budget is used up."""
+        return self.max_requests is not None and self.granted >= self.max_requests
 
 
-class Pace(SchedulerPlugin):  # type: ignore[misc]  # distributed has no types that say much
-    """Gives turns, one after the other. There is one on a scheduler, which all runs share: they share the key's limit too."""
+class RateLimiter(SchedulerPlugin):  # type: ignore[misc]  # distributed is untyped
+    """Grants requests one at a time. A scheduler has one limiter for all runs, because they share the key's limit too."""
 
-    name = "allium-market-data-pace"
+    name = "allium-market-data-rate-limiter"
     idempotent = True
 
     async def start(self, scheduler: Any) -> None:
-        """Answer clients and workers from now on."""
+        """Register the methods that clients and workers call."""
         self.runs: dict[str, Run] = {}
         self.queue = asyncio.Lock()
-        self.next = 0.0
-        for answer in (self.begin, self.turn, self.state, self.lost, self.stop, self.sent, self.end):
-            scheduler.handlers[f"allium_{answer.__name__}"] = answer
+        self.next_time = 0.0
+        for method in (
+            self.start_run,
+            self.acquire,
+            self.read_state,
+            self.add_unknown_market,
+            self.stop_run,
+            self.count_requests,
+            self.end_run,
+        ):
+            scheduler.handlers[f"allium_{method.__name__}"] = method
 
     def remove_client(self, scheduler: Any, client: str) -> None:
-        """What a client began ends with it, even where it had no time to say so."""
+        """End the runs of a client that has disconnected."""
         self.runs = {name: run for name, run in self.runs.items() if run.client != client}
 
-    async def begin(self, run: str, client: str, rate: float | None, most: int | None) -> None:
-        """Open a run of a client, with at most ``rate`` requests a second and ``most`` in all."""
-        self.runs[run] = Run(client, rate, most)
+    async def start_run(self, run: str, client: str, rate: float | None, max_requests: int | None) -> None:
+        """Start a run with at most ``rate`` requests per second and ``max_requests`` in all."""
+        self.runs[run] = Run(client, rate, max_requests)
 
-    async def turn(self, run: str) -> str:
-        """Wait until a request may be sent, and count it: ``GO``. ``SPENT`` or ``OVER`` where none may be sent."""
-        at = self.runs.get(run)
-        if at is not None and at.rate and not (at.over or _is_spent(at)):
+    async def acquire(self, run: str) -> str:
+        """Wait until a request may be sent, count it, and return ``GRANTED``; ``SPENT`` or ``OVER`` if none may be sent."""
+        state = self.runs.get(run)
+        if state is not None and state.rate and not (state.is_over or state.is_spent):
             async with self.queue:
-                at = await self._due(run, at.rate)
-        if at is None or at.over:
+                state = await self._wait_for_turn(run, state.rate)
+        if state is None or state.is_over:
             return OVER
-        if _is_spent(at):
+        if state.is_spent:
             return SPENT
-        at.sent += 1
-        return GO
+        state.granted += 1
+        return GRANTED
 
-    async def _due(self, name: str, rate: float) -> Run | None:
-        """Sleep to the next turn and take it, unless the run ended in the meantime."""
+    async def _wait_for_turn(self, name: str, rate: float) -> Run | None:
+        """Sleep until the next request is due, unless the run ends first."""
         clock = asyncio.get_running_loop().time
         while True:
-            at = self.runs.get(name)
-            wait = self.next - clock()
-            if at is None or at.over or _is_spent(at):
-                return at
+            run = self.runs.get(name)
+            wait = self.next_time - clock()
+            if run is None or run.is_over or run.is_spent:
+                return run
             if wait <= 0:
-                self.next = max(self.next, clock() - LATE) + 1 / rate
-                return at
+                self.next_time = max(self.next_time, clock() - MAX_CATCH_UP) + 1 / rate
+                return run
             await asyncio.sleep(min(wait, 1.0))
 
-    async def state(self, run: str) -> tuple[bool, list[str]]:
+    async def read_state(self, run: str) -> tuple[bool, list[str]]:
         """Whether the run is over, and the markets that the server does not know."""
-        at = self.runs.get(run)
-        return (True, []) if at is None else (at.over, sorted(at.gone))
+        state = self.runs.get(run)
+        return (True, []) if state is None else (state.is_over, sorted(state.unknown_markets))
 
-    async def lost(self, run: str, markets: list[str]) -> None:
-        """Note markets that the server does not know, so that nobody asks for them again."""
-        if at := self.runs.get(run):
-            at.gone.update(markets)
+    async def add_unknown_market(self, run: str, market: str) -> None:
+        """Record a market that the server does not know, so that no other worker requests it."""
+        if state := self.runs.get(run):
+            state.unknown_markets.add(market)
 
-    async def stop(self, run: str) -> None:
-        """Give no more turns to the run: something failed that the next request would meet too."""
-        if at := self.runs.get(run):
-            at.over = True
+    async def stop_run(self, run: str) -> None:
+        """Refuse further requests of the run, after an error that they would meet too."""
+        if state := self.runs.get(run):
+            state.is_over = True
 
-    async def sent(self, run: str) -> int:
-        """How many turns the run has had."""
-        at = self.runs.get(run)
-        return 0 if at is None else at.sent
+    async def count_requests(self, run: str) -> int:
+        """The number of requests granted to the run."""
+        state = self.runs.get(run)
+        return 0 if state is None else state.granted
 
-    async def end(self, run: str) -> None:
-        """Forget the run; who still asks for a turn is told that it is over."""
+    async def end_run(self, run: str) -> None:
+        """Forget the run. Requests that still arrive for it are refused."""
         self.runs.pop(run, None)
-
-
-def _is_spent(run: Run) -> bool:
-    return run.most is not None and run.sent >= run.most

@@ -1,7 +1,7 @@
-"""On a worker of a cluster: fetch a group of windows, at the pace that all workers share, and commit it.
+"""The worker's side of a backfill on Dask: fetch a group of tasks under the shared rate limit, and commit it.
 
-What a worker is told says which windows, which table, which server. The API key is not in it: a worker reads it from its
-own environment, so it stands in no task graph, no log and no dashboard. The same holds for the keys of an object store.
+A job says which windows to fetch, from which server, into which table. It does not contain the API key or the keys of an
+object store: a worker reads them from its own environment, so they appear in no task graph, log or dashboard.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from ...client.sync_client import MarketData
 from ...errors import AlliumError, NotFoundError, StoreError
 from ...optional import require
 from ...version import VERSION
-from ..fetch import exhausted, fetch_piece
+from ..fetch import budget_error, fetch_batch
 from ..plan import Task
-from ..spans import without
-from ..table import Piece, Table
-from .rate_limiter import GO, SPENT
+from ..spans import subtract
+from ..table import Batch, Table
+from .rate_limiter import GRANTED, SPENT
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What a worker is told: where the table and the server are, and how to ask. No key."""
+class JobSpec:
+    """What every group of a run has in common: the table, the server, and how to send requests. Contains no key."""
 
     run: str
     uri: str
@@ -41,8 +41,8 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
-    """What a worker says of a group: which of its windows are complete, rows that it committed, and what went wrong."""
+class GroupResult:
+    """The tasks of a group that are complete, the rows that were committed, and the errors."""
 
     tasks: tuple[Task, ...] = ()
     rows: int = 0
@@ -50,122 +50,123 @@ class Landed:
 
 
 class _RunOverError(AlliumError):
-    """The run has ended; another worker or the driver reports why."""
+    """The run is over, and its cause was reported elsewhere."""
 
 
-def lacks(version: str, uri: str) -> str | None:
-    """What keeps this process from being a worker of a client of that version, in words; ``None`` if nothing does."""
+def worker_problem(version: str, uri: str) -> str | None:
+    """Why this process cannot work for a client of this version, or ``None``."""
     if version != VERSION:
-        return f"it has allium-market-data {VERSION}, and this is {version}"
+        return f"it has allium-market-data {VERSION}, the client has {version}"
     if not os.environ.get("ALLIUM_API_KEY"):
-        return "it has no ALLIUM_API_KEY in its environment: set it there, before the worker starts"
+        return "ALLIUM_API_KEY is not in its environment: set it before the worker starts"
     try:
         require("deltalake", "store")
         Table(uri)
     except AlliumError as error:
-        return f"{error} (every worker must reach the table where the client does)"
+        return f"{error} (every worker must reach the table at the same place as the client)"
     return None
 
 
-def land(order: Order, group: tuple[Task, ...]) -> Landed:
-    """Fetch what of the group the table lacks, and commit what came whole.
+def run_group(job: JobSpec, group: tuple[Task, ...]) -> GroupResult:
+    """Fetch what the table is missing of the group, and commit the complete windows.
 
-    Run again, because its worker died after the commit and before it could say so, it finds the windows complete.
+    Dask runs a group again if its worker died after the commit and before the result was read. The second run finds the
+    windows complete and fetches nothing.
     """
-    scheduler = Line(get_worker(), order.run)
-    over, gone = scheduler.ask("state").result()
-    if over:
-        return Landed()
-    table = Table(order.uri)
-    group = tuple(task for task in group if task.series[1] not in gone)
-    work = Work(order, scheduler, {task: _left(table, task) for task in group})
-    pieces: list[Piece] = []
-    if any(work.left.values()):
+    scheduler = SchedulerClient(get_worker(), job.run)
+    is_over, unknown_markets = scheduler.call("read_state").result()
+    if is_over:
+        return GroupResult()
+    table = Table(job.uri)
+    group = tuple(task for task in group if task.key[1] not in unknown_markets)
+    fetch = GroupFetch(job, scheduler, {task: _missing_parts(table, task) for task in group})
+    batches: list[Batch] = []
+    if any(fetch.missing.values()):
         with MarketData(
             None,
-            order.base_url,
-            timeout=order.timeout,
-            max_concurrency=order.concurrency,
-            retry=order.retry,
-            allow_insecure=True,  # whoever gave the order was asked already
+            job.base_url,
+            timeout=job.timeout,
+            max_concurrency=job.concurrency,
+            retry=job.retry,
+            allow_insecure=True,  # the caller's client has checked the URL
         ) as client:
-            pieces = client.call(work.fetch)
-    rows = table.land(pieces) if pieces else 0
-    return Landed(tuple(task for task in group if task not in work.short), rows, tuple(work.failures))
+            batches = client.call(fetch.run)
+    rows = table.commit(batches) if batches else 0
+    return GroupResult(tuple(task for task in group if task not in fetch.incomplete), rows, tuple(fetch.failures))
 
 
-def _left(table: Table, task: Task) -> list[Task]:
-    complete = table.coverage.complete.get(task.series, ())
-    return [Task(task.series, span) for span in without(task.span, complete)]
+def _missing_parts(table: Table, task: Task) -> list[Task]:
+    complete = table.coverage.complete.get(task.key, ())
+    return [Task(task.key, span) for span in subtract(task.span, complete)]
 
 
 @dataclass
-class Line:
-    """From the thread of a task to the pace on the scheduler, through the worker's own event loop."""
+class SchedulerClient:
+    """Calls the rate limiter on the scheduler from a thread of a worker, through the worker's own event loop."""
 
     worker: Any
     run: str
 
-    def ask(self, what: str, **told: Any) -> Future[Any]:
-        """Ask the pace; the answer comes. It is an ``OSError`` where the scheduler is gone."""
-        asked = getattr(self.worker.scheduler, f"allium_{what}")
+    def call(self, method: str, **arguments: Any) -> Future[Any]:
+        """The future of a call. Its exception is an ``OSError`` if the scheduler is gone."""
+        remote = getattr(self.worker.scheduler, f"allium_{method}")
 
-        async def asking() -> Any:
-            return await asked(run=self.run, **told)
+        async def call() -> Any:
+            return await remote(run=self.run, **arguments)
 
-        return asyncio.run_coroutine_threadsafe(asking(), self.worker.loop.asyncio_loop)
+        return asyncio.run_coroutine_threadsafe(call(), self.worker.loop.asyncio_loop)
 
 
 @dataclass
-class Work:
-    """A group being fetched: what is left of each of its windows, and which of them came short."""
+class GroupFetch:
+    """Fetches one group: the missing parts of each task, and the tasks that stay incomplete."""
 
-    order: Order
-    scheduler: Line
-    left: dict[Task, list[Task]]
-    short: set[Task] = field(default_factory=set)
+    job: JobSpec
+    scheduler: SchedulerClient
+    missing: dict[Task, list[Task]]
+    incomplete: set[Task] = field(default_factory=set)
     failures: list[AlliumError] = field(default_factory=list)
 
-    async def fetch(self, inner: AsyncMarketData) -> list[Piece]:
-        """Everything that came whole."""
-        client = inner.sibling(self.toll)
-        work = [self.one(client, task, part) for task in self.left for part in self.left[task]]
+    async def run(self, caller: AsyncMarketData) -> list[Batch]:
+        """The complete batches."""
+        client = caller.sibling(self.acquire)
+        fetches = [self.fetch(client, task, part) for task, parts in self.missing.items() for part in parts]
         try:
-            async with asyncio.TaskGroup() as together:
-                tasks = [together.create_task(one) for one in work]
-            return [piece for task in tasks if (piece := task.result()) is not None]
+            async with asyncio.TaskGroup() as group:
+                running = [group.create_task(fetch) for fetch in fetches]
+            return [batch for done in running if (batch := done.result()) is not None]
         except BaseExceptionGroup as failures:
             failure = failures.exceptions[0]
         finally:
             await client.aclose()
         raise failure
 
-    async def one(self, client: AsyncMarketData, task: Task, part: Task) -> Piece | None:
-        """A piece, or ``None`` where it failed. A failure that the next request would meet too ends the whole run."""
+    async def fetch(self, client: AsyncMarketData, task: Task, part: Task) -> Batch | None:
+        """A batch, or ``None`` if it failed. An error that other requests would meet too stops the whole run."""
         try:
-            return await fetch_piece(client, part)
+            return await fetch_batch(client, part)
         except _RunOverError:
             pass
         except NotFoundError as error:
             self.failures.append(error)
-            await self.tell("lost", markets=[task.series[1]])
+            await self.call("add_unknown_market", market=task.key[1])
         except AlliumError as error:
             self.failures.append(error)
-            await self.tell("stop")
-        self.short.add(task)
+            await self.call("stop_run")
+        self.incomplete.add(task)
         return None
 
-    async def toll(self) -> None:
-        """Wait for the cluster's next turn."""
-        answer = await self.tell("turn")
+    async def acquire(self) -> None:
+        """Wait until the cluster may send another request."""
+        answer = await self.call("acquire")
         if answer == SPENT:
-            raise exhausted(self.order.max_requests or 0)
-        if answer != GO:
+            raise budget_error(self.job.max_requests or 0)
+        if answer != GRANTED:
             raise _RunOverError("the run is over")
 
-    async def tell(self, what: str, **told: Any) -> Any:
-        """Ask the pace, from the client's loop."""
+    async def call(self, method: str, **arguments: Any) -> Any:
+        """Call the rate limiter from the event loop of the client."""
         try:
-            return await asyncio.wrap_future(self.scheduler.ask(what, **told))
+            return await asyncio.wrap_future(self.scheduler.call(method, **arguments))
         except OSError as error:
-            raise StoreError(f"the Dask scheduler is gone: {error}") from None
+            raise StoreError(f"lost the Dask scheduler: {error}") from None

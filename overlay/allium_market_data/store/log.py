@@ -1,0 +1,67 @@
+"""The coverage of a table, read from Delta's log while other processes commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..errors import StoreError
+from .coverage import SNAPSHOT_EVERY, Coverage, find_snapshot, replay
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+
+@dataclass
+class CoverageLog:
+    """The coverage of ``delta`` at ``version``, the newest version that was read."""
+
+    delta: DeltaTable
+    uri: str
+    version: int = -1
+    coverage: Coverage = field(default_factory=Coverage)
+
+    def refresh(self) -> Coverage:
+        """Load the commits of other writers.
+
+        Delta's history starts at the newest commit and counts version numbers down from the loaded version, so they are
+        right only while both are the same. If another commit lands during the read, the log is read again.
+        """
+        self.delta.update_incremental()
+        while True:
+            version = self.delta.version()
+            coverage = self.coverage
+            if self.version < 0:
+                coverage = self._read_all(version)
+            elif version > self.version:
+                coverage = replay(coverage, self._read_commits(self.version, version))
+            self.delta.update_incremental()
+            if self.delta.version() == version:
+                self.coverage, self.version = coverage, version
+                return coverage
+
+    def _read_all(self, version: int) -> Coverage:
+        """The coverage at a version: the newest snapshot before it, and the commits after the snapshot."""
+        limit = SNAPSHOT_EVERY + 10
+        while True:
+            commits = self.delta.history(limit)
+            snapshot = find_snapshot(commit for commit in commits if commit["version"] <= version)
+            if snapshot is not None:
+                return replay(snapshot[1], self._read_commits(snapshot[0], version))
+            if len(commits) < limit:
+                return replay(Coverage(), self._read_commits(-1, version))
+            limit *= 4
+
+    def _read_commits(self, after: int, version: int) -> list[dict[str, Any]]:
+        """Every commit with after < its version <= version, oldest first."""
+        limit = version - after
+        while True:
+            commits = self.delta.history(limit)
+            requested = [commit for commit in commits if after < commit["version"] <= version]
+            if len(requested) == version - after:
+                return requested[::-1]
+            if len(commits) < limit:
+                raise StoreError(
+                    f"the log of {self.uri} is truncated: its complete windows cannot be determined any more"
+                )
+            limit = 2 * limit + 10
