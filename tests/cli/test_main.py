@@ -143,7 +143,7 @@ def test_failed_fetch_leaves_no_file(fetch: Any, tmp_path: Path) -> None:
         ([MARKET, *SPAN, "--timeout", "nan"], "timeout must be a number of seconds above 0"),
         ([MARKET, *SPAN, "--concurrency", "0"], "max_concurrency must be a whole number above 0"),
         ([MARKET, *SPAN, "--rate", "0"], "max_rate must be a number of requests a second above 0"),
-        ([MARKET, *SPAN, "--base-url", "http://api.example"], "would get the API key in the clear"),
+        ([MARKET, *SPAN, "--base-url", "http://api.example"], "would send the API key in the clear"),
         ([MARKET, *SPAN, "--base-url", ""], "base_url must be like https://host[:port]"),
     ],
 )

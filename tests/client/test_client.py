@@ -326,7 +326,7 @@ def test_a_server_that_cuts_too_short_to_be_trusted_is_an_error_that_names_marke
         client._http = scripted(handler)
         await client.open_interest(MARKET, interval="1h", start="2026-01-01", end="2026-01-03")
 
-    with pytest.raises(IncompleteError, match="at most 1 rows an answer, too few to tell a gap from a cut") as caught:
+    with pytest.raises(IncompleteError, match="caps responses at 1 rows, too few to tell a gap") as caught:
         asyncio.run(run())
     assert caught.value.market_id == MARKET
     assert caught.value.window is not None

@@ -34,7 +34,7 @@ def test_a_stalled_server_ends_by_the_deadline_with_market_and_window(asynchrono
         over.wait(20)
 
     with served(stall) as url:
-        with pytest.raises(DeadlineExceededError, match="rows are whole up to 2026-03-01T00:00:00Z") as caught:
+        with pytest.raises(DeadlineExceededError, match="rows are complete up to 2026-03-01T00:00:00Z") as caught:
             asyncio.run(other(url)) if asynchronous else sync(url)
         over.set()
     assert caught.value.market_id in (MARKET, "hl:perp:SOL-USDC")

@@ -100,16 +100,16 @@ def test_a_missing_field_is_named(field: str) -> None:
         ("2026-05-01T01:00:00.0000001+00:00", "boundary"),
         ("2026-05-01T01:30:00+00:00", "boundary"),
         ("2026-05-01T01:00:00+00:30", "boundary"),
-        ("yesterday", "no ISO 8601 time"),
-        ("2026-13-01T01:00:00Z", "no ISO 8601 time"),
-        ("", "no ISO 8601 time"),
-        ("1777597200", "no ISO 8601 time"),
+        ("yesterday", "not an ISO 8601 time"),
+        ("2026-13-01T01:00:00Z", "not an ISO 8601 time"),
+        ("", "not an ISO 8601 time"),
+        ("1777597200", "not an ISO 8601 time"),
         ("20260501T010000Z", "written like"),
-        ("2026-05-01T01:00:00Z\n", "no ISO 8601 time|written like"),
-        ("0001-01-01T00:00:00+14:00", "no ISO 8601 time"),
-        ("2026-05-01T00:00:00-09:00", "outside of the window"),
-        ("2026-04-30T23:00:00Z", "outside of the window"),
-        ("2026-05-01T07:00:00Z", "outside of the window"),
+        ("2026-05-01T01:00:00Z\n", "not an ISO 8601 time|written like"),
+        ("0001-01-01T00:00:00+14:00", "not an ISO 8601 time"),
+        ("2026-05-01T00:00:00-09:00", "outside the window"),
+        ("2026-04-30T23:00:00Z", "outside the window"),
+        ("2026-05-01T07:00:00Z", "outside the window"),
     ],
 )
 def test_a_time_that_is_no_bucket_of_the_window_is_refused(text: str, saying: str) -> None:
@@ -132,11 +132,11 @@ def test_a_stray_second_is_found_among_well_behaved_rows(first: str, stray: str)
 
 def test_the_bucket_behind_the_window_is_legal_under_some_reading_and_the_next_is_not() -> None:
     assert len(answer(item(6)).rows) == 1
-    refused(item(7), row=0, field="ts", saying="outside of the window")
+    refused(item(7), row=0, field="ts", saying="outside the window")
 
 
 def test_another_market_s_row_is_refused() -> None:
-    refused(item(1), item(2, market_id="hl:perp:ETH-USDC"), row=1, field="market_id", saying="not the market")
+    refused(item(1), item(2, market_id="hl:perp:ETH-USDC"), row=1, field="market_id", saying="not the requested market")
 
 
 def test_rows_are_put_in_order_whichever_way_they_come() -> None:
@@ -146,12 +146,12 @@ def test_rows_are_put_in_order_whichever_way_they_come() -> None:
 
 def test_a_bucket_twice_is_one_if_both_agree_and_refused_if_not() -> None:
     assert len(answer(item(1), item(1, oi_base="12483.5"), item(2)).rows) == 2
-    refused(item(1), item(2), item(1, oi_base="12483.51"), row=2, field="oi_base", saying="stands there twice")
+    refused(item(1), item(2), item(1, oi_base="12483.51"), row=2, field="oi_base", saying="occurs twice")
 
 
 def test_unknown_fields_stay_out_of_the_rows_and_are_counted() -> None:
     seen = answer(item(1, oi_contracts="1"), item(2, oi_contracts="2", venue=None), next_cursor=None)
-    assert seen.unknown == {"oi_contracts": 2, "venue": 1, "next_cursor": 1}
+    assert seen.unknown_fields == {"oi_contracts": 2, "venue": 1, "next_cursor": 1}
     assert len(seen.rows) == 2
 
 
@@ -166,7 +166,7 @@ def test_more_rows_than_the_limit_are_refused() -> None:
 
 @pytest.mark.parametrize("body", [b"", b'{"items":[', b'{"items":[{"market_id":"hl:pe', b'{"items":[]'])
 def test_a_body_that_stops_in_the_middle_is_a_broken_connection(body: bytes) -> None:
-    with pytest.raises(ConnectionFailedError, match="stops in the middle"):
+    with pytest.raises(ConnectionFailedError, match="is truncated"):
         decode(body, QUESTION)
 
 
@@ -208,7 +208,7 @@ def test_a_time_that_python_reads_but_the_specification_does_not_write_is_refuse
     body = json.dumps({"items": [item(ts="2026-05-01T00:00:00Z"), item(ts=ts)]}).encode()
     for asked in (QUESTION, replace(QUESTION, interval="1m")):
         with pytest.raises(
-            ContractError, match=r"is not written like|is no ISO 8601 time|is not on a boundary"
+            ContractError, match=r"is not written like|is not an ISO 8601 time|is not on a boundary"
         ) as caught:
             decode(body, asked)
         assert (caught.value.row, caught.value.field) == (1, "ts")
@@ -216,9 +216,9 @@ def test_a_time_that_python_reads_but_the_specification_does_not_write_is_refuse
 
 def test_fields_that_nobody_knows_are_few_and_have_short_names() -> None:
     row = item(1, **{f"x{number}": 0 for number in range(98)})
-    assert len(answer(row, y=0, z=0).unknown) == 100
+    assert len(answer(row, y=0, z=0).unknown_fields) == 100
     refused({**row, "y": 0, "z": 0, "one more": 0}, row=None, field=None, saying="101 fields that the specification")
-    refused(item(1, **{"x" * 201: 0}), row=None, field=None, saying="a name without end")
+    refused(item(1, **{"x" * 201: 0}), row=None, field=None, saying="over 200 characters")
 
 
 def test_a_missing_market_is_said_to_be_missing() -> None:
@@ -227,6 +227,6 @@ def test_a_missing_market_is_said_to_be_missing() -> None:
 
 def test_an_unknown_field_that_is_no_text_is_no_json_either() -> None:
     body = json.dumps({"items": [item(1, x="?")]}).encode()
-    assert decode(body.replace(b"?", "\u00e9".encode()), QUESTION).unknown == {"x": 1}
-    with pytest.raises(ContractError, match="no JSON: 'utf-8' codec can't decode"):
+    assert decode(body.replace(b"?", "\u00e9".encode()), QUESTION).unknown_fields == {"x": 1}
+    with pytest.raises(ContractError, match="invalid JSON: 'utf-8' codec can't decode"):
         decode(body.replace(b"?", b"\xe9"), QUESTION)

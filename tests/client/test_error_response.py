@@ -102,7 +102,7 @@ def test_no_body_whatever_breaks_the_reading_or_a_terminal(body: bytes) -> None:
         (400, RefusedError, "the request was refused"),
         (401, AuthenticationError, "missing or not accepted (set ALLIUM_API_KEY, or pass api_key)"),
         (402, RefusedError, "the request was refused"),
-        (403, PermissionDeniedError, "not allowed to ask this"),
+        (403, PermissionDeniedError, "no permission for this request"),
         (404, NotFoundError, "check the market and the base URL"),
         (408, RefusedError, "the request was refused"),
         (422, RefusedError, "the request was refused"),
@@ -134,7 +134,7 @@ def test_a_refusal_without_words_says_none() -> None:
 
 def test_the_time_that_a_server_asks_for_is_told_and_cleaned() -> None:
     said = str(response_error(429, {"retry-after": "3600\x1b" + "9" * 60}, b""))
-    assert said.endswith("; the server asks to wait: Retry-After 3600 " + "9" * 35)
+    assert said.endswith("; Retry-After 3600 " + "9" * 35)
 
 
 def test_an_error_keeps_the_first_two_thousand_bytes() -> None:

@@ -89,7 +89,7 @@ def cases(draw: st.DrawFn) -> tuple[Interval, Plan, ListHistory]:
 
 
 @given(cases(), readings, st.integers(1, 5))
-@examples(400)
+@examples(100)
 def test_a_chunked_fetch_equals_the_one_uncapped_answer(
     case: tuple[Interval, Plan, ListHistory], reading: Reading, ahead: int
 ) -> None:
@@ -99,7 +99,7 @@ def test_a_chunked_fetch_equals_the_one_uncapped_answer(
 
 
 @given(cases(), any_readings, st.integers(1, 12), st.booleans())
-@examples(600)
+@examples(150)
 def test_a_silent_cap_on_rows_loses_nothing_or_is_an_error(
     case: tuple[Interval, Plan, ListHistory], reading: Reading, cap: int, latest: bool
 ) -> None:

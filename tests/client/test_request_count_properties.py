@@ -60,7 +60,7 @@ def fetch(server: GappyServer, windows: Plan) -> list[datetime]:
 
 
 @given(st.integers().map(Random), st.integers(75, 110), st.sampled_from([0.1, 0.5, 1, 3]))
-@examples(20)
+@examples(10)
 def test_outages_cost_at_most_three_fifths_more_requests(random: Random, days: int, outages_per_day: float) -> None:
     """Outages of a minute to a day and a half, over more than 20 windows."""
     count = int(days * outages_per_day)
@@ -71,7 +71,7 @@ def test_outages_cost_at_most_three_fifths_more_requests(random: Random, days: i
 
 
 @given(st.integers().map(Random), st.sampled_from([0.3, 0.7, 0.9]))
-@examples(5)
+@examples(3)
 def test_a_sparse_market_costs_at_most_a_fifth_more_requests(random: Random, missing: float) -> None:
     """Short gaps everywhere, also across the borders of windows: the overlap has rows on both sides of them."""
     server = GappyServer([(minute, 1) for minute in range(80 * MINUTES_PER_DAY) if random.random() < missing])

@@ -201,7 +201,7 @@ def test_one_attempt_means_one() -> None:
 def test_half_a_json_value_is_a_cut_answer_and_asked_for_again(half: bytes) -> None:
     script = Script(httpx.Response(200, content=half), good())
     assert len(fetch(client(script))) == 3
-    with pytest.raises(ConnectionFailedError, match="stops in the middle of its JSON") as caught:
+    with pytest.raises(ConnectionFailedError, match="the JSON of the response is truncated") as caught:
         fetch(client(Script(httpx.Response(200, content=half))))
     assert (caught.value.status, caught.value.body) == (200, half[:2_000])
 
@@ -254,7 +254,7 @@ def test_a_retry_after_longer_than_the_policy_allows_is_raised_at_once(pauses: l
 
 
 def test_an_answer_that_unpacks_to_more_than_is_allowed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body, "LARGEST_BODY", 2**20)
+    monkeypatch.setattr(body, "MAX_BODY", 2**20)
     packed = gzip.compress(b'{"items": [' + b" " * 2**21 + b"]}")
     script = Script()
 
@@ -268,7 +268,7 @@ def test_an_answer_that_unpacks_to_more_than_is_allowed_is_refused(monkeypatch: 
 
 
 def test_an_answer_as_long_as_is_allowed_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body, "LARGEST_BODY", len(GOOD))
+    monkeypatch.setattr(body, "MAX_BODY", len(GOOD))
     assert len(fetch(client(Script(good())))) == 3
 
 

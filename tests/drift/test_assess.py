@@ -165,7 +165,7 @@ def test_body_error_is_what_the_decoder_reports() -> None:
     assert body_error({"items": [ROW]}) == ""
     assert body_error({"items": [], "next": 1}) == ""
     assert "oi_base" in body_error({"items": [{**ROW, "oi_base": "-1"}]})
-    assert "no JSON" in bytes_error(b"<html>")
+    assert "invalid JSON" in bytes_error(b"<html>")
     assert body_error([])
     for stamp in ("9999-12-31T23:00:00-01:00", "0001-01-01T00:00:00+01:00", "2026-02-30T00:00:00Z", 5, None, "x"):
         assert body_error({"items": [{**ROW, "ts": stamp}]})

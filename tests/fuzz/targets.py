@@ -53,7 +53,7 @@ def fuzz_decode(data: bytes) -> None:
     expected = oracle.decode(
         body,
         oracle.Request(
-            MARKET, request.width, request.window.start, request.window.end, request.resource.limit, request.now
+            MARKET, request.width, request.window.start, request.window.end, request.endpoint.limit, request.now
         ),
     )
     answer = outcome(lambda: decode(body, request), ContractError, ConnectionFailedError)
@@ -64,7 +64,7 @@ def fuzz_decode(data: bytes) -> None:
     assert expected is not None, "an invalid page was accepted"
     rows = [(row.ts, str(row.oi_base), str(row.oi_quote_usd), row.provisional) for row in answer.rows.records(MARKET)]
     assert rows == [(row.ts, *(str(Decimal(value)) for value in row.values), row.provisional) for row in expected.rows]
-    assert dict(answer.unknown) == expected.unknown
+    assert dict(answer.unknown_fields) == expected.unknown
 
 
 def outcome(act: Callable[[], T], *allowed: type[Exception]) -> T | str:

@@ -84,7 +84,7 @@ def test_plain_http_to_loopback_is_accepted(base_url: str) -> None:
     ],
 )
 def test_plain_http_to_a_lookalike_of_loopback_is_refused(base_url: str) -> None:
-    with pytest.raises(UsageError, match=r"would get the API key in the clear|base_url"):
+    with pytest.raises(UsageError, match=r"would send the API key in the clear|base_url"):
         url(base_url)
 
 

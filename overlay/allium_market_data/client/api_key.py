@@ -1,4 +1,4 @@
-"""The API key, held so that nothing shows it, and wiped from whatever a server says."""
+"""The API key, stored so that nothing shows it, and redacted in the text of responses."""
 
 from __future__ import annotations
 
@@ -10,88 +10,88 @@ from html.entities import codepoint2name
 
 from ..errors import UsageError
 
-WIPED = "***"
-"""What stands in place of the key."""
+REDACTED = "***"
+"""Replaces the key."""
 
-ENOUGH = 8
-"""So many characters of a long key's beginning are wiped too: a text that was cut short may hold no more of it."""
+MIN_PREFIX = 8
+"""A prefix of a long key is redacted from this length on: truncated text may contain no more of it."""
 
 
 class ApiKey:
-    """The key that was given, else the one of the environment.
+    """The given key, or the one in ALLIUM_API_KEY if it is None.
 
-    It lies in a closure: no ``repr``, no dump of attributes and no traceback with local variables shows it, and it cannot
-    be pickled. Making one never raises, as the frames of a failure would hold the key; ``problem`` says what is wrong.
+    The key is in a closure: no ``repr``, no dump of attributes and no traceback with local variables shows it, and it cannot
+    be pickled. The constructor never raises, as its frame would show the key; ``problem`` says what is wrong with it.
     """
 
-    __slots__ = ("_give", "problem")
+    __slots__ = ("_read", "problem")
 
     def __init__(self, given: object) -> None:
         key = os.environ.get("ALLIUM_API_KEY", "") if given is None else given
         key = key.strip() if isinstance(key, str) else key
-        fits = isinstance(key, str) and key.isascii() and key.isprintable()
-        self.problem = None if fits else "the API key must be text of printable ASCII characters"
-        text = str(key) if fits else ""
+        is_valid = isinstance(key, str) and key.isascii() and key.isprintable()
+        self.problem = None if is_valid else "the API key must be text of printable ASCII characters"
+        text = str(key) if is_valid else ""
 
-        def give() -> str:
+        def read() -> str:
             return text
 
-        self._give = give
+        self._read = read
 
     def __repr__(self) -> str:
-        return f"Secret({WIPED})"
+        return f"ApiKey({REDACTED})"
 
     @property
     def is_there(self) -> bool:
-        """Whether there is a key at all."""
-        return bool(self._give())
+        """True unless the key is empty."""
+        return bool(self._read())
 
     def reveal(self) -> str:
-        """The key. Raises ``UsageError`` where there is none: only who sends a request needs one."""
-        if not self._give():
+        """The key. Raises ``UsageError`` if there is none: only sending a request needs one."""
+        if not self._read():
             raise UsageError("there is no API key: pass api_key, or set ALLIUM_API_KEY")
-        return self._give()
+        return self._read()
 
-    def redact(self, said: str) -> str:
-        """The text without the key, however its characters are escaped, and without the beginning of a long one."""
+    def redact(self, text: str) -> str:
+        """The text without the key, however its characters are escaped, and without a prefix of a long key."""
         if not self.is_there:
-            return said
-        for form in _whole(self._give()):
-            said = said.replace(form, WIPED)
-        first, *others = [_spellings(character) for character in self._give()]
-        least = ENOUGH if len(others) >= 2 * ENOUGH - 1 else len(others) + 1
-        parts, at = [], 0
-        for found in first.finditer(said):
-            if found.start() < at:
+            return text
+        for form in _base64_forms(self._read()):
+            text = text.replace(form, REDACTED)
+        first, *others = [_spellings(character) for character in self._read()]
+        min_length = MIN_PREFIX if len(others) >= 2 * MIN_PREFIX - 1 else len(others) + 1
+        parts, position = [], 0
+        for start in first.finditer(text):
+            if start.start() < position:
                 continue
-            end, count = found.end(), 1
+            end, count = start.end(), 1
             for spelling in others:
-                if (more := spelling.match(said, end)) is None:
+                if (more := spelling.match(text, end)) is None:
                     break
                 end, count = more.end(), count + 1
-            if count >= least:
-                parts += [said[at : found.start()], WIPED]
-                at = end
-        return "".join([*parts, said[at:]])
+            if count >= min_length:
+                parts += [text[position : start.start()], REDACTED]
+                position = end
+        return "".join([*parts, text[position:]])
 
-    def redact_bytes(self, said: bytes) -> bytes:
-        """The same for bytes."""
-        return self.redact(said.decode("latin-1")).encode("latin-1")
+    def redact_bytes(self, data: bytes) -> bytes:
+        """As ``redact``, for bytes."""
+        return self.redact(data.decode("latin-1")).encode("latin-1")
 
 
-def _whole(key: str) -> set[str]:
-    """The key as it is, and as a whole in base64, without the padding."""
+def _base64_forms(key: str) -> set[str]:
+    """The key itself, and in base64 without padding."""
     data = key.encode()
     return {key, *(encode(data).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode))}
 
 
 @lru_cache(maxsize=128)
 def _spellings(character: str) -> re.Pattern[str]:
-    r"""The ways in which JSON, URLs, HTML and programs write a character, twice escaped too: ``\u0026``, ``%2526``."""
+    r"""Matches a character as JSON, URLs, HTML and programs escape it, once or twice: ``\u0026``, ``%2526``."""
     code = f"{ord(character):02x}"
     names = [name for name in (codepoint2name.get(ord(character)), "apos" if character == "'" else None) if name]
     entities = "|".join([f"#0{{0,6}}{ord(character)}", f"(?i:#x0{{0,6}}{code})", *names])
-    # The plain one comes last, as the others may begin with it. No part repeats without end: hostile text is long.
+    # The plain character comes last, as the others may begin with it. Every repetition is bounded: hostile text is long.
     spellings = [
         rf"\\{{1,64}}(?i:u00{code}|u\{{0{{0,6}}{code}\}}|x{code})",
         rf"\\{{0,64}}(?i:%(?:25){{0,3}}{code})",

@@ -150,7 +150,7 @@ class AsyncMarketData:
         """
         wanted, call = _plan(OPEN_INTEREST, interval, start, end), start_call(deadline)
         if isinstance(market_id, str):
-            return await self._run(check_market(market_id), wanted, call).whole()
+            return await self._run(check_market(market_id), wanted, call).fetch_all()
         if not isinstance(market_id, Iterable):
             check_market(market_id)
         return await self._several(list(dict.fromkeys(map(check_market, market_id))), wanted, call)
@@ -213,7 +213,7 @@ class AsyncMarketData:
 
         async def one(market_id: str) -> OpenInterestSeries:
             async with room:
-                return await self._run(market_id, wanted, call).whole()
+                return await self._run(market_id, wanted, call).fetch_all()
 
         tasks: dict[str, asyncio.Task[OpenInterestSeries]] = {}
         try:

@@ -1,68 +1,67 @@
-"""The body of an answer, taken in part by part and unpacked as it comes, never beyond a fixed size."""
+"""The body of a response, decompressed as it arrives, up to a fixed size."""
 
 from __future__ import annotations
 
 import zlib
 
-from ..errors import ConnectionFailedError, ContractError
+from ..errors import ConnectionFailedError
+from .error_response import contract_error
 
-LARGEST_BODY = 16 * 2**20
-"""The most bytes, packed or unpacked, that an answer may have. The largest honest one has about one million."""
+MAX_BODY = 16 * 2**20
+"""How many bytes a body may have, compressed or not. The largest one that the specification allows has about a million."""
 
 ACCEPTED = "gzip"
-"""The compression that requests ask for."""
+"""The Accept-Encoding of requests."""
 
 _GZIP = 16 + zlib.MAX_WBITS
 
 
 class Body:
-    """The bytes of one answer. ``encoding`` is its Content-Encoding, empty for none.
+    """The body of one response. ``encoding`` is its Content-Encoding, empty for none.
 
-    Raises ``ContractError`` for a body that is too long or packed in a way that nobody asked for, as soon as that is known,
-    and ``ConnectionFailedError`` for one whose packing is broken or stops in the middle.
+    Raises ``ContractError`` for a body that is too long or has another encoding than requested, as soon as that is known,
+    and ``ConnectionFailedError`` for compressed data that is invalid or truncated.
     """
 
     def __init__(self, encoding: str) -> None:
         name = encoding.strip().lower()
         if name not in ("", "identity", "gzip", "x-gzip"):
-            raise ContractError(
-                f"the answer breaks the contract: it is packed as {encoding!a:.40}, and {ACCEPTED} was asked for"
-            )
-        self._unpacking = zlib.decompressobj(_GZIP) if name.endswith("gzip") else None
+            raise contract_error(f"its Content-Encoding is {encoding!a:.40}, and only {ACCEPTED} was accepted")
+        self._decompressor = zlib.decompressobj(_GZIP) if name.endswith("gzip") else None
         self._parts: list[bytes] = []
-        self._taken = self._size = 0
+        self._received = self._size = 0
 
     def add(self, part: bytes) -> None:
-        """Take the next part."""
-        self._taken += len(part)
-        _check(self._taken)
-        while part and self._unpacking is not None:
-            part = self._unpack(part, self._unpacking)
-        if self._unpacking is None:
-            self._keep(part)
+        """Add the next part."""
+        self._received += len(part)
+        _check(self._received)
+        while part and self._decompressor is not None:
+            part = self._decompress(part, self._decompressor)
+        if self._decompressor is None:
+            self._append(part)
 
     def whole(self) -> bytes:
-        """All of it, once the last part was taken."""
-        if self._unpacking is not None and self._taken and not self._unpacking.eof:
-            raise ConnectionFailedError("the answer's compression stops in the middle")
+        """The whole body, after the last part was added."""
+        if self._decompressor is not None and self._received and not self._decompressor.eof:
+            raise ConnectionFailedError("the compressed body is truncated")
         return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
 
-    def _keep(self, part: bytes) -> None:
+    def _append(self, part: bytes) -> None:
         self._size += len(part)
         _check(self._size)
         self._parts.append(part)
 
-    def _unpack(self, part: bytes, unpacking: zlib._Decompress) -> bytes:
-        """Unpack what is allowed at most of a part, and return what is left of it."""
-        if unpacking.eof:  # another member follows
-            unpacking = self._unpacking = zlib.decompressobj(_GZIP)
+    def _decompress(self, part: bytes, decompressor: zlib._Decompress) -> bytes:
+        """Decompress a part, up to the size limit, and return the rest of it."""
+        if decompressor.eof:  # another gzip member follows
+            decompressor = self._decompressor = zlib.decompressobj(_GZIP)
         try:
-            self._keep(unpacking.decompress(part, LARGEST_BODY + 1 - self._size))
+            self._append(decompressor.decompress(part, MAX_BODY + 1 - self._size))
         except zlib.error as error:
-            raise ConnectionFailedError(f"the answer's compression is broken: {error}") from None
-        return unpacking.unconsumed_tail or unpacking.unused_data
+            raise ConnectionFailedError(f"the compressed body is invalid: {error}") from None
+        return decompressor.unconsumed_tail or decompressor.unused_data
 
 
 def _check(size: int) -> None:
-    if size > LARGEST_BODY:
-        raise ContractError(f"the answer breaks the contract: it is longer than {LARGEST_BODY // 2**20} MiB")
+    if size > MAX_BODY:
+        raise contract_error(f"its body is longer than {MAX_BODY // 2**20} MiB")

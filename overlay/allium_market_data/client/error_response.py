@@ -1,4 +1,4 @@
-"""What a server says when it refuses: the explanation out of a body of any shape, and the error that its status stands for."""
+"""Errors made from responses: by status, with the explanation in the body, and for responses that break the contract."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from ..sanitize import clean
 
 BY_STATUS: dict[int, tuple[type[ResponseError], str]] = {
     401: (AuthenticationError, "the API key is missing or not accepted (set ALLIUM_API_KEY, or pass api_key)"),
-    403: (PermissionDeniedError, "this API key is not allowed to ask this"),
+    403: (PermissionDeniedError, "this API key has no permission for this request"),
     404: (NotFoundError, "not found: check the market and the base URL"),
     429: (RateLimitedError, "too many requests: lower max_rate or max_concurrency"),
 }
 
-TELLING = ("detail", "message", "msg", "error", "errors", "error_description", "title", "reason", "description")
-LONGEST = 500
+EXPLAINING = ("detail", "message", "msg", "error", "errors", "error_description", "title", "reason", "description")
+MAX_EXPLANATION = 500
 
 
 def response_error(status: int, headers: dict[str, str], body: bytes) -> ResponseError:
-    """The error for an answer whose status is not 200. The key must be cleaned from headers and body before."""
+    """The error for a response whose status is not 200. The key must be redacted in headers and body before."""
     kind, advice = BY_STATUS.get(status) or _by_class(status)
-    said = explanation(body)
-    later = f"; the server asks to wait: Retry-After {headers['retry-after']:.40}" if "retry-after" in headers else ""
-    message = f"the server answered {status}: {advice}{f'; it says: {said}' if said else ''}{clean(later)}"
+    explained = explanation(body)
+    later = f"; Retry-After {headers['retry-after']:.40}" if "retry-after" in headers else ""
+    message = f"the server answered {status}: {advice}{f'; it says: {explained}' if explained else ''}{clean(later)}"
     return kind(message, ErrorContext(status=status, headers=headers, body=body[:BODY_KEPT]))
 
 
@@ -51,30 +51,34 @@ def _by_class(status: int) -> tuple[type[ResponseError], str]:
 
 
 def explanation(body: bytes) -> str:
-    """The server's own words, in one clean line of at most 500 characters; empty where it says nothing."""
+    """The server's explanation, in one clean line of at most 500 characters; empty if there is none."""
     try:
-        said = _said(msgspec.json.decode(body), 0)
+        text = _flatten(msgspec.json.decode(body), 0)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        said = re.sub(r"(?is)<(style|script).*?</\1>|<[^>]*>", " ", body[: 4 * BODY_KEPT].decode("utf-8", "replace"))
-    line = " ".join(clean(said).split())
-    return line if len(line) <= LONGEST else line[: LONGEST - 3] + "..."
+        text = re.sub(r"(?is)<(style|script).*?</\1>|<[^>]*>", " ", body[: 4 * BODY_KEPT].decode("utf-8", "replace"))
+    line = " ".join(clean(text).split())
+    return line if len(line) <= MAX_EXPLANATION else line[: MAX_EXPLANATION - 3] + "..."
 
 
-def _said(value: Any, depth: int) -> str:
-    """Flatten a JSON value to prose, in the places where errors of known kinds keep theirs."""
+def _flatten(value: Any, depth: int) -> str:
+    """The text of a JSON value, from the fields in which common kinds of errors have theirs."""
     if depth > 4 or value is None:
         return ""
     if isinstance(value, list):
-        return "; ".join(filter(None, (_said(one, depth + 1) for one in value[:10])))
+        return "; ".join(filter(None, (_flatten(item, depth + 1) for item in value[:10])))
     if isinstance(value, dict):
-        told = list(dict.fromkeys(filter(None, (_said(value[name], depth + 1) for name in TELLING if name in value))))
+        texts = list(
+            dict.fromkeys(filter(None, (_flatten(value[name], depth + 1) for name in EXPLAINING if name in value)))
+        )
         place = value.get("loc")
         where = ".".join(str(part) for part in place) + ": " if isinstance(place, list) and place else ""
-        return where + ", ".join(told) if told else ""
+        return where + ", ".join(texts) if texts else ""
     return str(value)
 
 
 def contract_error(what: str, row: int | None = None, field: str | None = None) -> ContractError:
     """The error for a response that the specification does not allow. ``row`` counts from 0, in the order sent."""
     place = ", ".join(f"{name} {value}" for name, value in (("row", row), ("field", field)) if value is not None)
-    return ContractError(f"the answer breaks the contract: {place}{': ' if place else ''}{what}", row=row, field=field)
+    return ContractError(
+        f"the response breaks the contract: {place}{': ' if place else ''}{what}", row=row, field=field
+    )

@@ -1,7 +1,7 @@
-"""The one fetch loop: ask every window of a plan, believe no short answer, and hand the rows on in order.
+"""The fetch loop: request every window of a plan, refetch what may have been truncated, and yield the rows in order.
 
-A missing bucket is believed missing when one answer shows rows on both sides of it, or when a second question about it
-brings nothing new. Everything else is asked for again: a server may cut an answer short without saying so, at either end.
+A server may truncate a response at either end without saying so. A missing bucket counts as a gap in the data only if one
+response has rows on both sides of it, or if a second request for it brings nothing new.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from ..model.timestamps import count_before
 from ..model.windows import Plan, Window
 from .decode import Page
 
-Ask = Callable[[Window], Coroutine[Any, Any, Page]]
-"""Asks one window and gives its checked answer, or raises."""
+FetchPage = Callable[[Window], Coroutine[Any, Any, Page]]
+"""Requests one window and returns its checked page, or raises."""
 
 
 @dataclass
 class Watermark:
-    """Which buckets are settled: everything before ``settled`` is known, be it as a row or as believed missing. Pure."""
+    """How far a series is complete: every bucket before ``settled`` is either a row or a gap in the data."""
 
     settled: datetime
     width: timedelta
 
     def add(self, window: Window, rows: Columns) -> tuple[datetime, Columns]:
-        """Take the next answer: up to where must be looked again before its rows follow, and the rows that it settles."""
+        """Add the rows of the next window. Returns the end of the span to refetch before them, and the rows to yield."""
         if not rows:
             return self.settled, rows
-        whole_from = max(rows.ts[0], window.start + self.width)  # the bucket at the window's edge may be cut
-        start = max(self.settled, whole_from)
+        complete_from = max(rows.ts[0], window.start + self.width)  # the first bucket may lie partly outside the window
+        start = max(self.settled, complete_from)
         self.settled = max(self.settled, min(rows.ts[-1] + self.width, window.end))
         return min(start, window.end), between(rows, start, window.end)
 
@@ -49,81 +49,83 @@ def between(rows: Columns, start: datetime, end: datetime) -> Columns:
 
 @dataclass
 class FetchLoop:
-    """One market over one plan. ``ahead`` bounds how many windows are asked, or wait to be used, at a time."""
+    """One market over one plan. ``ahead`` bounds how many windows are in flight or wait to be used."""
 
     plan: Plan
-    ask: Ask
+    fetch_page: FetchPage
     ahead: int
-    unknown: Counter[str] = field(default_factory=Counter)
-    most: int = 0
-    """The most rows that any answer had so far: a fixed cap on rows cannot be lower."""
+    unknown_fields: Counter[str] = field(default_factory=Counter)
+    max_rows: int = 0
+    """The most rows of any page so far. A row cap of the server cannot be lower."""
 
     async def pages(self) -> AsyncGenerator[Columns, None]:
-        """The rows, ascending and each once, in pages of at most one answer."""
+        """The rows, ascending and each once, in pages of at most one response."""
         watermark = Watermark(self.plan.first_bucket, self.plan.bucket)
-        async with aclosing(in_order(self.plan, self._ask, self.ahead)) as answers:
-            async for window, answer in answers:
+        async with aclosing(in_order(self.plan, self._fetch_page, self.ahead)) as pages:
+            async for window, page in pages:
                 before = watermark.settled
-                start, rows = watermark.add(window, answer.rows)
-                async for page in self._refetch(before, start):
-                    yield page
+                start, rows = watermark.add(window, page.rows)
+                async for part in self._refetch(before, start):
+                    yield part
                 if rows:
                     yield rows
-        async for page in self._refetch(watermark.settled, self.plan.stop_bucket):
-            yield page
+        async for part in self._refetch(watermark.settled, self.plan.stop_bucket):
+            yield part
 
-    async def _ask(self, window: Window) -> Page:
-        answer = await self.ask(window)
-        self.unknown.update(answer.unknown)
-        self.most = max(self.most, len(answer.rows))
-        return answer
+    async def _fetch_page(self, window: Window) -> Page:
+        page = await self.fetch_page(window)
+        self.unknown_fields.update(page.unknown_fields)
+        self.max_rows = max(self.max_rows, len(page.rows))
+        return page
 
     async def _refetch(self, start: datetime, end: datetime) -> AsyncGenerator[Columns, None]:
-        """A second look at the buckets with start <= ts < end, and another as long as looking brings something new."""
+        """Request the buckets with start <= ts < end again, and what is still missing as long as that brings new rows."""
         if start >= end:
             return
         plan = self.plan.part(start, end)
-        async with aclosing(in_order(plan, self._ask, self.ahead)) as answers:
-            async for window, answer in answers:
-                rows = between(answer.rows, window.first, window.end)
+        async with aclosing(in_order(plan, self._fetch_page, self.ahead)) as pages:
+            async for window, page in pages:
+                rows = between(page.rows, window.first, window.end)
                 if not rows:
-                    await self._confirm_gap(window, answer.rows)
+                    await self._confirm_gap(window, page.rows)
                     continue
-                async for page in self._refetch(window.first, rows.ts[0]):
-                    yield page
+                async for part in self._refetch(window.first, rows.ts[0]):
+                    yield part
                 yield rows
-                async for page in self._refetch(rows.ts[-1] + self.plan.bucket, window.end):
-                    yield page
+                async for part in self._refetch(rows.ts[-1] + self.plan.bucket, window.end):
+                    yield part
 
-    async def _confirm_gap(self, window: Window, neighbours: Columns) -> None:
-        """Make sure that neighbouring rows did not use up a tiny cap on rows, by asking so that they stay out."""
-        if len(neighbours) < self.most or not neighbours:
+    async def _confirm_gap(self, window: Window, outside: Columns) -> None:
+        """Make sure that the rows outside the window did not use up a tiny row cap, by a request that excludes them."""
+        if len(outside) < self.max_rows or not outside:
             return
-        edge = timedelta(microseconds=1)  # an unaligned end keeps the bucket behind it out, even if ends are inclusive
-        for back in (timedelta(0), self.plan.bucket):  # labels that name the start of a bucket, or its end
-            start = window.first - back
-            answer = await self._ask(Window(start, start, window.end - back - edge))
-            if between(answer.rows, window.first, window.end):
+        edge = timedelta(microseconds=1)  # an unaligned end excludes the next bucket, even if ends are inclusive
+        for shift in (timedelta(0), self.plan.bucket):  # a label may be the start of its bucket, or its end
+            start = window.first - shift
+            page = await self._fetch_page(Window(start, start, window.end - shift - edge))
+            if between(page.rows, window.first, window.end):
                 raise IncompleteError(
-                    f"the server hands out at most {self.most} rows an answer, too few to tell a gap from a cut",
+                    f"the server caps responses at {self.max_rows} rows, too few to tell a gap in the data from truncation",
                     ErrorContext(window=window),
                 )
 
 
-async def in_order(windows: Iterable[Window], ask: Ask, ahead: int) -> AsyncGenerator[tuple[Window, Page], None]:
-    """Each window with its answer, in order, while up to ``ahead`` of them are under way or wait.
+async def in_order(
+    windows: Iterable[Window], fetch_page: FetchPage, ahead: int
+) -> AsyncGenerator[tuple[Window, Page], None]:
+    """Each window with its page, in order, while up to ``ahead`` of them are in flight or wait to be used.
 
-    The first failure, of whichever window, ends the others and is raised at once.
+    The first failure of any window cancels the others and is raised at once.
     """
     waiting: deque[tuple[Window, asyncio.Task[Page]]] = deque()
-    left = iter(windows)
+    remaining = iter(windows)
     try:
         while True:
-            while len(waiting) < ahead and (window := next(left, None)) is not None:
-                waiting.append((window, asyncio.create_task(ask(window))))
+            while len(waiting) < ahead and (window := next(remaining, None)) is not None:
+                waiting.append((window, asyncio.create_task(fetch_page(window))))
             if not waiting:
                 return
-            await _first(waiting)
+            await _wait_for_first(waiting)
             window, task = waiting.popleft()
             yield window, task.result()
     finally:
@@ -132,8 +134,8 @@ async def in_order(windows: Iterable[Window], ask: Ask, ahead: int) -> AsyncGene
         await asyncio.gather(*(task for _, task in waiting), return_exceptions=True)
 
 
-async def _first(waiting: deque[tuple[Window, asyncio.Task[Page]]]) -> None:
-    """Wait until the first in the row is there; raise the failure of any other that fails before."""
+async def _wait_for_first(waiting: deque[tuple[Window, asyncio.Task[Page]]]) -> None:
+    """Wait for the first page. Raises the failure of any window that fails before."""
     while not waiting[0][1].done():
         await asyncio.wait([task for _, task in waiting if not task.done()], return_when=asyncio.FIRST_COMPLETED)
         for _, task in waiting:

@@ -1,4 +1,4 @@
-"""From a span of time to the requests that cover it. Pure."""
+"""From a span of time to the requests that cover it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..model.times import to_iso
 from ..model.windows import OVERLAP, Plan
 
 
-def plan(resource: Endpoint, interval: Interval, start: datetime, end: datetime, overlap: int = OVERLAP) -> Plan:
+def plan(endpoint: Endpoint, interval: Interval, start: datetime, end: datetime, overlap: int = OVERLAP) -> Plan:
     """The requests for every bucket of ``interval`` with start <= ts < end. ``start`` and ``end`` are aware UTC datetimes.
 
     Raises ``UsageError`` for an interval that the specification does not have, or a start that is not before its end.
@@ -20,12 +20,12 @@ def plan(resource: Endpoint, interval: Interval, start: datetime, end: datetime,
         raise UsageError(f"unknown interval {interval!r:.80}: use one of {', '.join(WIDTHS)}")
     if not start < end:
         raise UsageError(f"start must be before end: {to_iso(start)} is not before {to_iso(end)}")
-    made = Plan(interval, start, end, resource.span, resource.limit, overlap)
+    requests = Plan(interval, start, end, endpoint.span, endpoint.limit, overlap)
     try:
-        if made:
-            made[0], made[-1]
+        if requests:
+            requests[0], requests[-1]
     except OverflowError:
         raise UsageError(
-            f"{to_iso(start)} to {to_iso(end)} touches the end of the calendar: leave one bucket at each side"
+            f"{to_iso(start)} to {to_iso(end)} touches the end of the calendar: leave one bucket on each side"
         ) from None
-    return made
+    return requests

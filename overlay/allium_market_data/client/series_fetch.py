@@ -1,4 +1,4 @@
-"""One fetch of one market, from its plan to its series."""
+"""The fetch of one market, from its plan to its series."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class SeriesFetch:
-    """One fetch of one market: its rows as they come, and what is known of it afterwards."""
+    """The fetch of one market: its rows as they arrive, and their provenance."""
 
-    resource: Endpoint
+    endpoint: Endpoint
     market_id: str
     plan: Plan
     transport: Transport
@@ -41,30 +41,30 @@ class SeriesFetch:
 
     def __post_init__(self) -> None:
         self.started = self.clock()
-        self.reached = self.plan.first_bucket
-        # one more than may be under way: it goes out while the answer before it is read
-        self.fetch = FetchLoop(self.plan, self._ask, self.settings.max_concurrency + 1)
+        self.complete_until = self.plan.first_bucket
+        # one more than may be in flight: it is sent while the response before it is read
+        self.loop = FetchLoop(self.plan, self._fetch_page, self.settings.max_concurrency + 1)
 
-    async def _ask(self, window: Window) -> Page:
+    async def _fetch_page(self, window: Window) -> Page:
         from .transport import request
 
-        question = PageRequest(self.resource, self.market_id, self.plan.interval, window, self.clock())
+        page_request = PageRequest(self.endpoint, self.market_id, self.plan.interval, window, self.clock())
         try:
             return await self.transport.send(
-                request(self.resource, self.market_id, self.plan.interval, window),
-                lambda body: decode(body, question),
-                self._count,
+                request(self.endpoint, self.market_id, self.plan.interval, window),
+                lambda body: decode(body, page_request),
+                self._count_request,
                 self.call,
             )
         except FetchError as error:
             error.with_context(self.market_id, window)
             raise
 
-    def _count(self) -> None:
+    def _count_request(self) -> None:
         self.requests += 1
 
     def series(self, columns: Columns, start: datetime, end: datetime) -> OpenInterestSeries:
-        """The rows with where they came from."""
+        """A series of these rows, with their provenance."""
         from .transport import specification
 
         provenance = Provenance(
@@ -83,18 +83,18 @@ class SeriesFetch:
             end=end,
             columns=columns,
             provenance=provenance,
-            unknown_fields={self.settings.key.redact(name): count for name, count in self.fetch.unknown.items()},
+            unknown_fields={self.settings.key.redact(name): count for name, count in self.loop.unknown_fields.items()},
         )
 
-    async def whole(self) -> OpenInterestSeries:
-        """Every row of the plan, once all are there."""
-        rows = ColumnsBuilder(len(self.resource.values), self.plan.width)
+    async def fetch_all(self) -> OpenInterestSeries:
+        """Every row of the plan."""
+        rows = ColumnsBuilder(len(self.endpoint.values), self.plan.width)
         async for part in self._parts():
             rows.add(part)
         return self.series(rows.build(), self.plan.start, self.plan.end)
 
     async def pages(self) -> AsyncGenerator[OpenInterestSeries, None]:
-        """The rows page by page. The spans of the pages join, so that no gap falls between two of them."""
+        """The rows page by page. The spans of consecutive pages join, so that ``gaps()`` of the pages miss nothing."""
         start, last = self.plan.start, None
         async with aclosing(self._parts()) as parts:
             async for part in parts:
@@ -107,20 +107,20 @@ class SeriesFetch:
             yield self.series(last, start, self.plan.end)
 
     async def _parts(self) -> AsyncGenerator[Columns, None]:
-        """The rows as they come; a failure of the whole names the market too."""
+        """The rows as they arrive."""
         try:
-            async with aclosing(self.fetch.pages()) as parts:
-                while (part := await self._in_time(parts)) is not None:
+            async with aclosing(self.loop.pages()) as parts:
+                while (part := await self._next_in_time(parts)) is not None:
                     yield part
         except IncompleteError as error:
             error.context = replace(error.context, market_id=self.market_id)
             raise
 
-    async def _in_time(self, parts: AsyncGenerator[Columns, None]) -> Columns | None:
-        """The next rows, None behind the last. The time that a reader takes between two parts counts too."""
-        left = None if self.call.deadline is None else self.call.deadline - monotonic()
-        limit = asyncio.timeout(left)
-        if left is None or left > 0:
+    async def _next_in_time(self, parts: AsyncGenerator[Columns, None]) -> Columns | None:
+        """The next rows, None after the last. The time between two calls counts towards the deadline too."""
+        seconds = None if self.call.deadline is None else self.call.deadline - monotonic()
+        limit = asyncio.timeout(seconds)
+        if seconds is None or seconds > 0:
             try:
                 async with limit:
                     part = await anext(parts, None)
@@ -129,16 +129,16 @@ class SeriesFetch:
                     raise
             else:
                 if part is not None:
-                    self.reached = part.ts[-1] + self.plan.bucket
+                    self.complete_until = part.ts[-1] + self.plan.bucket
                 return part
         raise DeadlineExceededError(
-            f"the deadline passed after {self.requests} requests; rows are whole up to {to_iso(self.reached)}",
-            ErrorContext(self.market_id, Window(self.reached, self.reached, self.plan.stop_bucket)),
+            f"the deadline passed after {self.requests} requests; rows are complete up to {to_iso(self.complete_until)}",
+            ErrorContext(self.market_id, Window(self.complete_until, self.complete_until, self.plan.stop_bucket)),
         )
 
 
 def start_call(deadline: float | None) -> Call:
-    """A call that begins now and may take ``deadline`` seconds. Raises ``UsageError`` for what is no such number."""
+    """A call that begins now and may take ``deadline`` seconds. Raises ``UsageError`` for a wrong number."""
     if deadline is None:
         return Call()
     if not is_positive(deadline):
@@ -147,8 +147,8 @@ def start_call(deadline: float | None) -> Call:
 
 
 async def iter_rows(pages: AsyncGenerator[OpenInterestSeries, None]) -> AsyncGenerator[OpenInterest, None]:
-    """The rows of pages, one by one."""
-    async with aclosing(pages) as opened:
-        async for page in opened:
+    """The rows of the pages, one by one."""
+    async with aclosing(pages):
+        async for page in pages:
             for row in page:
                 yield row

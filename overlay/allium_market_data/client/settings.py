@@ -1,4 +1,4 @@
-"""What a client is told once: where to ask, with which key, how fast and how patiently. Checked before anything is asked."""
+"""The settings of a client, checked before the first request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SERVER = "https://api.allium.so"
 """The server that the specification names."""
 
 ORIGIN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@\\%]+)(:[0-9]+)?")
-"""A host and perhaps a port, that every reader of URLs takes apart alike."""
+"""A host and perhaps a port, which every URL parser splits in the same way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class Settings:
 
     @property
     def is_secure(self) -> bool:
-        """Whether the connection is encrypted and the server's certificate verified."""
+        """True if connections are encrypted and the server's certificate is verified."""
         return urlsplit(self.base_url).scheme == "https"
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the server is this machine itself."""
+        """True if the server is this machine."""
         return _is_loopback(urlsplit(self.base_url).hostname or "")
 
 
@@ -51,7 +51,7 @@ def check_settings(
     retry: RetryPolicy | None,
     allow_insecure: bool,
 ) -> Settings:
-    """Settings from what a caller said and the environment. Raises ``UsageError``, which never shows the key."""
+    """Settings from arguments and the environment. Raises ``UsageError``, which never shows the key."""
     if key.problem:
         raise UsageError(key.problem)
     if not is_positive(timeout):
@@ -67,7 +67,7 @@ def check_settings(
 
 
 def is_positive(value: object) -> bool:
-    """Whether it is a number above 0 that one can count with: neither infinite nor so small that its inverse is."""
+    """True for a number above 0 that is finite and whose inverse is finite."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     try:
@@ -77,21 +77,21 @@ def is_positive(value: object) -> bool:
 
 
 def _url(url: str, allow_insecure: bool) -> str:
-    """The URL, checked. No message shows what was given: it may be the key, in the wrong place."""
+    """The URL, checked. No message shows it: it may be the key, passed in the wrong place."""
     try:
         parts = urlsplit(url.strip())
         host, _ = parts.hostname, parts.port
         (host or "").encode("idna")
     except (AttributeError, TypeError, ValueError):
-        raise UsageError("base_url is no URL: write it like https://host[:port]") from None
+        raise UsageError("base_url must be like https://host[:port]") from None
     if parts.scheme not in ("http", "https") or not host or not url.isprintable() or " " in url.strip():
         raise UsageError("base_url must be like https://host[:port]")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise UsageError("base_url must carry no user, password, query or fragment")
-    if not ORIGIN.fullmatch(parts.netloc):  # what one reader takes for the host, another must not take for a port
+        raise UsageError("base_url must not have a user, password, query or fragment")
+    if not ORIGIN.fullmatch(parts.netloc):  # URL parsers must agree on the host
         raise UsageError("base_url must be like https://host[:port]")
     if parts.scheme == "http" and not (_is_loopback(host) or allow_insecure):
-        raise UsageError(f"http://{host} would get the API key in the clear: use https, or allow_insecure=True")
+        raise UsageError(f"http://{host} would send the API key in the clear: use https, or allow_insecure=True")
     return url.strip().rstrip("/")
 
 

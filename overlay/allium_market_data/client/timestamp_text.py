@@ -1,6 +1,6 @@
-"""Labels as a server writes them, read as strictly as the specification allows. Pure.
+"""Parses the labels of a response, as strictly as the specification allows.
 
-What most answers look like is compared as a whole; only what is unusual is read label by label.
+Labels in the usual format are checked as a whole; others are parsed one by one.
 """
 
 from __future__ import annotations
@@ -23,69 +23,70 @@ STAMP = re.compile(
 """An ISO 8601 time on a whole minute, with an offset; every bucket boundary is one."""
 
 MINUTE_IN_UTC = re.compile(r":00(\.0+)?(Z|\+00:00)")
-"""How a time on a whole minute ends behind its minute, when it is in UTC."""
+"""The rest of a UTC time on a whole minute, after the minute."""
 
-LONGEST_TAIL = 40
-"""The most characters behind the minute that are taken for a usual way to write."""
+MAX_TAIL = 40
+"""How many characters after the minute the usual format may have."""
 
-MANY = 32
-"""An answer with more than one gap in so many rows is read label by label."""
+ROWS_PER_GAP = 32
+"""A response with more than one gap per this many rows is parsed label by label."""
 
 MINUTE = timedelta(minutes=1)
 
 ANY_DIGIT = bytes.maketrans(b"123456789", b"0" * 9)
 
 
-class _Texts(Sequence[datetime]):
-    """Written labels, each read when it is looked at."""
+class _LazyLabels(Sequence[datetime]):
+    """Labels that are parsed when they are read."""
 
-    def __init__(self, sent: list[str]) -> None:
-        self._sent = sent
+    def __init__(self, labels: list[str]) -> None:
+        self._labels = labels
 
     def __len__(self) -> int:
-        return len(self._sent)
+        return len(self._labels)
 
     def __getitem__(self, index: Any) -> Any:
-        part = self._sent[index]
+        part = self._labels[index]
         return list(map(datetime.fromisoformat, part)) if isinstance(index, slice) else datetime.fromisoformat(part)
 
 
-def parse_fast(sent: list[str], interval: Interval) -> Timestamps | None:
-    """The labels of ascending rows with few gaps, all written alike; None where that is not so.
+def parse_fast(labels: list[str], interval: Interval) -> Timestamps | None:
+    """The timestamps of ascending rows with few gaps, if all labels have the same usual format; None otherwise.
 
-    What the labels must then look like is written out and compared as a whole, which is far quicker than to read each.
+    The labels of such rows follow from the few at the edges of gaps. They are generated and compared with those sent, which
+    is much faster than to parse each.
     """
-    width, tail = WIDTHS[interval], sent[0][16:] if sent else "Z"
-    if not MINUTE_IN_UTC.fullmatch(tail[:LONGEST_TAIL]):
+    width, tail = WIDTHS[interval], labels[0][16:] if labels else "Z"
+    if not MINUTE_IN_UTC.fullmatch(tail[:MAX_TAIL]):
         return None
     try:
-        ranges = list(islice(contiguous_runs(_Texts(sent), interval), 2 + len(sent) // MANY))
-        starts = [micros(datetime.fromisoformat(sent[first])) for first, _ in ranges]
+        ranges = list(islice(contiguous_runs(_LazyLabels(labels), interval), 2 + len(labels) // ROWS_PER_GAP))
+        starts = [micros(datetime.fromisoformat(labels[first])) for first, _ in ranges]
     except (ValueError, TypeError, OverflowError):
         return None
     counts = (stop - first for first, stop in ranges)
     lines = ",".join([format_run(start, count, width, tail) for start, count in zip(starts, counts, strict=True)])
-    labels = Timestamps(width, starts, [stop for _, stop in ranges])
-    return labels if lines == ",".join(sent) and labels.is_ascending else None
+    timestamps = Timestamps(width, starts, [stop for _, stop in ranges])
+    return timestamps if lines == ",".join(labels) and timestamps.is_ascending else None
 
 
-def parse_all(column: list[str], width: timedelta) -> list[datetime]:
-    """The bucket labels as aware UTC datetimes, each on a boundary."""
-    if not column:
+def parse(labels: list[str], width: timedelta) -> list[datetime]:
+    """The labels as aware UTC datetimes. Each must be on a boundary of a bucket."""
+    if not labels:
         return []
-    tail = column[0][16:]
-    lines = ",".join(column) + ","
-    alike = MINUTE_IN_UTC.fullmatch(tail) and lines.count(tail + ",") == len(column)
-    # Python reads more than STAMP allows: dates by week, any character for the T, digits without end.
-    if not alike or _shape(lines) != _shape(f"0000-00-00T00:00{tail},") * len(column):
-        return [parse_one(value, row, width) for row, value in enumerate(column)]
+    tail = labels[0][16:]
+    lines = ",".join(labels) + ","
+    is_uniform = MINUTE_IN_UTC.fullmatch(tail) and lines.count(tail + ",") == len(labels)
+    # fromisoformat accepts more than STAMP: dates by week, any character for the T, any number of digits.
+    if not is_uniform or _shape(lines) != _shape(f"0000-00-00T00:00{tail},") * len(labels):
+        return [parse_one(value, row, width) for row, value in enumerate(labels)]
     stamps: list[datetime] = []
     try:
-        stamps = list(map(datetime.fromisoformat, column))
-        off = width > MINUTE and any((stamp - EPOCH) % width for stamp in stamps)
+        stamps = list(map(datetime.fromisoformat, labels))
+        is_off = width > MINUTE and any((stamp - EPOCH) % width for stamp in stamps)
     except ValueError:
-        off = True
-    return [parse_one(value, row, width) for row, value in enumerate(column)] if off else stamps
+        is_off = True
+    return [parse_one(value, row, width) for row, value in enumerate(labels)] if is_off else stamps
 
 
 def _shape(text: str) -> bytes:
@@ -94,14 +95,14 @@ def _shape(text: str) -> bytes:
 
 
 def parse_one(value: str, row: int, width: timedelta) -> datetime:
-    """One label by itself, to take what is written in an unusual way, and to say what is wrong."""
+    """One label, in an unusual format perhaps. Raises ``ContractError`` for a wrong one."""
     try:
         stamp = datetime.fromisoformat(value)
-        aware = stamp.utcoffset() is not None
+        is_aware = stamp.utcoffset() is not None
         stamp = stamp.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise contract_error(f"{preview(value)} is no ISO 8601 time", row, "ts") from None
-    if not aware:
+        raise contract_error(f"{preview(value)} is not an ISO 8601 time", row, "ts") from None
+    if not is_aware:
         raise contract_error(f"{preview(value)} has no offset", row, "ts")
     if (stamp - EPOCH) % width or re.search(r"[.,]0*[1-9]", value):
         raise contract_error(f"{preview(value)} is not on a boundary of its interval ({width})", row, "ts")
