@@ -1,11 +1,11 @@
-"""What a look at the server says: the matrix, what moved, what is a violation; and the look itself, at sandboxes."""
+"""The behaviour of a server: how a run of the conformance suite is read and compared, with recorded runs instead of real ones."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,25 +13,32 @@ from hypothesis import strategies as st
 
 from allium_market_data.client.api_key import ApiKey
 from allium_market_data.drift import spec_files
-from allium_market_data.drift.impact import live
 from allium_market_data.drift.impact.behaviour import (
-    Looked,
     Profile,
-    behaviour,
-    could_not_look,
-    moved,
-    profile,
-    results,
+    SuiteResult,
+    changed_readings,
+    compare_behaviour,
+    not_observed,
+    parse_profile,
+    suite_result,
 )
-from allium_market_data.drift.impact.live import Server, look
+from allium_market_data.drift.impact.live import Server, observe
 from allium_market_data.drift.model import Change, Effect, Judgement, Level
-from allium_market_data.drift.report.report import Report
+from allium_market_data.drift.result import Behaviour, CheckResult
 from allium_market_data.errors import SpecError, UsageError
-from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, create_app, reading_named, running
-from conformance.mutants import mutant_endpoint
+from drift.page import ROOT
 from support.serving import SECRET, Sandbox, http, served
 
-SEEN: Profile = {"readings": {"order": "ascending"}, "statuses": {"no-key": 401}}
+PROFILE: Profile = {"readings": {"order": "ascending"}, "statuses": {"no-key": 401}}
+RECORDED = (ROOT / "spec/observed.sandbox.toml").read_text()
+PASSED = '<testsuites><testsuite><testcase name="test_a"/></testsuite></testsuites>'
+FAILURES = """<testsuites><testsuite>
+<testcase name="test_a_b"><failure message="AssertionError: x&#10;y"/></testcase>
+<testcase name="test_c"><failure message="Failed: inconclusive: c"/></testcase>
+<testcase name="test_d"/>
+<testcase name="test_e"><error message="failed on setup with &quot;httpx.ConnectError: gone&quot;"/></testcase>
+<testcase name="test_f"><failure message="AssertionError: no response (ConnectError: gone)&#10;curl"/></testcase>
+</testsuite></testsuites>"""
 
 
 def judgement(*levels: Level) -> Judgement:
@@ -40,162 +47,167 @@ def judgement(*levels: Level) -> Judgement:
     )
 
 
+def check_result(judgement: Judgement, behaviour: Behaviour) -> CheckResult:
+    return CheckResult(judgement, "a", "b", "2026-01-01T00:00:00Z", "1", behaviour=behaviour)
+
+
+# --- The result of a run ---
+
+
 @pytest.mark.parametrize(
-    ("levels", "violations", "order", "case", "verdict"),
+    ("levels", "violations", "order", "case", "level"),
     [
         ((), (), "ascending", "neither", Level.NONE),
         ((Level.DOCS,), (), "ascending", "neither", Level.DOCS),
-        ((Level.COMPATIBLE,), (), "ascending", "document-moved", Level.COMPATIBLE),
-        ((Level.BREAKING,), (), "ascending", "document-moved", Level.BREAKING),
-        ((), (), "descending", "server-moved", Level.COMPATIBLE),
-        ((), ("x",), "ascending", "server-moved", Level.BREAKING),
+        ((Level.COMPATIBLE,), (), "ascending", "document-changed", Level.COMPATIBLE),
+        ((Level.BREAKING,), (), "ascending", "document-changed", Level.BREAKING),
+        ((), (), "descending", "server-changed", Level.COMPATIBLE),
+        ((), ("x",), "ascending", "server-changed", Level.BREAKING),
         ((Level.COMPATIBLE,), ("x",), "ascending", "both", Level.BREAKING),
         ((Level.BREAKING,), (), "descending", "both", Level.BREAKING),
         ((), (), "undetermined", "neither", Level.NONE),
     ],
 )
-def test_the_matrix(
-    levels: tuple[Level, ...], violations: tuple[str, ...], order: str, case: str, verdict: Level
+def test_case_and_level(
+    levels: tuple[Level, ...], violations: tuple[str, ...], order: str, case: str, level: Level
 ) -> None:
-    judged = judgement(*levels)
-    found = behaviour(judged, Looked(violations, {**SEEN, "readings": {"order": order}}), SEEN, "spec/observed.toml")
-    assert found.case == case
-    assert Report(judged, "a", "b", "2026-01-01T00:00:00Z", "1", behaviour=found).verdict is verdict
+    suite = SuiteResult(violations, {**PROFILE, "readings": {"order": order}})
+    behaviour = compare_behaviour(judgement(*levels), suite, PROFILE, "spec/observed.toml")
+    assert behaviour.case == case
+    assert check_result(judgement(*levels), behaviour).level is level
 
 
-def test_a_server_that_stopped_answering_was_not_looked_at() -> None:
-    seen: Profile = {"readings": {"order": "descending"}}
-    found = behaviour(Judgement(), Looked((), seen, unreached=3), SEEN, "spec/observed.toml")
-    assert (found.case, found.failed) == ("could-not-look", True)
-    assert Report(Judgement(), "a", "b", "2026-01-01T00:00:00Z", "1", behaviour=found).word == "unchecked"
+@pytest.mark.parametrize(
+    ("suite", "note"),
+    [
+        (SuiteResult((), {"readings": {"order": "descending"}}, unanswered=3), "3 checks got no response"),
+        (SuiteResult((), PROFILE, inconclusive=2), "2 checks saw too little data to decide"),
+        (SuiteResult((), {}), "the conformance suite observed nothing"),
+    ],
+    ids=["no response", "too little data", "no profile"],
+)
+def test_incomplete_observation_is_unchecked(suite: SuiteResult, note: str) -> None:
+    behaviour = compare_behaviour(Judgement(), suite, PROFILE, "spec/observed.toml")
+    assert (behaviour.case, behaviour.failed) == ("not-observed", True)
+    assert note in behaviour.note
+    assert check_result(Judgement(), behaviour).verdict == "unchecked"
 
 
-def test_a_break_of_the_document_is_told_though_nobody_could_look() -> None:
-    report = Report(judgement(Level.BREAKING), "a", "b", "x", "1", behaviour=could_not_look("down", wanted=True))
-    assert (report.word, report.unchecked) == ("breaking", False)
+def test_break_of_the_document_is_reported_without_the_server() -> None:
+    result = check_result(judgement(Level.BREAKING), not_observed("down", failed=True))
+    assert (result.verdict, result.is_unchecked) == ("breaking", False)
 
 
-def test_without_a_profile_on_record_the_note_says_so() -> None:
-    found = behaviour(Judgement(), Looked((), SEEN), None, "spec/observed.live.toml")
-    assert found.case == "neither"
-    assert "spec/observed.live.toml is not there" in found.note
-
-
-def test_checks_that_saw_too_little_are_no_clean_bill() -> None:
-    found = behaviour(Judgement(), Looked((), SEEN, untold=2), SEEN, "spec/observed.live.toml")
-    assert (found.case, found.failed) == ("could-not-look", True)
-    assert "2 checks saw too little data to tell" in found.note
+def test_note_says_that_the_recorded_profile_is_missing() -> None:
+    behaviour = compare_behaviour(Judgement(), SuiteResult((), PROFILE), None, "spec/observed.live.toml")
+    assert behaviour.case == "neither"
+    assert "spec/observed.live.toml is missing" in behaviour.note
 
 
 @given(st.dictionaries(st.sampled_from(["readings", "text"]), st.dictionaries(st.text(max_size=3), st.integers())))
-def test_nothing_moves_against_itself(sections: dict[str, dict[str, int]]) -> None:
-    assert moved(sections, sections) == ()
+def test_a_profile_has_no_changes_against_itself(sections: dict[str, dict[str, int]]) -> None:
+    assert changed_readings(sections, sections) == ()
 
 
-def test_what_moved_is_named_by_its_question() -> None:
-    seen: Profile = {"readings": {"order": "descending"}, "statuses": {"no-key": 403, "new": 400}}
-    assert moved(SEEN, seen) == (
+def test_changed_readings_are_named_by_their_question() -> None:
+    observed: Profile = {"readings": {"order": "descending"}, "statuses": {"no-key": 403, "new": 400}}
+    assert changed_readings(PROFILE, observed) == (
         ("order", "ascending", "descending"),
-        ("statuses.new", "not on record", "400"),
+        ("statuses.new", "not recorded", "400"),
         ("statuses.no-key", "401", "403"),
     )
 
 
-def test_a_profile_that_is_no_toml_is_an_error() -> None:
-    with pytest.raises(SpecError, match="seen: unreadable"):
-        profile("=", "seen")
+def test_a_profile_that_is_not_toml_is_an_error() -> None:
+    with pytest.raises(SpecError, match="seen: not TOML"):
+        parse_profile("=", "seen")
 
 
-def test_results_tell_a_violation_from_too_little_data_and_from_no_answer() -> None:
-    junit = """<testsuites><testsuite><testcase name="test_a_b"><failure message="AssertionError: x&#10;y"/></testcase>
-    <testcase name="test_c"><failure message="Failed: inconclusive: c"/></testcase><testcase name="test_d"/>
-    <testcase name="test_e"><error message="failed on setup with &quot;httpx.ConnectError: gone&quot;"/></testcase>
-    <testcase name="test_f"><failure message="AssertionError: no response (ConnectError: gone)&#10;curl"/></testcase>
-    </testsuite></testsuites>"""
-    assert results(junit) == (("a b: AssertionError: x",), 1, 2)
+def test_failures_are_violations_or_inconclusive_or_unanswered() -> None:
+    assert suite_result(FAILURES, PROFILE) == SuiteResult(("a b: AssertionError: x",), PROFILE, 1, 2)
 
 
-@contextmanager
-def changed_sandbox(readings: tuple[str, ...] = (), mutants: tuple[str, ...] = ()) -> Iterator[str]:
-    with Samples.open() as samples:
-        app = create_app(samples, reading_named(readings), DEFAULT_API_KEY, mutant_endpoint(mutants))
-        with running(app) as url:
-            yield url
+# --- The run, with a recorded one instead of the suite ---
 
 
-def server(url: str, key: str = DEFAULT_API_KEY) -> Server:
+def server(url: str, key: str = "sandbox-key") -> Server:
     return Server(ApiKey(key), url)
 
 
-def test_a_server_that_does_as_it_did() -> None:
-    with changed_sandbox() as url:
-        found = look(server(url), Judgement())
-    assert (found.case, found.violations, found.moved, found.failed) == ("neither", (), (), False)
+def replace_suite(
+    monkeypatch: pytest.MonkeyPatch, *, junit: str = "", profile: str = "", status: int = 0, stderr: str = ""
+) -> None:
+    """Let the suite write these files and end with this status."""
+
+    def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        for option, text in (("--junitxml=", junit), ("--profile-out=", profile)):
+            (path,) = (word.removeprefix(option) for word in command if word.startswith(option))
+            if text:
+                Path(path).write_text(text, encoding="utf-8")
+        return subprocess.CompletedProcess(command, status, "", stderr)
+
+    monkeypatch.setattr("allium_market_data.drift.impact.live.subprocess.run", run)
 
 
-def test_a_server_that_answers_an_open_question_anew() -> None:
-    with changed_sandbox(readings=("descending",)) as url:
-        found = look(server(url), Judgement())
-    assert (found.case, found.level) == ("server-moved", Level.COMPATIBLE)
-    assert found.moved == (("order", "ascending", "descending"),)
+def test_an_unchanged_server(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace_suite(monkeypatch, junit=PASSED, profile=RECORDED)
+    behaviour = observe(server(sandbox.url), Judgement())
+    assert (behaviour.case, behaviour.violations, behaviour.changed_readings) == ("neither", (), ())
+    assert (behaviour.note, behaviour.failed) == ("", False)
 
 
-def test_a_server_that_breaks_the_specification() -> None:
-    with changed_sandbox(mutants=("end-ignored",)) as url:
-        found = look(server(url), judgement(Level.COMPATIBLE))
-    assert (found.case, found.level) == ("both", Level.BREAKING)
-    assert any(said.startswith("no label is outside the window") for said in found.violations)
+def test_a_changed_server(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = RECORDED.replace('order = "ascending"', 'order = "descending"')
+    replace_suite(monkeypatch, junit=FAILURES, profile=profile, status=1)
+    behaviour = observe(server(sandbox.url), judgement(Level.COMPATIBLE))
+    assert (behaviour.case, behaviour.level) == ("both", Level.BREAKING)
+    assert behaviour.violations == ("a b: AssertionError: x",)
+    assert behaviour.changed_readings == (("order", "ascending", "descending"),)
 
 
-def test_no_server() -> None:
+def test_an_unreachable_server_is_not_observed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    found = look(server(f"http://127.0.0.1:{port}"), Judgement())
-    assert (found.case, found.failed) == ("could-not-look", True)
+    behaviour = observe(server(f"http://127.0.0.1:{port}"), Judgement())
+    assert (behaviour.case, behaviour.failed) == ("not-observed", True)
 
 
 @pytest.mark.parametrize("status", ["401 No", "403 No", "503 Later"])
-def test_a_server_that_lets_nobody_in_is_no_violation_and_shows_no_key(status: str) -> None:
-    with served(lambda connection, _: connection.sendall(http(f'{{"detail": "{SECRET}"}}'.encode(), status))) as url:
-        found = look(server(url, SECRET), Judgement())
-    assert (found.case, found.failed) == ("could-not-look", True)
-    assert status[:3] in found.note
-    assert SECRET not in str(found.data())
+def test_a_refusal_is_not_a_violation_and_shows_no_key(status: str) -> None:
+    response = http(f'{{"detail": "{SECRET}"}}'.encode(), status, ["retry-after: 0"])
+    with served(lambda connection, _: connection.sendall(response)) as url:
+        behaviour = observe(server(url, SECRET), Judgement())
+    assert (behaviour.case, behaviour.failed) == ("not-observed", True)
+    assert status[:3] in behaviour.note
+    assert SECRET not in str(behaviour.data())
 
 
-def test_a_suite_that_does_not_run(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_SUITE", ("-c", "import sys; print('no such thing'); sys.exit(2)"))
-    found = look(server(sandbox.url), Judgement())
-    assert (found.case, found.note) == ("could-not-look", "the conformance suite ended with 2: no such thing")
-    monkeypatch.setattr(live, "_SUITE", ("-c", ""))
-    assert look(server(sandbox.url), Judgement()).note == "the conformance suite did not come to its end"
+def test_a_suite_that_does_not_finish(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace_suite(monkeypatch, status=2, stderr="no such option\n")
+    behaviour = observe(server(sandbox.url), Judgement())
+    assert (behaviour.case, behaviour.failed) == ("not-observed", True)
+    assert behaviour.note == "the conformance suite exited with status 2: no such option"
+    replace_suite(monkeypatch)
+    assert observe(server(sandbox.url), Judgement()).note == "the conformance suite did not finish"
 
 
 def test_a_suite_that_takes_too_long(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_SUITE", ("-c", "import time; time.sleep(60)"))
-    monkeypatch.setattr(live, "SECONDS", 0.2)
-    assert look(server(sandbox.url), Judgement()).note == "the conformance suite took longer than 0.2 s"
+    def run(command: list[str], *, timeout: float, **options: Any) -> None:
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr("allium_market_data.drift.impact.live.subprocess.run", run)
+    assert observe(server(sandbox.url), Judgement()).note == "the conformance suite took longer than 1800 s"
 
 
-def test_the_key_is_in_no_list_of_processes(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = tmp_path / "told"
-    program = f"import os, sys; open({str(told)!r}, 'w').write(os.environ['ALLIUM_API_KEY'] + ' ' + ' '.join(sys.argv))"
-    monkeypatch.setattr(live, "_SUITE", ("-c", program))
-    look(server(sandbox.url), Judgement())
-    key, _, arguments = told.read_text().partition(" ")
-    assert key == DEFAULT_API_KEY
-    assert DEFAULT_API_KEY not in arguments
-
-
-def test_an_installed_package_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installed_package_needs_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spec_files, "repository", lambda: None)
-    found = look(server("http://127.0.0.1:1"), Judgement())
-    assert (found.case, found.failed) == ("could-not-look", False)
-    assert "the live part needs the repository" in found.note
+    behaviour = observe(server("http://127.0.0.1:1"), Judgement())
+    assert (behaviour.case, behaviour.failed) == ("not-observed", False)
+    assert "this needs the repository" in behaviour.note
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         Server(ApiKey("k"), "ftp://x"),
         Server(ApiKey("k"), "http://elsewhere.example"),
@@ -204,6 +216,6 @@ def test_an_installed_package_says_what_it_needs(monkeypatch: pytest.MonkeyPatch
         Server(ApiKey("\x00")),
     ],
 )
-def test_what_cannot_be_meant_is_wrong_usage(wrong: Server) -> None:
+def test_invalid_server_options_are_usage_errors(invalid: Server) -> None:
     with pytest.raises(UsageError):
-        wrong.check()
+        invalid.check()

@@ -1,24 +1,19 @@
-"""``allium-md drift``: each exit status, one clear message for each failure, and reports that never look like another run's."""
+"""``allium-md drift``: exit statuses, one message for each failure, and reports that always belong to the last run."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from allium_market_data.cli import drift as command
 from allium_market_data.cli import main as cli
 from allium_market_data.cli.drift import Options
+from allium_market_data.cli.drift import run as run_check
 from allium_market_data.drift import check, spec_files
-from allium_market_data.drift.check import Wanted
 from allium_market_data.errors import AlliumError, SpecError
 from drift.page import PAGE
 from support.serving import SECRET, http, served
@@ -61,7 +56,7 @@ def verdict(folder: Path) -> Any:
     ],
     ids=["same", "line ends", "words", "wider", "narrower", "longer"],
 )
-def test_each_verdict_has_its_status(text: str, status: int, word: str, page: Any, tmp_path: Path) -> None:
+def test_each_verdict_has_an_exit_status(text: str, status: int, word: str, page: Any, tmp_path: Path) -> None:
     result = run("--upstream", page(text), "--report-dir", str(tmp_path / "reports"))
     assert (result.exit_code, result.stderr) == (status, "")
     assert result.stdout.startswith(f"{word}: ")
@@ -70,7 +65,7 @@ def test_each_verdict_has_its_status(text: str, status: int, word: str, page: An
 
 
 @pytest.mark.parametrize(
-    ("data", "saying"),
+    ("data", "message"),
     [
         (b"", "empty"),
         (b"<!doctype html><html><body>404</body></html>", "an HTML page"),
@@ -82,26 +77,26 @@ def test_each_verdict_has_its_status(text: str, status: int, word: str, page: An
         (PAGE.encode()[:2000], "never closed"),
     ],
 )
-def test_what_is_no_document_could_not_be_checked(data: bytes, saying: str, page: Any, tmp_path: Path) -> None:
+def test_an_invalid_document_fails_the_check(data: bytes, message: str, page: Any, tmp_path: Path) -> None:
     folder, history = tmp_path / "reports", tmp_path / "history.jsonl"
     name = page(data)
     result = run("--upstream", name, "--report-dir", str(folder), "--history", str(history))
-    could_not(result, saying)
+    assert_failed(result, message)
     report = json.loads((folder / "drift.json").read_text())
     assert (report["verdict"], report["changes"]) == ("unchecked", [])
-    assert saying in report["reason"]
+    assert message in report["reason"]
     assert json.loads(history.read_text())["verdict"] == "unchecked"
 
 
-def could_not(result: Result, saying: str) -> None:
+def assert_failed(result: Result, message: str) -> None:
     assert (result.exit_code, result.stdout) == (1, "")
     assert len(result.stderr.splitlines()) == 1
-    assert result.stderr.startswith("allium-md: could not be checked: ")
-    assert saying in result.stderr
+    assert result.stderr.startswith("allium-md: the check failed: ")
+    assert message in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "saying"),
+    ("status", "body", "message"),
     [
         ("404 Not Finding", PAGE, "answered with status 404"),
         ("500 Oops", PAGE, "answered with status 500"),
@@ -110,26 +105,26 @@ def could_not(result: Result, saying: str) -> None:
         ("200 OK", "", "empty"),
     ],
 )
-def test_an_address_that_hands_out_no_page(status: str, body: str, saying: str) -> None:
+def test_an_address_without_a_page_fails_the_check(status: str, body: str, message: str) -> None:
     with served(lambda connection, _: connection.sendall(http(body.encode(), status))) as url:
-        could_not(run("--upstream", f"{url}/get-open-interest.md"), saying)
+        assert_failed(run("--upstream", f"{url}/get-open-interest.md"), message)
 
 
-def test_an_address_that_hands_out_the_page() -> None:
+def test_a_page_is_read_from_its_address() -> None:
     with served(lambda connection, _: connection.sendall(http(PAGE.encode()))) as url:
         assert run("--upstream", f"{url}/get-open-interest.md").exit_code == 0
 
 
-def test_nobody_there() -> None:
-    could_not(run("--upstream", "http://127.0.0.1:1/page.md"), "cannot be fetched")
+def test_an_unreachable_address_fails_the_check() -> None:
+    assert_failed(run("--upstream", "http://127.0.0.1:1/page.md"), "cannot be fetched")
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
-    could_not(run("--upstream", str(tmp_path / "none.md")), "No such file")
-    could_not(run("--upstream", str(tmp_path), "--baseline", str(tmp_path / "none.md")), "none.md")
+def test_a_missing_file_fails_the_check(tmp_path: Path) -> None:
+    assert_failed(run("--upstream", str(tmp_path / "none.md")), "No such file")
+    assert_failed(run("--upstream", str(tmp_path), "--baseline", str(tmp_path / "none.md")), "none.md")
 
 
-def test_a_check_that_fails_replaces_the_report_of_the_one_before(page: Any, tmp_path: Path) -> None:
+def test_a_failed_check_replaces_earlier_reports(page: Any, tmp_path: Path) -> None:
     folder = tmp_path / "reports"
     assert run("--upstream", page(PAGE), "--report-dir", str(folder)).exit_code == 0
     before = {path.name: path.read_text() for path in folder.iterdir()}
@@ -139,28 +134,28 @@ def test_a_check_that_fails_replaces_the_report_of_the_one_before(page: Any, tmp
         assert "empty" in (folder / name).read_text()
 
 
-def test_unasked_the_addresses_of_the_lock_file_are_read(tmp_path: Path) -> None:
-    asked = []
+def test_default_addresses_come_from_the_lock_file(tmp_path: Path) -> None:
+    sources = []
 
     def read(source: str) -> bytes:
-        asked.append(source)
+        sources.append(source)
         return PAGE.encode()
 
-    assert command.run(Options(Wanted(), report_dir=tmp_path), read=read) == 0
-    assert asked == list(check.addresses())
-    assert all(source.startswith("https://docs.allium.so/") for source in asked)
+    assert run_check(Options(report_dir=tmp_path), read=read) == 0
+    assert sources == list(check.published_addresses())
+    assert all(source.startswith("https://docs.allium.so/") for source in sources)
 
 
-def test_without_a_network_the_default_run_could_not_be_checked(tmp_path: Path) -> None:
+def test_the_default_run_fails_without_a_network(tmp_path: Path) -> None:
     def read(source: str) -> bytes:
         raise SpecError(source, "cannot be fetched: no route")
 
-    with pytest.raises(AlliumError, match=r"could not be checked: https://.*no route"):
-        command.run(Options(Wanted(), report_dir=tmp_path), read=read)
+    with pytest.raises(AlliumError, match=r"the check failed: https://.*no route"):
+        run_check(Options(report_dir=tmp_path), read=read)
     assert verdict(tmp_path) == "unchecked"
 
 
-def test_a_baseline_of_ones_own(page: Any, tmp_path: Path) -> None:
+def test_baseline_option(page: Any, tmp_path: Path) -> None:
     other = tmp_path / "other.md"
     other.write_text(WIDER)
     result = run("--upstream", page(PAGE), "--baseline", str(other))
@@ -168,45 +163,45 @@ def test_a_baseline_of_ones_own(page: Any, tmp_path: Path) -> None:
     assert "generated names: not compared: the baseline is not the document" in result.stdout
 
 
-def test_the_baseline_may_be_a_bare_document(page: Any) -> None:
+def test_the_baseline_may_be_a_document_without_a_page(page: Any) -> None:
     assert run("--upstream", page(PAGE), "--baseline", str(spec_files.folder() / "openapi.yaml")).exit_code == 0
 
 
-def test_several_pages_make_one_document(page: Any) -> None:
+def test_several_pages_are_one_document(page: Any) -> None:
     sibling = str(Path(__file__).parents[1] / "drift/pages/get-ohlcv-candles.md")
     result = run("--upstream", page(PAGE), "--upstream", sibling)
     assert result.exit_code == 3
     assert "/ohlcv is new" in result.stdout
 
 
-def test_the_names_that_change_are_told(page: Any) -> None:
+def test_changed_names_are_printed(page: Any) -> None:
     assert "1 new (models.interval.Interval.VALUE_6)" in run("--upstream", page(WIDER)).stdout
 
 
 def test_accepted_changes_do_not_count(page: Any, tmp_path: Path) -> None:
     name, folder, accepted = page(NARROWER), tmp_path / "reports", tmp_path / "accepted.toml"
     assert run("--upstream", name, "--report-dir", str(folder)).exit_code == 4
-    print_ = json.loads((folder / "drift.json").read_text())["changes"][0]["fingerprint"]
+    fingerprint = json.loads((folder / "drift.json").read_text())["changes"][0]["fingerprint"]
     entry = (
-        '[[accepted]]\nfingerprint = "{}"\nreason = "Nobody asks for so many."\ndate = 2026-01-01\nuntil = {}-01-01\n'
+        '[[accepted]]\nfingerprint = "{}"\nreason = "No caller sends that many."\ndate = 2026-01-01\nuntil = {}-01-01\n'
     )
-    accepted.write_text(entry.format(print_, 2999))
+    accepted.write_text(entry.format(fingerprint, 2999))
     assert run("--upstream", name, "--accepted", str(accepted)).exit_code == 0
-    accepted.write_text(entry.format(print_, 2026))
+    accepted.write_text(entry.format(fingerprint, 2026))
     past = run("--upstream", name, "--accepted", str(accepted))
     assert past.exit_code == 4
     assert "its end is past" in past.stdout
     accepted.write_text("[[accepted]]\n")
-    could_not(run("--upstream", name, "--accepted", str(accepted)), "entry 1: needs")
-    could_not(run("--upstream", name, "--accepted", str(tmp_path / "none.toml")), "none.toml: cannot be read")
+    assert_failed(run("--upstream", name, "--accepted", str(accepted)), "entry 1: needs")
+    assert_failed(run("--upstream", name, "--accepted", str(tmp_path / "none.toml")), "none.toml: cannot be read")
 
 
-def test_the_history_tells_when_a_change_was_first_seen(page: Any, tmp_path: Path) -> None:
+def test_the_history_gives_first_and_last_seen(page: Any, tmp_path: Path) -> None:
     name, folder, history = page(NARROWER), tmp_path / "reports", tmp_path / "history.jsonl"
     words = ["--upstream", name, "--report-dir", str(folder), "--history", str(history)]
     run(*words)
     (change,) = json.loads((folder / "drift.json").read_text())["changes"]
-    first = {"made": "2020-01-01T00:00:00Z", "verdict": "breaking", "fingerprints": [change["fingerprint"]]}
+    first = {"checked_at": "2020-01-01T00:00:00Z", "verdict": "breaking", "fingerprints": [change["fingerprint"]]}
     history.write_text(json.dumps(first) + "\n" + history.read_text())
     run(*words)
     (change,) = json.loads((folder / "drift.json").read_text())["changes"]
@@ -215,10 +210,10 @@ def test_the_history_tells_when_a_change_was_first_seen(page: Any, tmp_path: Pat
     assert len(history.read_text().splitlines()) == 3
 
 
-def test_a_broken_history_is_an_error_and_is_left_alone(page: Any, tmp_path: Path) -> None:
+def test_a_broken_history_is_an_error_and_is_not_changed(page: Any, tmp_path: Path) -> None:
     history = tmp_path / "history.jsonl"
     history.write_text("{\n")
-    could_not(run("--upstream", page(PAGE), "--history", str(history)), "history.jsonl, line 1: is no JSON")
+    assert_failed(run("--upstream", page(PAGE), "--history", str(history)), "history.jsonl, line 1: not JSON")
     assert history.read_text() == "{\n"
 
 
@@ -235,7 +230,7 @@ def test_a_broken_history_is_an_error_and_is_left_alone(page: Any, tmp_path: Pat
         ["--api-key", "k", "--market", " "],
     ],
 )
-def test_wrong_usage_is_2(words: list[str], page: Any) -> None:
+def test_usage_errors_exit_with_2(words: list[str], page: Any) -> None:
     result = run("--upstream", page(PAGE), *words)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr
@@ -249,7 +244,7 @@ def test_a_report_folder_that_is_a_file(page: Any, tmp_path: Path) -> None:
     assert (tmp_path / "reports").read_text() == "mine"
 
 
-def test_a_report_file_that_cannot_be_replaced_leaves_the_others(page: Any, tmp_path: Path) -> None:
+def test_no_report_is_replaced_if_one_cannot_be(page: Any, tmp_path: Path) -> None:
     (tmp_path / "reports/drift.html").mkdir(parents=True)
     result = run("--upstream", page(PAGE), "--report-dir", str(tmp_path / "reports"))
     assert result.exit_code == 1
@@ -265,18 +260,18 @@ def test_the_key_is_never_shown(page: Any, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert verdict(folder) == "unchecked"
     assert "the server answered 401" in result.stdout
-    for said in (result.output, *((folder / name).read_text() for name in FILES)):
-        assert SECRET not in said
-        assert "nobody" not in said
+    for text in (result.output, *((folder / name).read_text() for name in FILES)):
+        assert SECRET not in text
+        assert "nobody" not in text
 
 
-def test_no_live_asks_nothing_of_a_server(page: Any) -> None:
+def test_no_live_sends_no_request_to_the_server(page: Any) -> None:
     result = run("--upstream", page(PAGE), "--no-live", "--base-url", "http://127.0.0.1:1", ALLIUM_API_KEY="k")
     assert result.exit_code == 0
-    assert "it was not asked for" in result.stdout
+    assert "--no-live was given" in result.stdout
 
 
-def test_text_of_the_page_does_nothing_to_a_terminal(page: Any) -> None:
+def test_text_of_a_page_does_not_control_the_terminal(page: Any) -> None:
     evil = "\\e]0;owned\\a\\e[2J[bold red]x[/]"
     result = run("--upstream", page(PAGE.replace("summary: Get", f'summary: "{evil}" #', 1)))
     assert "\x1b" not in result.stdout
@@ -284,27 +279,9 @@ def test_text_of_the_page_does_nothing_to_a_terminal(page: Any) -> None:
     assert "[bold red]x[/]" in run("--upstream", page(LONGER.replace("**31 days**", "[bold red]x[/] 31 days"))).stdout
 
 
-def test_an_extra_that_is_missing_is_named(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("allium_market_data.cli.drift_options", raising=False)
-    monkeypatch.setitem(sys.modules, "allium_market_data.cli.drift_options", None)
+def test_a_missing_extra_is_named(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("allium_market_data.cli.drift", raising=False)
+    monkeypatch.setitem(sys.modules, "allium_market_data.cli.drift", None)
     result = run("--upstream", page(PAGE))
     assert result.exit_code == 1
     assert "pip install 'allium-market-data[drift]'" in result.stderr
-
-
-def test_an_interrupted_run_leaves_a_report_that_says_so(tmp_path: Path) -> None:
-    pipe, folder = tmp_path / "page.md", tmp_path / "reports"
-    os.mkfifo(pipe)  # whoever reads it waits
-    main = [sys.executable, "-c", "from allium_market_data.cli.main import main; main()", "drift"]
-    process = subprocess.Popen(
-        [*main, "--upstream", str(pipe), "--report-dir", str(folder)], stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 30
-    while not (folder / "drift.html").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
-    assert (process.returncode, said) == (130, "allium-md: interrupted; nothing half-written stays\n")
-    assert {path.name for path in folder.iterdir()} == FILES
-    assert verdict(folder) == "unchecked"
-    assert "did not come to its end" in (folder / "drift.md").read_text()

@@ -1,57 +1,71 @@
-"""The history: a line a run, whole whoever else writes, and what it tells of each change."""
+"""The history of the drift check."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allium_market_data.drift.history import Run, append, read, seen
-from allium_market_data.drift.report.report import Seen
+from allium_market_data.drift.history import HistoryEntry, append, read_history, sightings
+from allium_market_data.drift.result import Sightings
 from allium_market_data.errors import OutputError, SpecError
 
-RUNS = st.builds(
-    Run,
-    st.datetimes().map(lambda moment: f"{moment:%Y-%m-%dT%H:%M:%SZ}"),
+ENTRIES = st.builds(
+    HistoryEntry,
+    st.datetimes().map(lambda time: f"{time:%Y-%m-%dT%H:%M:%SZ}"),
     st.sampled_from(["none", "docs", "compatible", "breaking", "unchecked"]),
     st.lists(st.text("0123456789abcdef", min_size=12, max_size=12), max_size=4).map(tuple),
 )
+ENTRY = HistoryEntry("2026-01-01T00:00:00Z", "none")
 
 
-@given(runs=st.lists(RUNS, max_size=5))
-def test_what_is_appended_is_read_again(runs: list[Run], tmp_path_factory: pytest.TempPathFactory) -> None:
+@given(entries=st.lists(ENTRIES, max_size=5))
+def test_appended_entries_are_read_back(entries: list[HistoryEntry], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("history") / "history.jsonl"
-    for run in runs:
-        append(path, run)
-    assert read(path) == tuple(runs)
+    for entry in entries:
+        append(path, entry)
+    assert read_history(path) == tuple(entries)
 
 
-@given(runs=st.lists(RUNS, max_size=6), data=st.data())
-def test_first_and_last_are_the_ends_whatever_the_order(runs: list[Run], data: st.DataObject) -> None:
-    found = seen(data.draw(st.permutations(runs)))
-    assert found.keys() == {one for run in runs for one in run.fingerprints}
-    for one, known in found.items():
-        times = sorted(run.made for run in runs if one in run.fingerprints)
-        assert known == Seen(times[0], times[-1], len(times))
+@given(entries=st.lists(ENTRIES, max_size=6), data=st.data())
+def test_sightings_do_not_depend_on_the_order(entries: list[HistoryEntry], data: st.DataObject) -> None:
+    known = sightings(data.draw(st.permutations(entries)))
+    assert known.keys() == {fingerprint for entry in entries for fingerprint in entry.fingerprints}
+    for fingerprint, found in known.items():
+        times = sorted(entry.checked_at for entry in entries if fingerprint in entry.fingerprints)
+        assert found == Sightings(times[0], times[-1], len(times))
 
 
-def test_runs_at_the_same_time_do_not_mix_their_lines(tmp_path: Path) -> None:
+def test_an_entry_is_one_write_at_the_end_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is what keeps the lines of concurrent runs apart."""
+    writes: list[bytes] = []
+    flags: list[int] = []
+    real_write, real_open = os.write, os.open
+
+    def write(handle: int, data: bytes) -> int:
+        writes.append(data)
+        return real_write(handle, data)
+
+    def open_(path: Path, flag: int, mode: int) -> int:
+        flags.append(flag)
+        return real_open(path, flag, mode)
+
+    monkeypatch.setattr(os, "write", write)
+    monkeypatch.setattr(os, "open", open_)
+    entry = HistoryEntry("2026-01-01T00:00:00Z", "breaking", ("0123456789ab",) * 400)
+    append(tmp_path / "history.jsonl", entry)
+    assert writes == [entry.line()]
+    assert all(flag & os.O_APPEND for flag in flags)
+
+
+def test_an_unfinished_last_line_is_ended_first(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
-    runs = [Run(f"2026-01-01T00:00:{number:02}Z", "breaking", (f"{number:012}",) * 400) for number in range(40)]
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda run: append(path, run), runs))
-    assert sorted(read(path), key=lambda run: run.made) == runs
-
-
-def test_a_last_line_without_its_end_is_ended_first(tmp_path: Path) -> None:
-    path = tmp_path / "history.jsonl"
-    run = Run("2026-01-01T00:00:00Z", "none")
-    path.write_bytes(run.line().rstrip())
-    append(path, run)
-    assert read(path) == (run, run)
+    path.write_bytes(ENTRY.line().rstrip())
+    append(path, ENTRY)
+    assert read_history(path) == (ENTRY, ENTRY)
 
 
 @pytest.mark.parametrize(
@@ -61,28 +75,27 @@ def test_a_last_line_without_its_end_is_ended_first(tmp_path: Path) -> None:
         b"[]",
         b"\xff",
         b"{}",
-        b'{"made": 1, "verdict": "none", "fingerprints": []}',
-        b'{"made": "x", "verdict": "fine", "fingerprints": []}',
-        b'{"made": "x", "verdict": [], "fingerprints": []}',
-        b'{"made": "x", "verdict": "none", "fingerprints": [1]}',
-        b'{"made": "x", "verdict": "none", "fingerprints": null}',
+        b'{"checked_at": 1, "verdict": "none", "fingerprints": []}',
+        b'{"checked_at": "x", "verdict": "fine", "fingerprints": []}',
+        b'{"checked_at": "x", "verdict": [], "fingerprints": []}',
+        b'{"checked_at": "x", "verdict": "none", "fingerprints": [1]}',
+        b'{"checked_at": "x", "verdict": "none", "fingerprints": null}',
         b"[" * 100_000,
     ],
 )
-def test_a_broken_line_is_named(line: bytes, tmp_path: Path) -> None:
+def test_an_invalid_line_is_an_error_with_its_number(line: bytes, tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
-    good = Run("2026-01-01T00:00:00Z", "none").line()
-    path.write_bytes(good + b"\n" + line + b"\n" + good)
-    with pytest.raises(SpecError, match=r"history\.jsonl, line 3: is no "):
-        read(path)
+    path.write_bytes(ENTRY.line() + b"\n" + line + b"\n" + ENTRY.line())
+    with pytest.raises(SpecError, match=r"history\.jsonl, line 3: not "):
+        read_history(path)
 
 
-def test_no_file_is_no_history(tmp_path: Path) -> None:
-    assert read(tmp_path / "none.jsonl") == ()
+def test_a_missing_file_is_an_empty_history(tmp_path: Path) -> None:
+    assert read_history(tmp_path / "none.jsonl") == ()
 
 
-def test_a_folder_is_no_history(tmp_path: Path) -> None:
+def test_a_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="cannot be read"):
-        read(tmp_path)
+        read_history(tmp_path)
     with pytest.raises(OutputError, match="cannot write"):
-        append(tmp_path, Run("2026-01-01T00:00:00Z", "none"))
+        append(tmp_path, ENTRY)

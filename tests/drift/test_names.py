@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from allium_market_data.codegen.file_tree import read
-from allium_market_data.drift.impact.names import names
+from allium_market_data.drift.impact.names import compare_names
 from allium_market_data.drift.model import Names
 from allium_market_data.errors import SpecError
 
@@ -16,12 +16,12 @@ GENERATED = Path(__file__).parents[2] / "generated/allium_market_data_wire"
 griffe = pytest.importorskip("griffe")
 
 
-def test_the_same_tree_has_the_same_names() -> None:
+def test_a_tree_has_no_changes_against_itself() -> None:
     tree = read(GENERATED)
-    assert names(tree, tree) == Names()
+    assert compare_names(tree, tree) == Names()
 
 
-def test_names_come_go_and_change() -> None:
+def test_added_removed_and_changed_names() -> None:
     old = {
         "__init__.py": b"from .a import f\n",
         "a.py": b"LIMIT: int = 5\ndef f(x: int, *rest: str, y: str = 'a', **more: int) -> None: ...\ndef _g(): ...\n",
@@ -34,7 +34,7 @@ def test_names_come_go_and_change() -> None:
         "b.py": b"class Row(dict):\n    ts: int\n    def read(self) -> str: ...\n    extra: str\n",
         "c.py": b"class New: ...\n",
     }
-    found = names(old, new)
+    found = compare_names(old, new)
     assert found.added == ("b.Row.extra", "c.New")
     assert found.removed == ("b.Old",)
     assert [name for name, _, _ in found.changed] == ["a.LIMIT", "a.f", "b.Row", "b.Row.ts"]
@@ -45,12 +45,12 @@ def test_names_come_go_and_change() -> None:
 
 
 @pytest.mark.parametrize("data", [b"def (", b"\xff"])
-def test_what_is_no_python_is_an_error(data: bytes) -> None:
-    with pytest.raises(SpecError, match=r"a\.py: is no Python"):
-        names({}, {"a.py": data})
+def test_invalid_python_is_an_error(data: bytes) -> None:
+    with pytest.raises(SpecError, match=r"a\.py: not valid Python"):
+        compare_names({}, {"a.py": data})
 
 
-def test_without_griffe_a_note_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_note_says_that_griffe_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "griffe", None)
-    found = names({"a.py": b""}, {"a.py": b""})
+    found = compare_names({"a.py": b""}, {"a.py": b""})
     assert found.note == "not compared: griffe is not installed"

@@ -1,4 +1,4 @@
-"""Each format: what it says, and that hostile text from upstream is shown and never obeyed."""
+"""The reports in each format; hostile text from upstream is only shown."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from allium_market_data.drift.impact.behaviour import could_not_look
+from allium_market_data.drift.impact.behaviour import not_observed
 from allium_market_data.drift.model import Change, Example, Judgement, Level, Names
-from allium_market_data.drift.report import escape, terminal
-from allium_market_data.drift.report import writer as reports
+from allium_market_data.drift.report import escape, terminal, writer
 from allium_market_data.drift.report.markdown import markdown
-from allium_market_data.drift.report.report import Behaviour, Report, Seen
+from allium_market_data.drift.result import Behaviour, CheckResult, Sightings
 from allium_market_data.errors import OutputError
 from allium_market_data.sanitize import clean
-from drift.reports import full, of_level
+from drift.results import full_result, result_of_level
 
 HOSTILE = "</script><img src=x onerror=alert(1)> `` ```` [a](https://evil.example) @octocat #1 | \x1b[2J \x00 \u202e ]]> & *b*"
 
 
-def hostile() -> Report:
+def hostile_result() -> CheckResult:
     change = Change(
         "0123456789ab", Level.BREAKING, HOSTILE, HOSTILE, "k", HOSTILE, {HOSTILE: [HOSTILE]}, HOSTILE,
         operations=(HOSTILE,), clauses=(HOSTILE,), example=Example("response", f"{HOSTILE}\n{HOSTILE}", HOSTILE), nearest=HOSTILE,
@@ -37,20 +36,20 @@ def hostile() -> Report:
     names = Names((HOSTILE,), (HOSTILE,), ((HOSTILE, HOSTILE, HOSTILE),))
     judgement = Judgement((change, other), (HOSTILE,), names=names)
     behaviour = Behaviour("both", HOSTILE, (HOSTILE,), ((HOSTILE, HOSTILE, HOSTILE),), HOSTILE)
-    return Report(judgement, HOSTILE, HOSTILE, "2026-01-01T00:00:00Z", "0.1.0", behaviour=behaviour)
+    return CheckResult(judgement, HOSTILE, HOSTILE, "2026-01-01T00:00:00Z", "0.1.0", behaviour=behaviour)
 
 
-def shown(report: Report) -> str:
+def printed(result: CheckResult) -> str:
     output = io.StringIO()
-    terminal.show(report, Console(file=output, soft_wrap=True, highlight=False))
+    Console(file=output, soft_wrap=True, highlight=False).print(terminal.render(result))
     return output.getvalue()
 
 
 # --- JSON ---
 
 
-def test_json_holds_every_change_with_what_the_issue_of_a_reader_is() -> None:
-    data = json.loads(reports.files(full())["drift.json"])
+def test_json_has_every_change_with_its_fields() -> None:
+    data = json.loads(writer.files(full_result())["drift.json"])
     assert data["verdict"] == "breaking"
     needed = {"fingerprint", "level", "place", "old", "new", "effect", "clauses", "sentence", "first_seen", "last_seen"}
     assert all(needed <= change.keys() for change in data["changes"])
@@ -61,16 +60,16 @@ def test_json_holds_every_change_with_what_the_issue_of_a_reader_is() -> None:
 # --- Markdown ---
 
 
-def test_markdown_begins_with_the_verdict_and_has_each_change() -> None:
-    report = full()
-    text = markdown(report)
-    assert text.startswith("# Drift: breaking: changed, and callers have to know (")
-    assert text.count("- Fingerprint: ") == len(report.judgement.changes)
+def test_markdown_has_the_verdict_first_and_then_each_change() -> None:
+    result = full_result()
+    text = markdown(result)
+    assert text.startswith("# Drift: breaking: the API changed in a way that can break callers (")
+    assert text.count("- Fingerprint: ") == len(result.judgement.changes)
     assert "Accepted: Nobody here asks" in text
 
 
-def test_nothing_in_markdown_is_a_link_a_mention_or_html() -> None:
-    text = markdown(hostile())
+def test_markdown_has_no_links_mentions_or_html() -> None:
+    text = markdown(hostile_result())
     outside = re.sub(r"(?ms)^(`{3,})text$.*?^\1$", "", text)
     assert "<" not in outside
     assert "@" not in outside
@@ -85,23 +84,23 @@ def test_nothing_in_markdown_is_a_link_a_mention_or_html() -> None:
         st.text(max_size=30), st.text("*_`[]()<>&@#:/.w|\\!~$ a1-", max_size=30), st.just("see https://x.y/?a=1&b @c")
     )
 )
-def test_escaped_text_is_read_as_it_was(text: str) -> None:
+def test_escaped_text_renders_as_the_text(text: str) -> None:
     shown = MarkdownIt("commonmark").render(f"Was: {escape.markdown(text)}")
     line = " ".join(clean(text).split())
     assert html.unescape(shown).strip() == f"<p>Was: {line}".rstrip() + "</p>"
 
 
 @given(st.text("`~ab\n", max_size=40))
-def test_a_fence_cannot_be_closed_from_inside(text: str) -> None:
+def test_a_fence_cannot_be_closed_by_its_text(text: str) -> None:
     first, *inside, last = escape.fenced(text)
     assert first == f"{last}text"
     assert all(not line.strip().startswith(last) for line in inside)
 
 
 def test_markdown_fits_the_body_of_a_pull_request() -> None:
-    (one, *_) = full().judgement.changes
-    many = tuple(replace(one, fingerprint=f"{number:012}") for number in range(500))
-    text = markdown(replace(full(), judgement=Judgement(many)))
+    (change, *_) = full_result().judgement.changes
+    changes = tuple(replace(change, fingerprint=f"{number:012}") for number in range(500))
+    text = markdown(replace(full_result(), judgement=Judgement(changes)))
     assert len(text) < 60_000
     assert re.search(r"And \d+ more: drift\.json has all of them", text)
 
@@ -109,22 +108,26 @@ def test_markdown_fits_the_body_of_a_pull_request() -> None:
 # --- The terminal ---
 
 
-def test_the_terminal_says_the_verdict_first() -> None:
-    assert shown(of_level(Level.BREAKING)).startswith("breaking: ")
-    assert shown(replace(of_level(Level.NONE), behaviour=could_not_look("down", wanted=True))).startswith("unchecked: ")
+def test_the_terminal_shows_the_verdict_first() -> None:
+    assert printed(result_of_level(Level.BREAKING)).startswith("breaking: ")
+    assert printed(replace(result_of_level(Level.NONE), behaviour=not_observed("down", failed=True))).startswith(
+        "unchecked: "
+    )
 
 
-def test_the_terminal_shows_a_few_and_says_how_many_more() -> None:
-    (one, *_) = full().judgement.changes
-    many = tuple(replace(one, fingerprint=f"{number:012}") for number in range(terminal.SHOWN + 5))
-    assert "and 5 more; --report-dir has all of them" in shown(replace(full(), judgement=Judgement(many)))
+def test_the_terminal_shows_the_first_changes_and_counts_the_rest() -> None:
+    (change, *_) = full_result().judgement.changes
+    changes = tuple(replace(change, fingerprint=f"{number:012}") for number in range(terminal.SHOWN + 5))
+    assert "and 5 more changes; --report-dir writes all of them" in printed(
+        replace(full_result(), judgement=Judgement(changes))
+    )
 
 
 # --- All of them ---
 
 
-def test_hostile_text_reaches_no_format_as_it_is() -> None:
-    files = {**reports.files(hostile()), "terminal": shown(hostile())}
+def test_hostile_text_is_escaped_in_every_format() -> None:
+    files = {**writer.files(hostile_result()), "terminal": printed(hostile_result())}
     for name, text in files.items():
         assert "\x00" not in text, name
         assert "\u202e" not in text or name == "drift.json", name
@@ -133,28 +136,28 @@ def test_hostile_text_reaches_no_format_as_it_is() -> None:
 
 
 @given(text=st.text(max_size=60))
-def test_any_text_gives_whole_files(text: str) -> None:
+def test_any_text_can_be_reported(text: str) -> None:
     change = Change("0123456789ab", Level.DOCS, text, text, "k", text, [text], text)
-    report = Report(Judgement((change,)), text, text, "2026-01-01T00:00:00Z", "0.1.0")
-    assert reports.files(report).keys() == {"drift.json", "drift.md", "drift.html"}
-    assert markdown(report).startswith("# Drift: docs")
+    result = CheckResult(Judgement((change,)), text, text, "2026-01-01T00:00:00Z", "0.1.0")
+    assert writer.files(result).keys() == {"drift.json", "drift.md", "drift.html"}
+    assert markdown(result).startswith("# Drift: docs")
 
 
-def test_seen_is_merged_into_the_changes() -> None:
-    report = replace(of_level(Level.BREAKING), seen={})
-    (change,) = report.judgement.changes
-    assert report.data()["changes"][0]["first_seen"] is None
-    seen = replace(report, seen={change.fingerprint: Seen("a", "b", 2)})
+def test_json_has_the_sightings_of_a_change() -> None:
+    result = replace(result_of_level(Level.BREAKING), sightings={})
+    (change,) = result.judgement.changes
+    assert result.data()["changes"][0]["first_seen"] is None
+    seen = replace(result, sightings={change.fingerprint: Sightings("a", "b", 2)})
     assert [seen.data()["changes"][0][key] for key in ("first_seen", "last_seen")] == ["a", "b"]
 
 
-def test_no_file_is_written_where_one_cannot_be(tmp_path: Path) -> None:
+def test_no_file_is_written_if_one_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     with pytest.raises(OutputError, match="it is a folder"):
-        reports.write(tmp_path, {"a": "x", "b": "y"})
+        writer.write(tmp_path, {"a": "x", "b": "y"})
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
-def test_half_a_character_stops_no_report(tmp_path: Path) -> None:
-    reports.write(tmp_path / "new/folder", {"a": "\ud800"})
+def test_a_surrogate_can_be_written(tmp_path: Path) -> None:
+    writer.write(tmp_path / "new/folder", {"a": "\ud800"})
     assert (tmp_path / "new/folder/a").read_text() == "\\ud800"

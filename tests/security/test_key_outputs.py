@@ -223,7 +223,7 @@ def test_suite_gets_the_key_by_the_environment_only(sandbox_url: str, monkeypatc
 
     monkeypatch.setattr("allium_market_data.drift.impact.live.subprocess.run", run)
     with everything_logged() as log:
-        behaviour = live.look(live.Server(ApiKey(HIDDEN[0]), sandbox_url), Judgement())
+        behaviour = live.observe(live.Server(ApiKey(HIDDEN[0]), sandbox_url), Judgement())
     ((command, environment),) = runs
     assert leaks(" ".join(command)) == []
     assert environment["ALLIUM_API_KEY"] == HIDDEN[0]

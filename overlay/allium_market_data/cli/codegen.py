@@ -47,12 +47,12 @@ def _update(plan: Plan, now: dt.datetime, *, dry_run: bool) -> int:
 
 
 def _judge(plan: Plan, now: dt.datetime) -> None:
-    from ..drift import update_report as before
-    from ..drift.report import terminal
+    from ..drift.update_check import check_update
+    from .drift import print_result
 
-    report = before.report(plan, now)
-    if report is not None:
-        terminal.show(report)
+    result = check_update(plan, now)
+    if result is not None:
+        print_result(result)
         sys.stdout.flush()
 
 

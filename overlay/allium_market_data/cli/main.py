@@ -170,37 +170,35 @@ _table.register(app, _failures)
 @app.command()
 @_failures()
 def drift(
-    upstream: Annotated[list[str] | None, typer.Option(help="Page or document, file or URL; repeatable.")] = None,
-    baseline: Annotated[list[str] | None, typer.Option(help="What to compare with; repeatable.")] = None,
+    upstream: Annotated[
+        list[str] | None,
+        typer.Option(help="New page or OpenAPI document: file or URL (repeatable). Default: as published."),
+    ] = None,
+    baseline: Annotated[
+        list[str] | None, typer.Option(help="What to compare with (repeatable). Default: this client's pages.")
+    ] = None,
     report_dir: Annotated[Path | None, typer.Option(help="Folder for drift.json, drift.md and drift.html.")] = None,
-    accepted: Annotated[Path | None, typer.Option(help="Changes that a person has looked at.")] = None,
-    history: Annotated[Path | None, typer.Option(help="File to append a line to for each run.")] = None,
-    base_url: Annotated[str | None, typer.Option(help="Server to look at.", envvar="ALLIUM_BASE_URL")] = None,
-    api_key: Annotated[str | None, typer.Option(help="Better: ALLIUM_API_KEY.", show_default=False)] = None,
-    market: Annotated[str | None, typer.Option(help="A perpetual with data around --around.")] = None,
-    around: Annotated[str | None, typer.Option(help="Past instant, 30 days of history before, 14 after.")] = None,
-    profile: Annotated[Path | None, typer.Option(help="Behaviour on record; default: the target's in spec/.")] = None,
-    no_live: Annotated[bool, typer.Option("--no-live", help="Do not look at the server, key or not.")] = False,
+    accepted: Annotated[Path | None, typer.Option(help="TOML file of accepted changes.")] = None,
+    history: Annotated[Path | None, typer.Option(help="JSON Lines file; each run appends a line.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Base URL of the server.", envvar="ALLIUM_BASE_URL")] = None,
+    api_key: Annotated[str | None, typer.Option(help="API key; ALLIUM_API_KEY is safer.", show_default=False)] = None,
+    market: Annotated[str | None, typer.Option(help="Perpetual market with data around --around.")] = None,
+    around: Annotated[str | None, typer.Option(help="Past instant with 30 days of data before it, 14 after.")] = None,
+    profile: Annotated[Path | None, typer.Option(help="Recorded behaviour. Default: spec/observed.*.toml.")] = None,
+    no_live: Annotated[bool, typer.Option("--no-live", help="Do not check the server, even with an API key.")] = False,
 ) -> None:
-    """Tell what changed upstream and what it breaks.
+    """Show what changed upstream and what it breaks.
 
-    Exit status: 0 nothing that matters, 3 compatible, 4 breaking, 1 it could not be checked.
-    With an API key the server is looked at too, by the conformance suite.
+    Exit status: 0 no change that matters, 3 compatible change, 4 breaking change, 1 the check failed.
+    With an API key, the conformance suite checks the server too.
     """
     try:
         from . import drift as command
-        from . import drift_options as options
 
+        server = None if no_live else command.server_options(api_key, base_url, market, around, profile)
+        reason = command.NO_LIVE if no_live else command.NO_KEY
         status = command.run(
-            options.options(
-                upstream=upstream or (),
-                baseline=baseline or (),
-                accepted=accepted,
-                report_dir=report_dir,
-                history=history,
-                server=None if no_live else options.server(api_key, base_url, market, around, profile),
-                no_live=no_live,
-            )
+            command.Options(upstream or (), baseline or (), accepted, report_dir, history, server, reason)
         )
     except ImportError as error:
         raise AlliumError(f"the drift check is an extra: pip install 'allium-market-data[drift]' ({error})") from None

@@ -1,10 +1,9 @@
-"""What changed upstream, and what it breaks: a judge of two versions of the published specification.
+"""The drift check: what changed upstream, what it breaks, and what it does to this client.
 
-``judge`` asks two questions of every operation of the baseline: is every new answer one that was allowed before, and is
-every old request still allowed? ``schema`` and ``subset`` answer them for schemas, ``compare`` for whole documents,
-``prose`` for the sentences that no document holds. ``example`` shows each break by a request or an answer, ``effect`` says
-what it does to this client, ``names`` what it does to the generated package, and ``accepted`` takes out what a person has
-looked at. All of it is pure: data in, the same judgement out. What cannot be read or compared is a `SpecError`.
+`judge` compares two versions of the specification. Every new response must be one that was allowed before, and every old
+request must still be allowed: ``schema`` decides this for two schemas, ``diff`` for whole documents and their prose.
+``impact`` gives the effect on this client, on the generated package, and on the behaviour of the server. ``accepted`` marks
+changes that a person has reviewed, and ``report`` renders the result. What cannot be read or compared is a `SpecError`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A report as one HTML page: nothing is fetched, and what upstream wrote is shown but never obeyed.
+"""A result as one HTML page that fetches nothing and runs nothing that upstream wrote.
 
-The template, the style and the script lie beside this module. The template escapes all that it is given; the page's own
-policy allows that one style and that one script, by their hashes, and no request at all.
+The template, the style and the script are files of this package. The template escapes all values, and the content security
+policy of the page allows that one style and that one script, by their hashes, and no requests.
 """
 
 from __future__ import annotations
@@ -19,29 +19,31 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from ..model import Change, Level
-from .report import Report, Seen
+from ..result import CheckResult, Sightings
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 _TOKEN: Final = re.compile(r'"[^"\s]*"|\w+|\s+|.', re.DOTALL)
-_WIDE: Final = 60
-_TOKENS: Final = 2000
+_ONE_LINE: Final = 60
+"""JSON up to this length is shown on one line."""
+_LONG: Final = 2000
+"""Longer texts get a box that scrolls; texts with more tokens are not compared word by word."""
 _ALIKE: Final = 0.3
+"""Texts that are less alike are not compared word by word."""
 
 _VERDICTS: Final = {
-    Level.NONE: ("No drift", "The API is still the one that this client was made for."),
-    Level.DOCS: ("Only words", "Wording or examples changed; what the API promises did not."),
-    Level.COMPATIBLE: ("Compatible", "The API changed, in ways that this client need not know about."),
-    Level.BREAKING: ("Breaking", "The API changed in a way that its callers have to know about."),
+    "none": ("No drift", "The API is still the one that this client was made for."),
+    "docs": ("Only words", "Wording or examples changed; what the API promises did not."),
+    "compatible": ("Compatible", "The API changed, in ways that this client does not depend on."),
+    "breaking": ("Breaking", "The API changed in a way that can break its callers."),
+    "unchecked": ("Not checked", "The documents have no change that matters, but the server could not be checked."),
 }
-
-_HALF: Final = ("Not checked", "The documents hold nothing that matters, but the server could not be looked at.")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of text of one side, and whether the other side has it too."""
+    """A run of text of one side; ``same`` if the other side has it too."""
 
     text: str
     same: bool
@@ -49,68 +51,66 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a difference as it is shown; without pieces there is nothing on this side."""
+    """One side of a difference; without pieces there is nothing on this side."""
 
     name: str
     pieces: tuple[Piece, ...]
-    words: bool
-    """Whether this is prose; set in a typewriter's face otherwise."""
+    is_prose: bool
+    """Other text is set in a monospaced font."""
 
     @property
-    def long(self) -> bool:
-        """Whether it is shown in a box that scrolls."""
-        return sum(len(piece.text) for piece in self.pieces) > _TOKENS
+    def is_long(self) -> bool:
+        """True if it gets a box that scrolls."""
+        return sum(len(piece.text) for piece in self.pieces) > _LONG
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A change with what the page shows beside it."""
+    """A change, with what the page shows next to it."""
 
     change: Change
     sides: tuple[Side, Side]
-    seen: Seen | None
+    sightings: Sightings | None
 
 
-def html(report: Report) -> str:
-    """The report as one HTML page that needs no other file and no network; to be written in UTF-8."""
-    judgement = report.judgement
-    title, sentence = _HALF if report.unchecked else _VERDICTS[report.verdict]
-    accepted = sum(change.accepted is not None for change in judgement.changes)
-    levels = [(str(level), len(judgement.at(level))) for level in reversed(Level) if judgement.at(level)]
+def html(result: CheckResult) -> str:
+    """The result as one HTML page, which needs no other file and no network; to be written in UTF-8."""
+    judgement = result.judgement
+    title, sentence = _VERDICTS[result.verdict]
     return _page(
-        state=report.word,
+        state=result.verdict,
         title=title,
         sentence=sentence,
-        by_behaviour=report.verdict > judgement.verdict,
-        levels=levels,
-        accepted=accepted,
-        report=report,
+        by_behaviour=result.level > judgement.verdict,
+        levels=[(str(level), len(judgement.at(level))) for level in reversed(Level) if judgement.at(level)],
+        accepted=sum(change.accepted is not None for change in judgement.changes),
+        result=result,
         judgement=judgement,
         cards=[
-            Card(change, sides(change.old, change.new), report.seen.get(change.fingerprint))
+            Card(change, sides(change.old, change.new), result.sightings.get(change.fingerprint))
             for change in judgement.changes
         ],
-        made=report.made,
-        version=report.version,
+        checked_at=result.checked_at,
+        version=result.version,
     )
 
 
-def unchecked(reason: str, made: str, version: str) -> str:
-    """The page of a run that could not check anything, and why; it never looks like one that found no drift."""
+def unchecked(reason: str, checked_at: str, version: str) -> str:
+    """The page of a run that failed; it cannot be mistaken for a page without drift."""
     return _page(
         state="unchecked",
         title="Not checked",
-        sentence="This run could not compare anything. It does not say that the API is unchanged.",
+        sentence="The check failed, so the API may or may not have changed.",
         by_behaviour=False,
         levels=(),
         reason=reason,
-        made=made,
+        checked_at=checked_at,
         version=version,
     )
 
 
 def sides(old: Any, new: Any) -> tuple[Side, Side]:
-    """Both sides of a difference (plain JSON data, None for nothing), with what only one of them has told apart."""
+    """Both sides of a difference (plain JSON data, None for nothing), split into what they share and what they do not."""
     texts = (_text(old), _text(new))
     before, after = _pieces(*texts)
     return (
@@ -127,14 +127,14 @@ def _text(value: Any) -> str:
     if isinstance(value, str) and value.strip():
         return value
     short = json.dumps(value, ensure_ascii=False)
-    return short if len(short) <= _WIDE else json.dumps(value, ensure_ascii=False, indent=2)
+    return short if len(short) <= _ONE_LINE else json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def _pieces(old: str, new: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-    """The two texts in runs. Texts that are too long, or have too little in common, differ as a whole."""
+    """The two texts in runs. Texts that are very long, or have little in common, differ as a whole."""
     whole = (Piece(old, same=False),), (Piece(new, same=False),)
     before, after = _TOKEN.findall(old), _TOKEN.findall(new)
-    if len(before) + len(after) > _TOKENS:
+    if len(before) + len(after) > _LONG:
         return whole
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     if matcher.ratio() < _ALIKE:
@@ -174,7 +174,7 @@ def _template() -> Template:
         keep_trailing_newline=True,
         finalize=_visible,
     )
-    filters: Mapping[str, Any] = {"moment": _moment, "sides": lambda pair: sides(*pair)}
+    filters: Mapping[str, Any] = {"minute": _time, "sides": lambda pair: sides(*pair)}
     environment.filters.update(filters)
     return environment.from_string(_asset("page.html"))
 
@@ -189,27 +189,27 @@ def _hash(text: str) -> str:
 
 
 def _visible(value: Any) -> Any:
-    """Text with what cannot be seen spelled out (``\\u202e``), so that no text can pose as another.
+    """Replace invisible characters by their code (``\\u202e``), so that no text can pose as another.
 
-    Blanks other than a plain one, controls, marks of direction, halves of characters, code points that stand for nothing.
+    These are controls, marks of direction, unusual spaces, surrogates, and code points without a character.
     """
-    if type(value) is not str:  # the style and the script are marked safe, and numbers have nothing to hide
+    if type(value) is not str:  # the style and the script are marked as safe
         return value
     text = value.replace("\r\n", "\n")
-    return "".join(one if one.isprintable() or one in "\n\t" else _spelled(one) for one in text)
+    return "".join(char if char.isprintable() or char in "\n\t" else _code(char) for char in text)
 
 
-def _spelled(one: str) -> str:
-    code = ord(one)
+def _code(char: str) -> str:
+    code = ord(char)
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def _moment(text: str) -> str:
-    """A time (ISO 8601) as people read it, to the minute, in UTC; a text that is none stays as it is."""
+def _time(text: str) -> str:
+    """A time (ISO 8601) in UTC, to the minute; any other text stays as it is."""
     try:
-        moment = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         return text
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,46 +1,48 @@
-"""A report as Markdown, for a pull request or the summary of a job. Pure."""
+"""A result as Markdown, for a pull request or the summary of a job."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
 
-from ..model import Change, Effect
+from ..model import Change, Effect, Names
+from ..result import Behaviour, CheckResult, Sightings
 from .escape import fenced, value
 from .escape import markdown as escaped
-from .report import Behaviour, Report
-from .summary import headline, note_of
+from .summary import level_text, summary
 
 _LONGEST: Final = 50_000
 """Characters of changes; the body of a pull request may have 65,536."""
 
 
-def markdown(report: Report) -> str:
+def markdown(result: CheckResult) -> str:
     """The report: the verdict first, then each change with its two sides and its example."""
-    lines = [f"# Drift: {escaped(headline(report))}", ""]
-    lines += [f"From {escaped(report.baseline)} to {escaped(report.upstream)}, {escaped(report.made)}.", ""]
-    lines += _changes(report)
-    if report.behaviour:
-        lines += _behaviour(report.behaviour)
-    lines += _names(report)
-    lines += [f"- {escaped(f'Not compared: {note}')}" for note in report.judgement.notes]
-    for stale in report.judgement.stale:
-        lines.append(f"- {escaped(f'The acceptance of {stale.entry.fingerprint} does nothing: {stale.why}')}")
-    return "\n".join(lines).rstrip() + f"\n\nallium-market-data {escaped(report.version)}\n"
+    judgement = result.judgement
+    lines = [f"# Drift: {escaped(summary(result))}", ""]
+    lines += [f"From {escaped(result.baseline)} to {escaped(result.upstream)}, {escaped(result.checked_at)}.", ""]
+    lines += _changes(result)
+    if result.behaviour:
+        lines += _behaviour(result.behaviour)
+    if judgement.names:
+        lines += _names(judgement.names)
+    lines += [f"- {escaped(f'Not compared: {note}')}" for note in judgement.notes]
+    for stale in judgement.stale:
+        lines.append(f"- {escaped(f'The acceptance of {stale.entry.fingerprint} has no effect: {stale.why}')}")
+    return "\n".join(lines).rstrip() + f"\n\nallium-market-data {escaped(result.version)}\n"
 
 
-def unchecked(reason: str, made: str, version: str) -> str:
-    """The page of a run that could not check."""
-    said = f"# Drift: unchecked\n\nIt could not be checked, {escaped(made)}: {escaped(reason)}\n\n"
-    return f"{said}This does not say that the API is unchanged.\n\nallium-market-data {escaped(version)}\n"
+def unchecked(reason: str, checked_at: str, version: str) -> str:
+    """The report of a run that failed."""
+    text = f"# Drift: unchecked\n\nThe check of {escaped(checked_at)} failed: {escaped(reason)}\n\n"
+    return f"{text}The API may or may not have changed.\n\nallium-market-data {escaped(version)}\n"
 
 
-def _changes(report: Report) -> list[str]:
+def _changes(result: CheckResult) -> list[str]:
     lines: list[str] = []
     size = 0
-    changes = report.judgement.changes
+    changes = result.judgement.changes
     for shown, change in enumerate(changes):
-        new = [*_change(change, report), ""]
+        new = [*_change(change, result.sightings.get(change.fingerprint)), ""]
         size += sum(len(line) + 1 for line in new)
         if size > _LONGEST:
             return [*lines, f"And {len(changes) - shown} more: drift.json has all of them.", ""]
@@ -48,20 +50,20 @@ def _changes(report: Report) -> list[str]:
     return lines
 
 
-def _change(change: Change, report: Report) -> Iterator[str]:
+def _change(change: Change, sightings: Sightings | None) -> Iterator[str]:
     yield f"## {escaped(change.sentence)}"
     yield ""
-    yield f"- Level: {escaped(note_of(change))}"
+    yield f"- Level: {escaped(level_text(change))}"
     if change.effect is not Effect.NONE:
-        yield f"- For this client: {escaped(str(change.effect))}"
+        yield f"- Effect on this client: {escaped(str(change.effect))}"
     yield f"- Where: {escaped(change.where)}"
-    yield f"- Was: {escaped(value(change.old))}"
-    yield f"- Is: {escaped(value(change.new))}"
+    yield f"- Before: {escaped(value(change.old))}"
+    yield f"- Now: {escaped(value(change.new))}"
     if change.clauses:
         yield f"- Clauses: {escaped(', '.join(change.clauses))}"
-    seen = report.seen.get(change.fingerprint)
-    if seen:
-        yield f"- Seen: first {escaped(seen.first)}, last {escaped(seen.last)}, in {seen.runs} runs"
+    if sightings:
+        seen = f"first {sightings.first}, last {sightings.last}, in {sightings.runs} runs"
+        yield f"- Seen: {escaped(seen)}"
     yield f"- Fingerprint: {escaped(change.fingerprint)}"
     if change.accepted:
         yield f"- Accepted: {escaped(change.accepted.reason)}"
@@ -74,18 +76,16 @@ def _change(change: Change, report: Report) -> Iterator[str]:
 
 
 def _behaviour(behaviour: Behaviour) -> list[str]:
-    lines = ["## Behaviour", "", escaped(behaviour.sentence + (f" ({behaviour.note})" if behaviour.note else "")), ""]
+    note = f" ({behaviour.note})" if behaviour.note else ""
+    lines = ["## Server", "", escaped(behaviour.sentence + note), ""]
     lines += [f"- Violation: {escaped(violation)}" for violation in behaviour.violations]
-    lines += [f"- {escaped(f'{question} was {old}, is {new}')}" for question, old, new in behaviour.moved]
+    lines += [f"- {escaped(f'{question} was {old}, is {new}')}" for question, old, new in behaviour.changed_readings]
     return [*lines, ""]
 
 
-def _names(report: Report) -> list[str]:
-    names = report.judgement.names
-    if names is None:
-        return []
+def _names(names: Names) -> list[str]:
     lines = [f"- New: {escaped(name)}" for name in names.added]
-    lines += [f"- Gone: {escaped(name)}" for name in names.removed]
+    lines += [f"- Removed: {escaped(name)}" for name in names.removed]
     lines += [f"- {escaped(f'{name} was {old}, is {new}')}" for name, old, new in names.changed]
     lines += [f"- {escaped(names.note)}"] if names.note else []
-    return ["## Generated names", "", *(lines or ["- none changes"]), ""]
+    return ["## Generated names", "", *(lines or ["- unchanged"]), ""]

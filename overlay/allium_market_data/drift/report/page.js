@@ -1,8 +1,8 @@
-// Filters by level, kept in the address as #show=breaking.docs beside the change that a link points at: #FINGERPRINT&show=...
+// Filters by level. The address keeps them, together with the change that a link points at: #FINGERPRINT&show=breaking.docs
 (() => {
   const form = document.getElementById("filter");
   const missing = document.getElementById("missing");
-  if (!missing) return; // a page without changes to speak of: nothing was checked
+  if (!missing) return; // the page of a check that failed has no changes
   const boxes = form ? [...form.elements.show ?? []] : [];
   const changes = [...document.querySelectorAll(".change")];
   let target = "";
@@ -39,7 +39,7 @@
     for (const box of boxes) if (element?.dataset.level === box.value) box.checked = true;
     apply();
     missing.hidden = element !== null || !/^[0-9a-f]{12}$/.test(target);
-    missing.textContent = missing.hidden ? "" : `The change ${target} is not in this report: upstream has moved on since that link was made, or back.`;
+    missing.textContent = missing.hidden ? "" : `The change ${target} is not in this report: upstream has changed again since the link was made.`;
     for (const change of changes) change.classList.toggle("target", change === element);
     if (element) {
       element.scrollIntoView();

@@ -1,27 +1,27 @@
-"""The words that all reports begin with."""
+"""The texts that all reports share."""
 
 from __future__ import annotations
 
 from ..model import Change, Level
-from .report import Report
+from ..result import CheckResult
 
-_WORDS = {
+_LEVELS = {
     Level.NONE: "no drift",
     Level.DOCS: "only wording or examples changed",
-    Level.COMPATIBLE: "changed, and this client need not know",
-    Level.BREAKING: "changed, and callers have to know",
+    Level.COMPATIBLE: "the API changed, but nothing that callers rely on",
+    Level.BREAKING: "the API changed in a way that can break callers",
 }
 
 
-def headline(report: Report) -> str:
-    """The verdict in a line: ``breaking: changed, and callers have to know (2 breaking, 1 docs)``."""
-    counts = [(len(report.judgement.at(level)), level) for level in reversed(Level)]
-    said = ", ".join(f"{count} {level}" for count, level in counts if count)
-    words = "the server could not be looked at" if report.unchecked else _WORDS[report.verdict]
-    return f"{report.word}: {words}{f' ({said})' if said else ''}"
+def summary(result: CheckResult) -> str:
+    """The verdict in one line: ``docs: only wording or examples changed (2 docs)``."""
+    counts = [(len(result.judgement.at(level)), level) for level in reversed(Level)]
+    counted = ", ".join(f"{count} {level}" for count, level in counts if count)
+    text = "the server could not be checked" if result.is_unchecked else _LEVELS[result.level]
+    return f"{result.verdict}: {text}{f' ({counted})' if counted else ''}"
 
 
-def note_of(change: Change) -> str:
-    """The level, and what takes from it: an acceptance, or that it is not certain."""
+def level_text(change: Change) -> str:
+    """The level of a change, with its acceptance and its uncertainty."""
     accepted = f", accepted until {change.accepted.until}" if change.accepted else ""
     return f"{change.level}{', cannot tell' if change.cannot_tell else ''}{accepted}"

@@ -1,21 +1,20 @@
-"""A report on a terminal: the verdict first, then a few lines for each change."""
+"""A result on a terminal: the verdict first, then a few lines for each change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from rich.text import Text
 
 from ...sanitize import clean
-from ..model import Change, Effect, Level
+from ..model import Change, Effect, Level, Names
+from ..result import UNCHECKED, Behaviour, CheckResult
 from .escape import value
-from .report import UNCHECKED, Report
-from .summary import headline, note_of
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from .summary import level_text, summary
 
 SHOWN: Final = 20
-"""How many changes are shown; the reports have all of them."""
+"""How many changes are shown; the other reports have all of them."""
 
 _STYLES: Final = {
     "none": "green",
@@ -25,60 +24,57 @@ _STYLES: Final = {
     UNCHECKED: "bold red",
 }
 
-
-def show(report: Report, console: Console | None = None) -> None:
-    """Print the report. Whatever upstream wrote is printed as it is, less its control characters."""
-    from rich.console import Console
-    from rich.text import Text
-
-    console = console or Console(highlight=False, soft_wrap=True)
-    for line, style in lines(report):
-        console.print(Text(clean(line), style=style))
+Line = tuple[str, str]
+"""A text and its style."""
 
 
-def lines(report: Report) -> Iterator[tuple[str, str]]:
-    """The lines, each with its style."""
-    yield headline(report), _STYLES[report.word]
-    changes = report.judgement.changes
-    for change in changes[:SHOWN]:
+def render(result: CheckResult) -> Text:
+    """The result as styled text. Markup in upstream's text has no effect, and control characters are replaced."""
+    return Text("\n").join(Text(clean(line), style=style) for line, style in _lines(result))
+
+
+def _lines(result: CheckResult) -> Iterator[Line]:
+    yield summary(result), _STYLES[result.verdict]
+    judgement = result.judgement
+    for change in judgement.changes[:SHOWN]:
         yield from _change(change)
-    if len(changes) > SHOWN:
-        yield f"and {len(changes) - SHOWN} more; --report-dir has all of them", ""
-    names = report.judgement.names
-    if names:
-        yield (f"generated names: {names.note}" if names.note else _names(report)), ""
-    if report.behaviour:
-        note = f" ({report.behaviour.note})" if report.behaviour.note else ""
-        yield f"behaviour: {report.behaviour.sentence}{note}", _STYLES[str(report.behaviour.level)]
-        for violation in report.behaviour.violations[:SHOWN]:
-            yield f"  violation: {violation}", ""
-        for question, old, new in report.behaviour.moved[:SHOWN]:
-            yield f"  {question}: was {old}, is {new}", ""
-    for note in report.judgement.notes:
+    if len(judgement.changes) > SHOWN:
+        yield f"and {len(judgement.changes) - SHOWN} more changes; --report-dir writes all of them", ""
+    if judgement.names:
+        yield f"generated names: {_names(judgement.names)}", ""
+    if result.behaviour:
+        yield from _behaviour(result.behaviour)
+    for note in judgement.notes:
         yield f"not compared: {note}", "dim"
-    for stale in report.judgement.stale:
+    for stale in judgement.stale:
         yield f"acceptance of {stale.entry.fingerprint}: {stale.why}", "yellow"
 
 
-def _change(change: Change) -> Iterator[tuple[str, str]]:
+def _change(change: Change) -> Iterator[Line]:
     style = "dim" if change.accepted else _STYLES[str(change.level)]
-    yield f"{note_of(change)}: {change.sentence} [{change.fingerprint}]", style
+    yield f"{level_text(change)}: {change.sentence} [{change.fingerprint}]", style
     if change.effect is not Effect.NONE:
-        yield f"  for this client: {change.effect}", ""
+        yield f"  effect on this client: {change.effect}", ""
     if change.level is Level.BREAKING and change.example:
         for line in value(change.example.text, 400).splitlines():
             yield f"  > {line}", "dim"
         yield f"  {value(change.example.outcome)}", ""
 
 
-def _names(report: Report) -> str:
-    names = report.judgement.names
-    if names is None or not (names.added or names.removed or names.changed):
-        return "generated names: none changes"
-    parts = {"new": names.added, "gone": names.removed, "changed": [name for name, _, _ in names.changed]}
-    said = [
-        f"{len(found)} {what} ({', '.join(found[:5])}{', ...' if len(found) > 5 else ''})"
-        for what, found in parts.items()
-        if found
+def _behaviour(behaviour: Behaviour) -> Iterator[Line]:
+    note = f" ({behaviour.note})" if behaviour.note else ""
+    yield f"server: {behaviour.sentence}{note}", _STYLES[str(behaviour.level)]
+    for violation in behaviour.violations[:SHOWN]:
+        yield f"  violation: {violation}", ""
+    for question, old, new in behaviour.changed_readings[:SHOWN]:
+        yield f"  {question}: was {old}, is {new}", ""
+
+
+def _names(names: Names) -> str:
+    groups = {"new": names.added, "removed": names.removed, "changed": [name for name, _, _ in names.changed]}
+    texts = [
+        f"{len(group)} {kind} ({', '.join(group[:5])}{', ...' if len(group) > 5 else ''})"
+        for kind, group in groups.items()
+        if group
     ]
-    return f"generated names: {'; '.join(said)}"
+    return names.note or "; ".join(texts) or "unchanged"

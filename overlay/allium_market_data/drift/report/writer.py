@@ -1,4 +1,4 @@
-"""The files of ``--report-dir``: all of them, in one go."""
+"""The files of ``--report-dir``."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from pathlib import Path
 
 from ...errors import OutputError
 from ...formats.atomic_file import AtomicFile, output_errors, resolve_target
+from ..result import UNCHECKED, CheckResult
 from . import html, markdown
-from .report import UNCHECKED, Report
 
 
-def files(report: Report) -> dict[str, str]:
-    """The report in every format, by file name."""
+def files(result: CheckResult) -> dict[str, str]:
+    """The reports by file name."""
     return {
-        "drift.json": _json(report.data()),
-        "drift.md": markdown.markdown(report),
-        "drift.html": html.html(report),
+        "drift.json": _json(result.data()),
+        "drift.md": markdown.markdown(result),
+        "drift.html": html.html(result),
     }
 
 
-def unchecked_files(reason: str, made: str, version: str) -> dict[str, str]:
-    """The same of a run that could not check, so that no older report can be taken for it."""
-    plain = {"verdict": UNCHECKED, "reason": reason, "changes": [], "made": made, "version": version}
+def unchecked_files(reason: str, checked_at: str, version: str) -> dict[str, str]:
+    """The reports of a run that failed. They replace those of an earlier run."""
+    data = {"verdict": UNCHECKED, "reason": reason, "changes": [], "checked_at": checked_at, "version": version}
     return {
-        "drift.json": _json(plain),
-        "drift.md": markdown.unchecked(reason, made, version),
-        "drift.html": html.unchecked(reason, made, version),
+        "drift.json": _json(data),
+        "drift.md": markdown.unchecked(reason, checked_at, version),
+        "drift.html": html.unchecked(reason, checked_at, version),
     }
 
 
@@ -37,20 +37,20 @@ def _json(data: object) -> str:
 
 
 def write(folder: Path, contents: Mapping[str, str]) -> None:
-    """Write the files, each whole or not at all, and none before all of them are on the disk.
+    """Write the files atomically, and none before all of them are on the disk. Raises ``OutputError``.
 
-    The folder is made where it is missing. Raises ``OutputError``.
+    The folder is created if it is missing.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise OutputError(f"cannot write {folder}: {problem.strerror or problem}") from None
     with ExitStack() as stack, output_errors(folder):
-        made = []
+        written = []
         for name, text in contents.items():
             file = AtomicFile(resolve_target(folder / name, overwrite=True))
             stack.callback(file.rollback)
             file.stream.write(text.encode("utf-8", "backslashreplace"))
-            made.append(file)
-        for file in made:
+            written.append(file)
+        for file in written:
             file.commit(overwrite=True)
