@@ -1,4 +1,4 @@
-"""What the nightly workflow asks of a report and a history: the verdict, and how many runs in a row could not check."""
+"""Outputs for the nightly workflow: the verdict of a drift report, and how many runs in a row failed ("unchecked")."""
 
 import json
 import sys
@@ -8,14 +8,15 @@ VERDICTS = ("none", "docs", "compatible", "breaking", "unchecked")
 
 
 def main(report: str, history: str) -> None:
-    """Print both as lines ``name=value``; anything but a known verdict is an error."""
+    """Print both as lines ``name=value``. An unknown verdict is an error."""
     verdict = json.loads(Path(report).read_text(encoding="utf-8"))["verdict"]
     if verdict not in VERDICTS:
         raise SystemExit(f"{report}: unknown verdict {verdict!r}")
-    runs = [json.loads(line)["verdict"] for line in Path(history).read_text(encoding="utf-8").splitlines() if line]
-    known = next((count for count, found in enumerate(reversed(runs)) if found != "unchecked"), len(runs))
+    verdicts = [json.loads(line)["verdict"] for line in Path(history).read_text(encoding="utf-8").splitlines() if line]
+    newest_first = enumerate(reversed(verdicts))
+    failures = next((count for count, past in newest_first if past != "unchecked"), len(verdicts))
     print(f"verdict={verdict}")
-    print(f"unchecked={known}")
+    print(f"unchecked={failures}")
 
 
 if __name__ == "__main__":
