@@ -1,7 +1,7 @@
-"""``nox -s bench_cluster``: what more workers bring, and the constants behind the README's estimate; writes CLUSTER.md.
+"""``nox -s bench_cluster``: the speed-up of more workers, and the constants of the estimate in store/README.md.
 
-A server of ready bytes takes 100 ms for each answer, and a worker asks one request at a time, so that waiting is most of
-the work: that is what more machines share. Every figure is a median, and each round takes the sizes in turn.
+It writes CLUSTER.md. The server sends prepared bytes after 100 ms, and a worker sends one request at a time, so waiting is
+most of the work, and more workers can share it. Every figure is a median; each round runs every cluster size once.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder, load = Path(name), os.getloadavg()[1]
-        said = HEAD.format(
+        report = HEAD.format(
             today=datetime.now(UTC),
             python=platform.python_version(),
             cores=os.cpu_count(),
@@ -135,34 +135,34 @@ def main() -> None:
                 f"| {name} | {rows:,} | {whole:.1f} | {amounts:.1f} |" for name, rows, whole, amounts in weights(folder)
             ),
         )
-    given.output.write_text(said)
-    print(said)
+    given.output.write_text(report)
+    print(report)
 
 
 HEAD = """# A backfill on a cluster
 
 Made by `nox -s bench_cluster` on {today:%Y-%m-%d}, Python {python}, {cores} cores for the server, the scheduler and all workers
-together, medians of {times}; other work had a load average of {load:.1f} as it began, and the more of that, the rougher.
-The server takes {delay:.0f} ms for each answer, and each worker asks one request at a time.
-The ideal is that time alone, shared evenly.
+together, medians of {times}; the load average was {load:.1f} at the start; the higher it is, the rougher the figures.
+The server takes {delay:.0f} ms for each response, and each worker sends one request at a time.
+The ideal is this waiting time alone, divided by the number of workers.
 
 | interval | requests | rows | workers | speed-up | of the ideal |
 | --- | --- | --- | --- | --- | --- |
 {speeds}
 
-What limits it: between two answers a worker decodes, and after a month it commits, and here all share the same cores; at `1m`,
-where an answer has 29 times the rows of one at `1h`, that is much of the time.
-Sixteen months are sixteen tasks, so that the last worker to end decides.
-Where the key allows fewer requests a second than one worker can send, that pace is the limit, and more workers bring nothing.
+The limits: a worker decodes after each response and commits after each month, and here all workers share the same cores; at
+`1m`, where a response has 29 times the rows of one at `1h`, this is much of the time.
+Sixteen months are sixteen tasks, so the last worker to end decides.
+If the key allows fewer requests per second than one worker can send, more workers bring nothing.
 
-One worker with one thread, eight requests at a time and a server that takes no time: {throughput:,.0f} rows a second, from asking
-to committed.
+One worker with one thread, eight requests at a time, and a server without delay: {throughput:,.0f} rows per second, from
+request to commit.
 
-| what, at `1m` | rows | bytes on disk a row | of these the two amounts |
+| at `1m` | rows | bytes per row on disk | of which the two amounts |
 | --- | --- | --- | --- |
 {weights}
 
-The real samples are too few for the first figure: their table is nearly all headers.
+The real samples are too few for the first figure: their files are mostly headers.
 """
 
 

@@ -47,8 +47,8 @@ def watched(exchange: Exchange, client: MarketData, markets: list[str], **option
     return Watch(client, markets, "1m", **options)
 
 
-def times(found: list[OpenInterest], market: str = BTC) -> list[str]:
-    return [f"{row.ts:%H:%M}" for row in found if row.market_id == market and not row.provisional]
+def times(rows: list[OpenInterest], market: str = BTC) -> list[str]:
+    return [f"{row.ts:%H:%M}" for row in rows if row.market_id == market and not row.provisional]
 
 
 def minutes(start: str, count: int) -> list[str]:
@@ -73,9 +73,9 @@ def test_each_bucket_is_yielded_once_after_it_closed(live: Exchange, client: Mar
 def test_the_running_bucket_is_yielded_once_in_each_state(live: Exchange, client: MarketData) -> None:
     for second in range(0, 60, 20):
         live.put(BTC, f"2026-05-20T10:22:{second:02}", f"{second}")
-    found = list(islice(watched(live, client, [BTC], provisional=True).rows(), 30))
-    assert times(found) == minutes("10:18", len(times(found)))
-    running_rows = [row for row in found if row.provisional and f"{row.ts:%H:%M}" == "10:22"]
+    rows = list(islice(watched(live, client, [BTC], provisional=True).rows(), 30))
+    assert times(rows) == minutes("10:18", len(times(rows)))
+    running_rows = [row for row in rows if row.provisional and f"{row.ts:%H:%M}" == "10:22"]
     assert len(running_rows) >= 3
     assert len({row.oi_base for row in running_rows}) == len(running_rows)
 
@@ -87,8 +87,8 @@ def test_a_server_that_fails_for_minutes_leaves_no_gap(live: Exchange, client: M
         live.is_down = is_down
 
     sleeper = Sleeper(live, {"10:23": lambda: fail(True), "10:29": lambda: fail(False)})
-    found = list(islice(watched(live, client, [BTC], warn=warnings.append, sleep=sleeper).rows(), 20))
-    assert times(found) == minutes("10:18", 20)
+    rows = list(islice(watched(live, client, [BTC], warn=warnings.append, sleep=sleeper).rows(), 20))
+    assert times(rows) == minutes("10:18", 20)
     assert all("trying again in" in warning for warning in warnings)
     pauses = [warning.partition("trying again in ")[2].split()[0] for warning in warnings]
     assert pauses == ["1", "2", "4", "8", "16", "32", "60", "60", "60", "60", "60"]
@@ -106,8 +106,8 @@ def test_a_late_bucket_is_waited_for(live: Exchange, client: MarketData) -> None
         live.samples[BTC][micros(to_instant(at, "at"))] = late
 
     sleeper = Sleeper(live, {"10:25": arrive})
-    found = list(islice(watched(live, client, [BTC], sleep=sleeper).rows(), 12))
-    assert times(found) == minutes("10:18", 12)
+    rows = list(islice(watched(live, client, [BTC], sleep=sleeper).rows(), 12))
+    assert times(rows) == minutes("10:18", 12)
 
 
 def test_every_row_is_committed_before_it_is_yielded(live: Exchange, client: MarketData, table: Path) -> None:
@@ -120,8 +120,8 @@ def test_every_row_is_committed_before_it_is_yielded(live: Exchange, client: Mar
 
 def test_a_watch_starts_where_the_table_ends(live: Exchange, client: MarketData, table: Path) -> None:
     backfill(BTC, "1m", "2026-05-20T09:00", "2026-05-20T09:50", table, client=client)
-    found = list(islice(watched(live, client, [BTC], table=Table(table)).rows(), 35))
-    assert times(found) == minutes("09:50", 35)
+    rows = list(islice(watched(live, client, [BTC], table=Table(table)).rows(), 35))
+    assert times(rows) == minutes("09:50", 35)
     span = "2026-05-20T09:00", "2026-05-20T10:25"
     series = Table(table).series(BTC, "1m", *span)
     assert series == client.open_interest(BTC, interval="1m", start=span[0], end=span[1])
@@ -129,10 +129,10 @@ def test_a_watch_starts_where_the_table_ends(live: Exchange, client: MarketData,
 
 def test_stored_provisional_rows_are_settled_when_they_close(live: Exchange, client: MarketData, table: Path) -> None:
     watch = watched(live, client, [BTC], table=Table(table, create=True), provisional=True)
-    found = list(islice(watch.rows(), 30))
+    rows = list(islice(watch.rows(), 30))
     last = all_rows(table)
-    assert [row["ts"] for row in last if row["provisional"]] in ([], [found[-1].ts])
-    assert [f"{row['ts']:%H:%M}" for row in last if not row["provisional"]] == times(found)
+    assert [row["ts"] for row in last if row["provisional"]] in ([], [rows[-1].ts])
+    assert [f"{row['ts']:%H:%M}" for row in last if not row["provisional"]] == times(rows)
     assert len(last) == len({row["ts"] for row in last})
 
 
@@ -157,9 +157,9 @@ def test_a_market_that_vanishes_is_dropped(live: Exchange, client: MarketData) -
     warnings: list[str] = []
     sleeper = Sleeper(live, {"10:23": lambda: live.samples.pop(BTC)})
     watch = watched(live, client, [BTC, ETH], warn=warnings.append, sleep=sleeper)
-    found = list(islice(watch.rows(), 20))
-    assert times(found, ETH) == minutes("10:18", len(times(found, ETH)))
-    assert len(times(found, BTC)) < len(times(found, ETH))
+    rows = list(islice(watch.rows(), 20))
+    assert times(rows, ETH) == minutes("10:18", len(times(rows, ETH)))
+    assert len(times(rows, BTC)) < len(times(rows, ETH))
     [warning] = warnings
     assert BTC in warning
     assert "no longer followed" in warning
@@ -167,9 +167,9 @@ def test_a_market_that_vanishes_is_dropped(live: Exchange, client: MarketData) -
 
 def test_a_watch_without_markets_left_ends(live: Exchange, client: MarketData) -> None:
     sleeper = Sleeper(live, {"10:23": lambda: live.samples.pop(BTC)})
-    found: list[OpenInterest] = []
+    rows: list[OpenInterest] = []
     with pytest.raises(NotFoundError, match=BTC):
-        found.extend(watched(live, client, [BTC], sleep=sleeper).rows())
+        rows.extend(watched(live, client, [BTC], sleep=sleeper).rows())
 
 
 def set_clock_back(exchange: Exchange, minutes: int) -> None:
@@ -179,8 +179,8 @@ def set_clock_back(exchange: Exchange, minutes: int) -> None:
 def test_a_clock_that_goes_back_is_waited_for(live: Exchange, client: MarketData) -> None:
     warnings: list[str] = []
     sleeper = Sleeper(live, {"10:23": lambda: set_clock_back(live, 5)})
-    found = list(islice(watched(live, client, [BTC], warn=warnings.append, sleep=sleeper).rows(), 10))
-    assert times(found) == minutes("10:18", 10)
+    rows = list(islice(watched(live, client, [BTC], warn=warnings.append, sleep=sleeper).rows(), 10))
+    assert times(rows) == minutes("10:18", 10)
     [warning] = warnings
     assert "the clock went back" in warning
 

@@ -13,20 +13,7 @@ import typer
 
 from ..errors import AlliumError, UsageError
 from ..model.times import to_iso
-from .options import (
-    BaseUrl,
-    Concurrency,
-    End,
-    Interval,
-    Markets,
-    MaxRequests,
-    Overwrite,
-    Rate,
-    Start,
-    TableUri,
-    Timeout,
-    Yes,
-)
+from . import options
 
 if TYPE_CHECKING:
     from ..series.series import OpenInterestSeries
@@ -36,20 +23,20 @@ CROWDED_FILES = 50
 
 
 def backfill(
-    market: Markets,
-    interval: Interval,
-    start: Start,
-    end: End,
-    table: TableUri,
-    max_requests: MaxRequests = None,
-    yes: Yes = False,
+    market: options.Markets,
+    interval: options.Interval,
+    start: options.Start,
+    end: options.End,
+    table: options.TableUri,
+    max_requests: options.MaxRequests = None,
+    yes: options.Yes = False,
     dask: Annotated[
         str | None, typer.Option(help="Dask scheduler, tcp://...; all workers share --rate and --max-requests.")
     ] = None,
-    base_url: BaseUrl = None,
-    timeout: Timeout = 30.0,
-    concurrency: Concurrency = 8,
-    rate: Rate = None,
+    base_url: options.BaseUrl = None,
+    timeout: options.Timeout = 30.0,
+    concurrency: options.Concurrency = 8,
+    rate: options.Rate = None,
 ) -> None:
     """Fill a table with every closed bucket that it is missing. The same command again resumes."""
     from ..store import backfill as run
@@ -90,16 +77,16 @@ def _cluster(address: str | None) -> Iterator[Any]:
 
 
 def update(
-    table: TableUri,
+    table: options.TableUri,
     market: Annotated[list[str] | None, typer.Argument(help="Only these markets.")] = None,
     look_back: Annotated[float, typer.Option(help="Days before the end of each market to fetch again.")] = 2.0,
     provisional: Annotated[bool, typer.Option("--provisional", help="Store the running bucket too, marked.")] = False,
-    max_requests: MaxRequests = None,
-    yes: Yes = False,
-    base_url: BaseUrl = None,
-    timeout: Timeout = 30.0,
-    concurrency: Concurrency = 8,
-    rate: Rate = None,
+    max_requests: options.MaxRequests = None,
+    yes: options.Yes = False,
+    base_url: options.BaseUrl = None,
+    timeout: options.Timeout = 30.0,
+    concurrency: options.Concurrency = 8,
+    rate: options.Rate = None,
 ) -> None:
     """Bring every market of a table up to now, and look back for values that changed on the server."""
     from ..store import Table
@@ -115,8 +102,8 @@ def update(
     with connect(base_url, timeout, concurrency, rate) as client:
         tasks = pending_tasks(store, client, markets, days, provisional)
         with progress_bar(confirm(tasks, max_requests, yes)) as report:
-            options: dict[str, Any] = {"client": client, "max_requests": max_requests, "progress": report}
-            result = run(table, markets=markets, look_back=days, provisional=provisional, **options)
+            run_options: dict[str, Any] = {"client": client, "max_requests": max_requests, "progress": report}
+            result = run(table, markets=markets, look_back=days, provisional=provisional, **run_options)
     show_update(table, result)
 
 
@@ -128,7 +115,7 @@ def _days(days: float, option: str) -> timedelta:
 
 
 def compact(
-    table: TableUri,
+    table: options.TableUri,
     vacuum: Annotated[
         float | None, typer.Option(help="Delete replaced files that are older than this many days, 1 or more.")
     ] = None,
@@ -144,9 +131,9 @@ def compact(
 
 
 def status(
-    table: TableUri,
+    table: options.TableUri,
     plot: Annotated[Path | None, typer.Option(help="Also draw the status to this PNG file.")] = None,
-    overwrite: Overwrite = False,
+    overwrite: options.Overwrite = False,
 ) -> None:
     """Show what a table holds of each market: rows, complete windows, gaps."""
     from ..store import Table
@@ -171,13 +158,13 @@ def status(
 
 
 def verify(
-    table: TableUri,
+    table: options.TableUri,
     windows: Annotated[int, typer.Option(help="Number of windows to compare.")] = 20,
     seed: Annotated[int, typer.Option(help="Seed of the random choice of windows.")] = 0,
-    base_url: BaseUrl = None,
-    timeout: Timeout = 30.0,
-    concurrency: Concurrency = 8,
-    rate: Rate = None,
+    base_url: options.BaseUrl = None,
+    timeout: options.Timeout = 30.0,
+    concurrency: options.Concurrency = 8,
+    rate: options.Rate = None,
 ) -> None:
     """Fetch a sample of a table again and compare. The exit status is 1 if they differ."""
     from ..store import verify as run
@@ -193,15 +180,15 @@ def verify(
 
 
 def watch(
-    market: Markets,
-    interval: Interval,
+    market: options.Markets,
+    interval: options.Interval,
     table: Annotated[str | None, typer.Option("--table", "-t", help="Folder or URI of a table to write too.")] = None,
     provisional: Annotated[bool, typer.Option("--provisional", help="Include the running bucket, marked.")] = False,
     grace: Annotated[float, typer.Option(help="Seconds after its end at which a bucket counts as closed.")] = 2.0,
-    base_url: BaseUrl = None,
-    timeout: Timeout = 30.0,
-    concurrency: Concurrency = 8,
-    rate: Rate = None,
+    base_url: options.BaseUrl = None,
+    timeout: options.Timeout = 30.0,
+    concurrency: options.Concurrency = 8,
+    rate: options.Rate = None,
 ) -> None:
     """Follow markets live, bucket by bucket, until Ctrl-C. A lost connection leaves no gap."""
     from ..store import Table, Watch

@@ -42,14 +42,10 @@ class CommitNote:
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(CommitNote):
     """All commit notes combined: complete windows, labels of provisional rows, and the time of the newest fetch."""
 
-    complete: Mapping[SeriesKey, Spans] = field(default_factory=dict)
-    provisional: Mapping[SeriesKey, tuple[int, ...]] = field(default_factory=dict)
-    fetched_at: int = 0
-
-    def add(self, note: CommitNote | Coverage) -> Coverage:
+    def add(self, note: CommitNote) -> Coverage:
         """This coverage after one more commit."""
         complete = dict(self.complete)
         for key, spans in note.complete.items():
@@ -71,7 +67,7 @@ def encode(note: CommitNote, snapshot: tuple[int, Coverage] | None = None) -> st
     return json.dumps(content, separators=(",", ":"), sort_keys=True)
 
 
-def _to_json(note: CommitNote | Coverage) -> dict[str, Any]:
+def _to_json(note: CommitNote) -> dict[str, Any]:
     return {
         "complete": [[*key, *span] for key, spans in note.complete.items() for span in spans],
         "provisional": [[*key, list(labels)] for key, labels in note.provisional.items()],

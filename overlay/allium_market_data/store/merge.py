@@ -88,34 +88,23 @@ class Change:
     old: Row | None
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """The rows of one task as fetched and as stored."""
-
-    fetched: RowsByTime
-    stored: RowsByTime
-    fetched_at: datetime
-    complete: Spans
-
-    def changes(self) -> Iterator[Change]:
-        """The change of each row that differs. A row that another process fetched later stays as it is."""
-        for ts, new in self.fetched.items():
-            old = self.stored.get(ts)
-            if old is None:
-                yield Change("restated" if self._was_complete(ts) else "added", new, None)
-            elif old["fetched_at"] > self.fetched_at:
-                continue
-            elif old["provisional"]:
-                if not new["provisional"] or _values_differ(old, new):
-                    yield Change("settled", new, old)
-            elif _values_differ(old, new) and not new["provisional"]:
-                yield Change("restated", new, old)
-        for ts, old in self.stored.items():
-            if ts not in self.fetched and old["fetched_at"] <= self.fetched_at:
-                yield Change("dropped" if old["provisional"] else "vanished", None, old)
-
-    def _was_complete(self, ts: datetime) -> bool:
-        return any(start <= micros(ts) < end for start, end in self.complete)
+def find_changes(fetched: RowsByTime, stored: RowsByTime, fetched_at: datetime, complete: Spans) -> Iterator[Change]:
+    """The change of each row that differs. A row that another process fetched later stays as it is."""
+    for ts, new in fetched.items():
+        old = stored.get(ts)
+        if old is None:
+            was_complete = any(start <= micros(ts) < end for start, end in complete)
+            yield Change("restated" if was_complete else "added", new, None)
+        elif old["fetched_at"] > fetched_at:
+            continue
+        elif old["provisional"]:
+            if not new["provisional"] or _values_differ(old, new):
+                yield Change("settled", new, old)
+        elif _values_differ(old, new) and not new["provisional"]:
+            yield Change("restated", new, old)
+    for ts, old in stored.items():
+        if ts not in fetched and old["fetched_at"] <= fetched_at:
+            yield Change("dropped" if old["provisional"] else "vanished", None, old)
 
 
 def _values_differ(old: Row, new: Row) -> bool:
@@ -158,8 +147,8 @@ def merge_rows(table: Table, results: Sequence[FetchedRows]) -> UpdateResult:
         stored = table.read_rows([(result.task.key, result.task.span) for result in results]) if results else ()
         for result, rows in zip(results, stored, strict=True):
             complete = coverage.complete.get(result.task.key, ())
-            comparison = Comparison(*differing_rows(result.rows, rows), from_micros(result.fetched_at), complete)
-            changes = list(comparison.changes())
+            pair = differing_rows(result.rows, rows)
+            changes = list(find_changes(*pair, from_micros(result.fetched_at), complete))
             kinds += [change.kind for change in changes]
             commit.add(result, [change for change in changes if change.kind != "vanished"], coverage)
         _write(table, commit, max((result.fetched_at for result in results), default=0))
