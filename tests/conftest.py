@@ -21,7 +21,7 @@ budget.register()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--record", action="store_true", help="record tests/cassettes anew, from the sandbox")
+    parser.addoption("--record", action="store_true", help="record tests/cassettes again")
 
 
 class NetworkBlockedError(RuntimeError):
