@@ -165,7 +165,7 @@ def test_markup_from_upstream_is_shown_as_text() -> None:
 
 def test_invisible_characters_are_shown_as_codes() -> None:
     page = html(result_with("limit\u202e5000\u200b\ud800\x00\U000e0001"))
-    assert r"limit\u202e5000\u200b\ud800\u0000\U000e0001" in page
+    assert r"limit\u202e5000\u200b\ud800\x00\U000e0001" in page
     assert not set("\u202e\u200b\ud800\x00\U000e0001") & set(page)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from .model import Judgement, Level
@@ -48,17 +48,8 @@ class Behaviour:
 
     def data(self) -> dict[str, Any]:
         """The behaviour as plain JSON data."""
-        return {
-            "case": self.case,
-            "sentence": self.sentence,
-            "level": str(self.level),
-            "violations": list(self.violations),
-            "changed_readings": [
-                {"question": name, "old": old, "new": new} for name, old, new in self.changed_readings
-            ],
-            "note": self.note,
-            "failed": self.failed,
-        }
+        readings = [{"question": name, "old": old, "new": new} for name, old, new in self.changed_readings]
+        return {**asdict(self), "level": str(self.level), "changed_readings": readings}
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,12 +196,9 @@ def _visible(value: Any) -> Any:
     if type(value) is not str:  # the style and the script are marked as safe
         return value
     text = value.replace("\r\n", "\n")
-    return "".join(char if char.isprintable() or char in "\n\t" else _code(char) for char in text)
-
-
-def _code(char: str) -> str:
-    code = ord(char)
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def _time(text: str) -> str:
