@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 from urllib.parse import parse_qs
 
 from allium_market_data import MarketData
@@ -48,6 +48,9 @@ print("done", flush=True)
 """
 
 
+Event: TypeAlias = Literal["request", "write", "commit"]
+
+
 class Hooked:
     """ASGI: calls ``on_request`` with the number of each request and the port that it came from.
 
@@ -75,7 +78,7 @@ class Hooked:
 class Kill:
     """Kill a run at its n-th request, before its n-th write, or after its n-th commit; and perhaps some seconds later."""
 
-    event: Literal["request", "write", "commit"]
+    event: Event
     number: int
     delay: float = 0.0
 
@@ -175,12 +178,17 @@ def repeated_requests(app: Any, coverage: Coverage) -> list[str]:
     return repeated
 
 
-def crash(folder: Path, samples: Samples, tables: Iterable[Iterable[Kill]]) -> Account:
-    """Kill backfills of each table as listed, resume them, and compare each table with an undisturbed one."""
+def crash(folder: Path, samples: Samples, tables: Iterable[Iterable[Kill]], most: int | None = None) -> Account:
+    """Kill backfills of each table as listed, resume them, and compare each table with an undisturbed one.
+
+    Starts no new table after ``most`` kills.
+    """
     account = Account()
     with hooked_sandbox(samples) as (url, server):
         expected = undisturbed(url, folder / "whole")
         for kills in tables:
+            if most is not None and account.kills >= most:
+                break
             table = folder / f"table-{account.tables}"
             account.tables += 1
             for kill in kills:
