@@ -15,6 +15,10 @@ from allium_market_data.version import VERSION
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+READMES = [
+    ROOT / "README.md",
+    *(path for name in ("overlay", "spec", "tests") for path in (ROOT / name).rglob("README.md")),
+]
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:
@@ -22,9 +26,10 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert f"{{ {command}; }}" in (ROOT / ".ci" / "run").read_text()
 
 
-@pytest.mark.parametrize("link", re.findall(r"\]\((?!http)([^)#]+)\)", README))
-def test_links_of_the_readme_exist(link: str) -> None:
-    assert (ROOT / link).exists()
+@pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_of_a_readme_exist(path: Path) -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", path.read_text())
+    assert [link for link in links if not (path.parent / link).exists()] == []
 
 
 def test_sessions_in_the_readme_exist() -> None:

@@ -77,10 +77,9 @@ def _change(change: Change, sightings: Sightings | None) -> Iterator[str]:
 
 def _behaviour(behaviour: Behaviour) -> list[str]:
     note = f" ({behaviour.note})" if behaviour.note else ""
-    lines = ["## Server", "", escaped(behaviour.sentence + note), ""]
-    lines += [f"- Violation: {escaped(violation)}" for violation in behaviour.violations]
-    lines += [f"- {escaped(f'{question} was {old}, is {new}')}" for question, old, new in behaviour.changed_readings]
-    return [*lines, ""]
+    details = [f"- Violation: {escaped(violation)}" for violation in behaviour.violations]
+    details += [f"- {escaped(f'{question} was {old}, is {new}')}" for question, old, new in behaviour.changed_readings]
+    return ["## Server", "", escaped(behaviour.sentence + note), "", *(details and [*details, ""])]
 
 
 def _names(names: Names) -> list[str]:
