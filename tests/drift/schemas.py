@@ -1,4 +1,4 @@
-"""Hypothesis strategies for schemas of draft 2020-12, for neighbours of a schema, and for values near a schema."""
+"""Hypothesis strategies for schemas of draft 2020-12, for variants of a schema, and for values close to a schema."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ NUMBERS = st.sampled_from([-1, 0, 1, 2, 3, 1.5, 0.5])
 
 
 @st.composite
-def schemas(draw: st.DrawFn, *, near: Any = None, plain: bool = False, flat: bool = False, depth: int = 2) -> Any:
-    """A schema. ``near``: that one with a thing or two changed. ``plain``: no ``not``, no conditions, no patterns."""
+def schemas(draw: st.DrawFn, *, near: Any = None, plain: bool = False, one_of: bool = True, depth: int = 2) -> Any:
+    """A schema. ``near``: often that one with one change. ``plain``: no ``not``, no conditions, no patterns."""
     if near is not None and draw(st.booleans()):
         return draw(_nudged(near))
-    if not flat and draw(st.integers(0, 15)) == 0:
+    if draw(st.integers(0, 15)) == 0:
         return draw(st.booleans())
     kinds = ["scalar", "enum"]
     if depth:
         kinds += ["object", "object", "array"]
-        kinds += [] if flat else ["anyOf", "oneOf", "allOf", "$ref"]
+        kinds += ["anyOf", "allOf", "$ref", *(["oneOf"] if one_of else [])]
         kinds += [] if plain else ["not", "if"]
-    inner = schemas(plain=plain, flat=flat, depth=depth - 1)
+    inner = schemas(plain=plain, one_of=one_of, depth=depth - 1)
     kind = draw(st.sampled_from(kinds))
     match kind:
         case "scalar":
@@ -95,7 +95,7 @@ def _arrays(draw: st.DrawFn, inner: st.SearchStrategy[Any]) -> dict[str, Any]:
 
 @st.composite
 def _nudged(draw: st.DrawFn, schema: Any) -> Any:
-    """The schema with a key left out, loosened or tightened, somewhere in it."""
+    """The schema with one keyword removed, loosened or tightened."""
     made = copy.deepcopy(schema)
     holder = made
     while isinstance(holder, dict) and holder:
@@ -116,7 +116,7 @@ def _nudged(draw: st.DrawFn, schema: Any) -> Any:
 
 @st.composite
 def instances(draw: st.DrawFn, schema: Any, depth: int = 3) -> Any:
-    """A value that has a fair chance to be one of the schema, and to be none."""
+    """A value that the schema may well allow, and may well refuse."""
     anything = st.sampled_from(SCALARS) if depth <= 0 or draw(st.booleans()) else _compounds()
     if not isinstance(schema, dict) or depth <= 0 or draw(st.integers(0, 9)) == 0:
         return draw(anything)

@@ -8,17 +8,13 @@ from typing import Any, Final
 
 from ...codegen.canonical import join, resolve
 from ..model import Level
-from ..schema.problem import Mode, Problem
+from ..schema.problem import Problem
 from ..schema.schema import Path, Resolver, Schema
 from ..schema.subset import problems
 from .finding import Finding, Location, finding, operation_finding
 from .operations import Content
 from .text import field_name, path_text, schema_sentence
 
-_MODES: Final = {
-    "request": Mode(side="request", lenient=True),
-    "response": Mode(side="response", tolerant=True, lenient=True),
-}
 _REPLACING: Final = frozenset({"type", "enum", "anyOf", "oneOf", "properties"})
 """Keywords whose change makes other differences at the same place irrelevant."""
 
@@ -50,14 +46,13 @@ class SchemaPair:
 
 def schema_findings(pair: SchemaPair) -> Iterator[Finding]:
     """What breaks the subset relation that a side requires (breaking), and what breaks the reverse (compatible)."""
-    mode = _MODES[pair.side]
     is_request = pair.side == "request"
     small, large = (pair.old, pair.new) if is_request else (pair.new, pair.old)
-    breaks = problems(small, large, mode)
+    breaks = problems(small, large, pair.side)
     yield from (_finding(pair, each, Level.BREAKING, old_is_small=is_request) for each in breaks)
     known = {(each.path, each.keyword) for each in breaks}
     replaced = [each.path for each in breaks if each.keyword in _REPLACING]
-    for each in problems(large, small, replace(mode, closing=True)):
+    for each in problems(large, small, pair.side, closing=True):
         if (each.path, each.keyword) not in known and not any(each.path[: len(path)] == path for path in replaced):
             yield _finding(pair, each, Level.COMPATIBLE, old_is_small=not is_request)
 

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from .constraints import ALL_TYPES, Bound, Constraints
 from .emptiness import is_empty
-from .problem import Mode, Problem, beneath, made_unsure, problem
+from .problem import Problem, beneath, made_unsure, problem
 from .schema import Schema
 from .validation import accepts
 
@@ -121,23 +121,23 @@ def array_problems(compare: Compare, small: Schema, large: Schema) -> Iterator[P
         yield from beneath(("items",), compare(small.item(prefix), large.item(prefix)))
 
 
-def object_problems(compare: Compare, mode: Mode, small: Schema, large: Schema) -> Iterator[Problem]:
-    """Why objects of one schema are not objects of another."""
+def object_problems(compare: Compare, small: Schema, large: Schema, side: str, *, closing: bool) -> Iterator[Problem]:
+    """Why objects of one schema are not objects of another; ``side`` and ``closing`` are those of `subset.problems`."""
     required = sorted(small.constraints.required | large.constraints.required)
     for name in dict.fromkeys([*small.names, *large.names, *required]):
-        yield from beneath(("properties", name), _member_problems(compare, mode, small, large, name))
-    yield from _unnamed_problems(compare, mode, small, large)
+        yield from beneath(("properties", name), _member_problems(compare, small, large, name, side))
+    yield from _unnamed_problems(compare, small, large, closing=closing or side != "response")
     yield from _count_problems(small, large)
 
 
-def _member_problems(compare: Compare, mode: Mode, small: Schema, large: Schema, name: str) -> Iterator[Problem]:
+def _member_problems(compare: Compare, small: Schema, large: Schema, name: str, side: str) -> Iterator[Problem]:
     own, other = small.member(name), large.member(name)
     is_required = name in large.constraints.required
-    if other.is_hidden(mode.side):
-        if mode.side == "request" and name in small.names and not own.is_hidden(mode.side):
+    if other.is_hidden(side):
+        if side == "request" and name in small.names and not own.is_hidden(side):
             yield problem("readOnly", own, other, (None, True))
         return
-    if own.is_hidden(mode.side):
+    if own.is_hidden(side):
         if is_required:
             yield problem("required", small, large, (None, True))
         return
@@ -146,11 +146,11 @@ def _member_problems(compare: Compare, mode: Mode, small: Schema, large: Schema,
         yield problem("required", small, large, (False if is_known else None, True))
     is_sent = name in small.names or name in small.constraints.required
     is_named = name in large.names
-    if mode.side and is_named and not is_sent and not small.limits_others():
+    if side and is_named and not is_sent and not small.limits_others():
         return  # unnamed members are not sent
-    if mode.tolerant and is_sent and not is_named and (not large.limits_others() or is_empty(large.others())):
+    if side == "response" and is_sent and not is_named and (not large.limits_others() or is_empty(large.others())):
         return  # a tolerant reader ignores it
-    if mode.side == "request" and is_sent and not is_named and is_empty(other) and not is_empty(own):
+    if side == "request" and is_sent and not is_named and is_empty(other) and not is_empty(own):
         yield problem("properties", own, other, (True, None))
     else:
         yield from compare(own, other)
@@ -176,7 +176,7 @@ def _all_members(schema: Schema, depth: int = 4) -> dict[str, Schema]:
     return members
 
 
-def _unnamed_problems(compare: Compare, mode: Mode, small: Schema, large: Schema) -> Iterator[Problem]:
+def _unnamed_problems(compare: Compare, small: Schema, large: Schema, *, closing: bool) -> Iterator[Problem]:
     """Members that no schema names: those that match a pattern, and all others."""
     for pattern in sorted(small.patterns | large.patterns):
         inner = beneath(("patternProperties", pattern), compare(small.matching(pattern), large.matching(pattern)))
@@ -185,7 +185,7 @@ def _unnamed_problems(compare: Compare, mode: Mode, small: Schema, large: Schema
     own, other = small.others(), large.others()
     if not is_empty(other) or is_empty(own):
         yield from beneath(("additionalProperties",), compare(own, other))
-    elif mode.closing or not mode.tolerant:
+    elif closing:
         yield problem("additionalProperties", small, large, (None, False))
 
 

@@ -1,30 +1,12 @@
-"""One reason why a schema is not a subset of another, and the assumptions under which schemas are compared."""
+"""One reason why a schema may not be a subset of another."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from .schema import Path, Schema
-
-
-@dataclass(frozen=True, slots=True)
-class Mode:
-    """What a comparison assumes.
-
-    ``side`` is ``request`` or ``response``: readOnly and writeOnly members count there, and unnamed members are not sent.
-    ``tolerant``: the reader of a response ignores members that it does not know. ``lenient``: the branches of a ``oneOf``
-    exclude each other, as their authors mean it. ``closing``: refusing other members counts even for a tolerant reader.
-    """
-
-    side: str = ""
-    tolerant: bool = False
-    lenient: bool = False
-    closing: bool = False
-
-
-STRICT: Final = Mode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from .keywords import (
     type_names,
     unknown_members,
 )
-from .problem import STRICT, Mode, Problem, made_unsure, problem
+from .problem import Problem, made_unsure, problem
 from .schema import Schema
 from .validation import accepts
 
@@ -30,9 +30,14 @@ _MOST_STEPS: Final = 5_000
 _NO_ASSUMPTION: Final = 1 << 30
 
 
-def problems(small: Schema, large: Schema, mode: Mode = STRICT) -> list[Problem]:
-    """Every reason why a value of ``small`` may not be one of ``large``, each place once."""
-    return _once(_Comparison(mode).compare(small, large))
+def problems(small: Schema, large: Schema, side: str = "", *, closing: bool = False) -> list[Problem]:
+    """Every reason why a value of ``small`` may not be one of ``large``, each place once.
+
+    ``side`` is ``request`` or ``response``: readOnly and writeOnly members count there, members that a schema does not name
+    are not sent, and the reader of a response ignores those that it does not know. ``closing``: refusing unnamed members is
+    a problem even for responses. The branches of a ``oneOf`` are taken to exclude each other, as their authors mean it.
+    """
+    return _once(_Comparison(side, closing=closing).compare(small, large))
 
 
 def _once(problems: Iterable[Problem]) -> list[Problem]:
@@ -51,8 +56,9 @@ class _Comparison:
     assumption turns out wrong; a problem stays a problem whatever was assumed.
     """
 
-    def __init__(self, mode: Mode) -> None:
-        self.mode = mode
+    def __init__(self, side: str, *, closing: bool) -> None:
+        self.side = side
+        self.closing = closing
         self._open: dict[Any, int] = {}
         self._results: dict[Any, list[Problem]] = {}
         self._assuming: dict[Any, int] = {}
@@ -96,7 +102,7 @@ class _Comparison:
             yield from _value_problems(small, large, finite_values(constraints) or [])
             return
         is_whole = not (small.settled or large.settled or large.key in self._branches)
-        if self.mode.side == "request" and is_whole:
+        if self.side == "request" and is_whole:
             yield from unknown_members(small, large)
         shared = {_choice_text(small, choice) for choice in constraints.choices}
         equal = [choice.key for choice in large.constraints.choices if _choice_text(large, choice) in shared]
@@ -120,11 +126,8 @@ class _Comparison:
         branches = [large.alone(branch) for branch in choice.branches]
         self._branches |= {branch.key for branch in branches}
         tried = [self.compare(small, branch) for branch in branches]
-        fitting = [at for at, result in enumerate(tried) if not result]
-        if fitting:
-            if choice.kind == "anyOf" or self.mode.lenient or _fits_one_only(small, branches, fitting):
-                return []
-            return [problem(choice.kind, small, large, (None, None), "several branches may fit")]
+        if not all(tried):
+            return []
         types = small.constraints.types
         numbers = {"integer", "fraction"}
         parts = [part for part in (types & numbers, *({name} for name in sorted(types - numbers))) if part]
@@ -146,8 +149,7 @@ class _Comparison:
             yield from _value_problems(small, large, values)
             return
         found = chain(self._type_problems(small, large), self._not_problems(small, large), _uncompared(small, large))
-        excludes = not self.mode.lenient and any(kind == "oneOf" for *_, kind in small.settled)
-        if a.nots or a.uncompared or excludes:
+        if a.nots or a.uncompared:
             yield from made_unsure(found, "conditions that this check does not interpret may exclude these values")
         else:
             yield from found
@@ -166,7 +168,7 @@ class _Comparison:
         if "array" in shared:
             yield from array_problems(self.compare, small, large)
         if "object" in shared:
-            yield from object_problems(self.compare, self.mode, small, large)
+            yield from object_problems(self.compare, small, large, self.side, closing=self.closing)
 
     def _not_problems(self, small: Schema, large: Schema) -> Iterator[Problem]:
         known = {canonical(small.resolver.expanded(inner.value, inner.pointer)) for inner in small.constraints.nots}
@@ -185,12 +187,6 @@ def _choice_text(schema: Schema, choice: Choice) -> tuple[str, tuple[str, ...]]:
         branches = (schema.resolver.expanded(branch.value, branch.pointer) for branch in choice.branches)
         known[choice.key] = choice.kind, tuple(sorted(map(canonical, branches)))
     return known[choice.key]
-
-
-def _fits_one_only(small: Schema, branches: list[Schema], fitting: list[int]) -> bool:
-    return any(
-        all(are_disjoint(small, branch) for at, branch in enumerate(branches) if at != chosen) for chosen in fitting
-    )
 
 
 def _value_problems(small: Schema, large: Schema, values: list[Any]) -> Iterator[Problem]:
