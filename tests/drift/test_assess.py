@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -190,14 +189,6 @@ def test_note_says_that_no_example_was_found(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("allium_market_data.drift.impact.assess.find_counterexample", lambda *_: None)
     change = worst(swapped("        - oi_base\n", ""))
     assert (change.effect, change.example, change.example_note) == (Effect.MEANING, None, "no example was found")
-
-
-def test_note_says_that_hypothesis_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "hypothesis", None)
-    monkeypatch.delitem(sys.modules, "allium_market_data.drift.schema.strategies", raising=False)
-    change = worst(swapped("        - oi_base\n", ""))
-    assert (change.example, change.effect) == (None, Effect.MEANING)
-    assert change.example_note == "no example: hypothesis is not installed"
 
 
 def test_search_for_responses_can_be_left_out() -> None:

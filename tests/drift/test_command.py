@@ -190,7 +190,7 @@ def test_accepted_changes_do_not_count(page: Any, tmp_path: Path) -> None:
     accepted.write_text(entry.format(fingerprint, 2026))
     past = run("--upstream", name, "--accepted", str(accepted))
     assert past.exit_code == 4
-    assert "its end is past" in past.stdout
+    assert "it has expired" in past.stdout
     accepted.write_text("[[accepted]]\n")
     assert_failed(run("--upstream", name, "--accepted", str(accepted)), "entry 1: needs")
     assert_failed(run("--upstream", name, "--accepted", str(tmp_path / "none.toml")), "none.toml: cannot be read")

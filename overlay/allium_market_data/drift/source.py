@@ -13,29 +13,29 @@ from ..errors import SpecError
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A merged document, and the prose of its pages by page name; ``prose`` None: there is no page, so nothing to read."""
+    """A merged document, and the prose of its pages as (page name, text); ``prose`` is None for documents without a page."""
 
     name: str
     document: Document
     prose: tuple[tuple[str, str], ...] | None = None
 
     @classmethod
-    def of_pages(cls, *read: Page) -> Source:
-        """Pages as read by ``upstream.page.read``, merged. A bare document among them has no prose.
+    def of_pages(cls, *read_pages: Page) -> Source:
+        """Pages as read by `codegen.page.read`, merged. A bare document among them has no prose.
 
-        Raises `SpecError` where the pages contradict each other, or describe no operation.
+        Raises `SpecError` if the pages contradict each other, or describe no operation.
         """
-        name = " and ".join(page.name for page in read)
+        name = " and ".join(page.name for page in read_pages)
         try:
-            merged = documents.merge(part for page in read for part in page.parts)
+            merged = documents.merge(part for page in read_pages for part in page.parts)
         except RecursionError:
             raise SpecError(name, "is nested too deep to be compared") from None
         if not operations(merged):
             raise SpecError(name, "the document describes no operation")
-        prose = tuple((page.name, page.prose) for page in read if page.parts[0].where != page.name)
+        prose = tuple((page.name, page.prose) for page in read_pages if page.parts[0].where != page.name)
         return cls(name, merged, prose or None)
 
     @classmethod
-    def of_bytes(cls, named: Sequence[tuple[str, bytes]]) -> Source:
-        """Pages or documents as (name, bytes); raises `SpecError` for whatever is none."""
-        return cls.of_pages(*(pages.read(name, data) for name, data in named))
+    def of_bytes(cls, files: Sequence[tuple[str, bytes]]) -> Source:
+        """Pages or documents as (name, bytes); raises `SpecError` for anything else."""
+        return cls.of_pages(*(pages.read(name, data) for name, data in files))

@@ -69,7 +69,7 @@ def _too_long_request(sentence: str) -> Example | None:
 def assess(change: Change, finding: Finding, *, search: bool = True) -> Change:
     """A change of the document, with its effect and its example; a note says why there is no example.
 
-    Examples of responses are searched for with Hypothesis, which takes a second; ``search`` False leaves that out. Without
+    The search for examples of responses takes a moment; ``search`` False leaves it out. Without
     an example the effect of a response is taken for the worst, `Effect.MEANING`.
     """
     location = finding.location
@@ -131,12 +131,7 @@ def _assess_response(change: Change, location: Location, *, search: bool) -> Cha
         return replace(change, effect=Effect.DECODING, example=_media_example(location))
     if not search:
         return replace(change, effect=Effect.MEANING, example_note="no example: enough others are shown")
-    try:
-        body = _new_response(change, location)
-    except ModuleNotFoundError as problem:
-        if problem.name != "hypothesis":
-            raise
-        return replace(change, effect=Effect.MEANING, example_note="no example: hypothesis is not installed")
+    body = _new_response(change, location)
     if body is None:
         return replace(change, effect=Effect.MEANING, example_note="no example was found")
     error = _part_error(body[0], _response_schema(location.old, location), location.path)

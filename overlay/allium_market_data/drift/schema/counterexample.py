@@ -1,22 +1,25 @@
-"""Values that one schema allows and another refuses, found by Hypothesis: deterministic, and without writing files."""
+"""Values that one schema allows and another refuses, found by trying variants of a sample value, simple ones first."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Any, Final
+from itertools import chain, islice
+from typing import Any, Final
 
-from .schema import Path, Schema
+from ...codegen.canonical import canonical
+from .sample_value import FORMATS, LONGEST, guesses, limits, sample_value
+from .schema import Path, Schema, walk
 from .validation import accepts
 
-if TYPE_CHECKING:
-    from hypothesis import strategies as st
-
-_TRIES: Final = 150
-_TRIES_WITH_CONDITION: Final = 60
+_DEPTH: Final = 4
+_MOST_TRIES: Final = 3000
+_MOST_ITEMS: Final = 50
+_VALUES: Final[tuple[Any, ...]] = (
+    *(None, True, False, 0, 1, -1, 1.5, 0.001, 2**31, 2**63),
+    *("", "a", "1", "-1", "1.5", "1e3", "text", "null", "2026-05-01T00:30:00", "a" * 40),
+    *FORMATS.values(),
+    *([], {}),
+)
 
 
 def find_counterexample(
@@ -24,53 +27,81 @@ def find_counterexample(
 ) -> tuple[Any] | None:
     """A value that ``small`` allows and ``large`` refuses, in a tuple; None if none was found.
 
-    Values that differ from a sample value only at ``path`` are tried first. With a ``condition`` that a value has to meet,
-    only those are tried.
+    Values that differ from a sample value only at ``path`` are tried first; with a ``condition`` that a value has to meet,
+    only those are.
     """
-    from .strategies import focused, targets, values
-
-    def is_counterexample(value: Any) -> bool:
-        return (
-            accepts(small, value, side) is not False
-            and accepts(large, value, side) is False
-            and (condition is None or condition(value))
-        )
-
-    target = targets(large, side)
-    tries = _TRIES_WITH_CONDITION if condition else _TRIES
-    found = _find(focused(small, path, target), is_counterexample, tries)
-    return found if found or condition else _find(values(small, target), is_counterexample, tries)
+    edges = _edges(large)
+    candidates = _at_path(small, path, side, edges)
+    if condition is None:
+        candidates = chain(candidates, _variants(small, side, edges))
+    for value in islice(candidates, _MOST_TRIES):
+        is_counterexample = accepts(large, value, side) is False and accepts(small, value, side) is not False
+        if is_counterexample and (condition is None or condition(value)):
+            return (value,)
+    return None
 
 
-def _find(strategy: st.SearchStrategy[Any], condition: Callable[[Any], bool], tries: int) -> tuple[Any] | None:
-    """The simplest value of a strategy that meets a condition, in a tuple; None if none was found."""
-    from hypothesis import HealthCheck, Phase, find, settings
-    from hypothesis.errors import InvalidArgument, NoSuchExample, Unsatisfiable
-
-    options = settings(
-        database=None,
-        derandomize=True,
-        deadline=None,
-        max_examples=tries,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-    )
-    with _without_files(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return (find(strategy, condition, settings=options),)
-        except (NoSuchExample, Unsatisfiable, InvalidArgument):
-            return None
+def _edges(schema: Schema) -> list[Any]:
+    """Values at the limits of a schema and of the schemas inside it, and some of every type."""
+    edges: dict[str, Any] = {}
+    for _, inner in walk(schema):
+        constraints = inner.constraints
+        values: list[Any] = [limit + step for limit in limits(constraints) for step in (0, 1, -1, 0.5)]
+        sizes = [size for size in (constraints.min_length, constraints.max_length) if size is not None]
+        values += ["a" * size for edge in sizes for size in (edge - 1, edge, edge + 1) if 0 <= size <= LONGEST]
+        for value in [*values, *(constraints.enum or {}).values(), *_VALUES]:
+            edges.setdefault(canonical(value), int(value) if _is_whole(value) else value)
+    return [*edges.values()]
 
 
-@contextlib.contextmanager
-def _without_files() -> Iterator[None]:
-    """Point Hypothesis to a home folder that cannot exist, so that it writes no files."""
-    from hypothesis.configuration import set_hypothesis_home_dir, storage_directory
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, float) and value.is_integer()
 
-    before = storage_directory(intent_to_write=False).home_directory
-    set_hypothesis_home_dir(FilePath(os.devnull, "none"))
-    try:
-        yield
-    finally:
-        set_hypothesis_home_dir(before)
+
+def _at_path(schema: Schema, path: Path, side: str, edges: list[Any]) -> Iterator[Any]:
+    """Sample values of which only the part at a path varies."""
+    sample = sample_value(schema, side)
+    if path[:1] == ("properties",) and isinstance(sample, dict):
+        name = str(path[1])
+        for inner in _at_path(schema.member(name), path[2:], side, edges):
+            yield {**sample, name: inner}
+    elif path[:1] == ("items",) and isinstance(sample, list):
+        first = [sample_value(schema.item(at), side) for at in range(schema.prefix)]
+        count = min(max(1, schema.constraints.min_items - schema.prefix), _MOST_ITEMS)
+        for inner in _at_path(schema.item(schema.prefix), path[1:], side, edges):
+            yield [*first, *[inner] * count]
+    else:
+        yield from _variants(schema, side, edges)
+
+
+def _variants(schema: Schema, side: str, edges: list[Any], depth: int = _DEPTH) -> Iterator[Any]:
+    """Values that a schema may allow: samples, edges, and samples of which one part varies."""
+    yield sample_value(schema, side)
+    yield from guesses(schema, side)
+    yield from edges
+    if depth:
+        for choice in schema.constraints.choices:
+            for at in range(len(choice.branches)):
+                yield from _variants(schema.choose(choice, at), side, edges, depth - 1)
+        if "array" in schema.constraints.types:
+            yield from _arrays(schema, side, edges, depth)
+        if "object" in schema.constraints.types:
+            yield from _objects(schema, side, edges, depth)
+
+
+def _arrays(schema: Schema, side: str, edges: list[Any], depth: int) -> Iterator[Any]:
+    items = [sample_value(schema.item(at), side) for at in range(_MOST_ITEMS)]
+    yield from (items[:count] for count in range(_MOST_ITEMS))
+    for value in _variants(schema.item(schema.prefix), side, edges, depth - 1):
+        yield [*items[: schema.prefix], value]
+
+
+def _objects(schema: Schema, side: str, edges: list[Any], depth: int) -> Iterator[Any]:
+    every = [*schema.names, *sorted(schema.constraints.required - {*schema.names})]
+    names = [name for name in every if not schema.member(name).is_hidden(side)]
+    sample = {name: sample_value(schema.member(name), side) for name in names}
+    for name in names:
+        yield {key: value for key, value in sample.items() if key != name}
+    for name in [*names, "other"]:
+        for value in _variants(schema.member(name), side, edges, depth - 1):
+            yield {**sample, name: value}

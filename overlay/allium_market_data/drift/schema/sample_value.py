@@ -27,12 +27,13 @@ FORMATS: Final = {
 
 def sample_value(schema: Schema, side: str = "", depth: int = _DEPTH) -> Any:
     """A value that the schema allows, if one is easily found; the first guess otherwise."""
-    guesses = [*_guesses(schema, side, depth)]
-    allowed = (guess for guess in guesses if accepts(schema, guess, side) is not False)
-    return next(allowed, guesses[0] if guesses else None)
+    values = [*guesses(schema, side, depth)]
+    allowed = (guess for guess in values if accepts(schema, guess, side) is not False)
+    return next(allowed, values[0] if values else None)
 
 
-def _guesses(schema: Schema, side: str, depth: int) -> Iterator[Any]:
+def guesses(schema: Schema, side: str, depth: int = _DEPTH) -> Iterator[Any]:
+    """Values that a schema may allow, the best first."""
     constraints = schema.constraints
     stated = [schema.annotation("example"), schema.annotation("default")]
     yield from (value for value in stated if value is not None)

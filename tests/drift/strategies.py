@@ -1,20 +1,22 @@
-"""Hypothesis strategies for the values of a schema: simple values first, then the edges of each bound."""
+"""A search with Hypothesis for values that one schema allows and another refuses."""
 
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hypothesis import HealthCheck, find, settings
 from hypothesis import strategies as st
-from hypothesis.errors import HypothesisException
+from hypothesis.errors import HypothesisException, InvalidArgument, NoSuchExample, Unsatisfiable
 
-from ...codegen.canonical import canonical
-from .constraints import compiled
-from .sample_value import FORMATS, LONGEST, limits, sample_value
-from .schema import Path, Schema, walk
-from .validation import accepts
+from allium_market_data.codegen.canonical import canonical
+from allium_market_data.drift.schema.constraints import compiled
+from allium_market_data.drift.schema.sample_value import FORMATS, LONGEST, limits, sample_value
+from allium_market_data.drift.schema.schema import Schema, walk
+from allium_market_data.drift.schema.validation import accepts
 
 Strategy = st.SearchStrategy[Any]
 
@@ -29,12 +31,11 @@ _TEXTS: Final = ("", "a", "1", "-1", "1.5", "1e3", "text", "2026-05-01", "2026-0
 class Targets:
     """What to try against a schema: the names of its members, and values at and next to its limits."""
 
-    side: str = ""
     names: tuple[str, ...] = ()
     scalars: tuple[Any, ...] = ()
 
 
-def targets(large: Schema, side: str) -> Targets:
+def targets(large: Schema) -> Targets:
     """What to try against a schema."""
     names: dict[str, None] = {}
     scalars: dict[str, Any] = {}
@@ -47,26 +48,27 @@ def targets(large: Schema, side: str) -> Targets:
         texts = ["a" * size for edge in sizes for size in (edge - 1, edge, edge + 1) if 0 <= size <= LONGEST]
         for value in [*numbers, *texts, *(constraints.enum or {}).values()]:
             scalars.setdefault(canonical(value), value)
-    return Targets(side, tuple(names), tuple(scalars.values()))
+    return Targets(tuple(names), tuple(scalars.values()))
 
 
-def focused(schema: Schema, path: Path, target: Targets) -> Strategy:
-    """Values that differ from a sample value only at ``path``."""
-    if len(path) >= 2 and path[0] == "properties" and "object" in schema.constraints.types:
-        name, sample = str(path[1]), sample_value(schema, target.side)
-        rest = {key: value for key, value in sample.items() if key != name} if isinstance(sample, dict) else {}
-        return focused(schema.member(name), path[2:], target).map(lambda value: {**rest, name: value})
-    if path and path[0] == "items" and "array" in schema.constraints.types:
-        count = min(max(1, schema.constraints.min_items - schema.prefix), _MOST_ITEMS)
-        first = [sample_value(schema.item(at), target.side) for at in range(schema.prefix)]
-        return focused(schema.item(schema.prefix), path[1:], target).map(lambda value: [*first, *[value] * count])
-    return values(schema, target)
+def search(small: Schema, large: Schema) -> tuple[Any] | None:
+    """A value that ``small`` allows and ``large`` refuses, in a tuple; None if none was found."""
+    options = settings(
+        database=None, derandomize=True, max_examples=150, suppress_health_check=list(HealthCheck), deadline=None
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            strategy = values(small, targets(large))
+            return (find(strategy, lambda value: accepts(large, value) is False, settings=options),)
+        except (NoSuchExample, Unsatisfiable, InvalidArgument):
+            return None
 
 
 def values(schema: Schema, target: Targets, depth: int = _DEPTH) -> Strategy:
     """Values that a schema allows, or that it is not known to refuse."""
     constraints = schema.constraints
-    made = [st.just(sample_value(schema, target.side))]
+    made = [st.just(sample_value(schema))]
     if constraints.enum is not None:
         made.append(st.sampled_from([*constraints.enum.values()] or [None]))
     elif depth:
@@ -77,7 +79,7 @@ def values(schema: Schema, target: Targets, depth: int = _DEPTH) -> Strategy:
             made += [values(branch, target, depth - 1) for branch in branches]
         else:
             made += [_OF_TYPE[kind](schema, target, depth) for kind in sorted(constraints.types)]
-    return st.one_of(made).filter(lambda value: accepts(schema, value, target.side) is not False)
+    return st.one_of(made).filter(lambda value: accepts(schema, value) is not False)
 
 
 def _integers(schema: Schema, target: Targets, depth: int) -> Strategy:
@@ -150,9 +152,8 @@ def _objects(schema: Schema, target: Targets, depth: int) -> Strategy:
     optional: dict[str, Strategy] = {}
     for name in [*schema.names, *sorted(schema.constraints.required - {*schema.names})]:
         member = schema.member(name)
-        if not member.is_hidden(target.side):
-            chosen = st.just(sample_value(member, target.side)) | values(member, target, depth - 1)
-            (required if name in schema.constraints.required else optional)[name] = chosen
+        chosen = st.just(sample_value(member)) | values(member, target, depth - 1)
+        (required if name in schema.constraints.required else optional)[name] = chosen
     named = st.fixed_dictionaries(required, optional=optional)
     unnamed = values(schema.others(), target, min(depth - 1, 1))
     extras = [st.dictionaries(st.sampled_from([*target.names, "other", "more", "x-1"]), unnamed, max_size=3)]
