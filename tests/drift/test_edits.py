@@ -1,4 +1,4 @@
-"""Every edit of the published page is judged right, and no broken page is taken for one without drift."""
+"""Every edit of the published page gets its verdict, and no broken page is taken for one without drift."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def test_there_are_enough_edits_of_every_verdict() -> None:
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=name)
-def test_an_edit_is_judged_right(edit: Edit) -> None:
-    """Its verdict; the kind, the effect and a clause of a change that gives it; and a break is shown, or says why not."""
+def test_the_verdict_on_an_edit(edit: Edit) -> None:
+    """Also the kind, the effect and a clause of the deciding change; a break has an example, or a note that says why not."""
     found = judge(BASELINE, source(edit.page), CLAUSES)
     assert str(found.verdict) == edit.verdict, found.changes
     deciding = found.at(found.verdict)

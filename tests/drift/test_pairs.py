@@ -1,4 +1,4 @@
-"""Pairs of small documents, one change each: breaks are called breaking, and hardly anything else is."""
+"""Pairs of small documents with one change each: their verdicts and their findings."""
 
 from __future__ import annotations
 
@@ -20,18 +20,8 @@ def test_there_are_enough_of_both_kinds() -> None:
     assert sum(pair.verdict == "breaking" for pair in PAIRS) >= 40
 
 
-def test_every_pair_is_judged_right() -> None:
+def test_every_pair_gets_its_verdict() -> None:
     assert {pair.name: verdict for pair, verdict in JUDGED.items() if verdict != pair.verdict} == {}
-
-
-def test_breaks_are_called_breaking() -> None:
-    judged = [verdict for pair, verdict in JUDGED.items() if pair.verdict == "breaking"]
-    assert judged.count("breaking") / len(judged) >= 0.95
-
-
-def test_hardly_anything_else_is() -> None:
-    judged = [verdict for pair, verdict in JUDGED.items() if pair.verdict != "breaking"]
-    assert judged.count("breaking") / len(judged) <= 0.05
 
 
 def test_the_findings_of_each_pair_are_the_recorded_ones() -> None:

@@ -1,4 +1,4 @@
-"""What a judgement is made of. Frozen, and ready for JSON: `Judgement.data` holds plain values only."""
+"""The values that make up a judgement. All are frozen; `Judgement.data` turns them into plain JSON data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..codegen.canonical import canonical
 
 
 class Level(enum.IntEnum):
-    """How much a change matters; the verdict of a judgement is its highest."""
+    """How much a change matters. The verdict of a judgement is its highest level."""
 
     NONE = 0
     DOCS = 1
@@ -24,7 +24,7 @@ class Level(enum.IntEnum):
 
 
 class Effect(enum.Enum):
-    """What a change does to this client, as a report says it."""
+    """What a change does to this client."""
 
     NONE = "none"
     HARMLESS = "harmless to this client though breaking in general"
@@ -39,17 +39,17 @@ class Effect(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What demonstrates a break: a request line or the JSON body of an answer, and who refuses it with which words."""
+    """A request or the JSON body of a response that shows a break, and who refuses it with which message."""
 
     kind: str
-    """``request`` or ``answer``."""
+    """``request`` or ``response``."""
     text: str
     outcome: str
 
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """An entry of ``spec/drift-accepted.toml``: a change that a person has looked at. Both dates are ISO 8601 days."""
+    """An entry of ``spec/drift-accepted.toml``: a change that a person has accepted. Both dates are ISO 8601 dates."""
 
     fingerprint: str
     reason: str
@@ -61,11 +61,11 @@ class Acceptance:
 class Change:
     """One difference.
 
-    ``place`` is a JSON pointer into the new document (into the old one for what is gone), or ``prose``; ``where`` says the
-    same in words. ``kind`` is a slug such as ``answer.enum``. ``old`` and ``new`` are plain JSON data, None for a side that
-    has nothing there. ``cannot_tell`` marks a break that is none for certain. ``clauses`` are ids of ``spec/clauses.toml``.
-    ``example`` demonstrates a break; ``example_note`` says why there is none. ``nearest`` is, for a clause that is gone,
-    the new sentence most like it.
+    ``place`` is a JSON pointer into the new document (into the old one for a removal), or ``prose``; ``where`` says the
+    same in words. ``kind`` is a slug such as ``response.enum``. ``old`` and ``new`` are plain JSON data, None for a side that
+    has nothing there. ``cannot_tell`` marks a break that may be none. ``clauses`` are ids of ``spec/clauses.toml``.
+    ``example`` shows a break; ``example_note`` says why there is none. ``nearest`` is, for a lost clause, the new sentence
+    that is most similar.
     """
 
     fingerprint: str
@@ -87,13 +87,13 @@ class Change:
 
 
 def fingerprint(*parts: Any) -> str:
-    """Twelve hexadecimal digits that stand for plain data: the same for the same change, whatever else changed."""
+    """Twelve hexadecimal digits that identify plain data: the same for the same change, whatever else changed."""
     return hashlib.sha256(canonical(list(parts)).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
 class StaleAcceptance:
-    """An acceptance that does nothing: ``why`` is that nothing matches it any more, or that its end is past."""
+    """An entry without effect; ``why`` is that it matches no change, or that it has expired."""
 
     entry: Acceptance
     why: str
@@ -101,7 +101,10 @@ class StaleAcceptance:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Public names of the generated package that appear, vanish, or have another signature; ``note`` says why unknown."""
+    """Public names of the generated package that are added, removed or changed; ``note`` says why that is unknown.
+
+    A changed name comes with its old and its new signature.
+    """
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -111,7 +114,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """All changes, the worst first, and what was not compared (``notes``)."""
+    """All changes, the worst first; ``notes`` say what was not compared."""
 
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
@@ -120,7 +123,7 @@ class Judgement:
 
     @property
     def verdict(self) -> Level:
-        """The highest level of a change that nobody has accepted."""
+        """The highest level of the changes that have not been accepted."""
         return max((change.level for change in self.changes if change.accepted is None), default=Level.NONE)
 
     def at(self, level: Level) -> tuple[Change, ...]:
@@ -128,7 +131,7 @@ class Judgement:
         return tuple(change for change in self.changes if change.level is level)
 
     def with_names(self, names: Names) -> Judgement:
-        """The same judgement, with what becomes of the generated names."""
+        """The same judgement with the changes of generated names."""
         return replace(self, names=names)
 
     def data(self) -> dict[str, Any]:
@@ -137,7 +140,7 @@ class Judgement:
 
 
 def ordered(changes: Iterable[Change]) -> tuple[Change, ...]:
-    """Each change once, the worst first, then by where it stands."""
+    """Each change once, the worst first, then by place."""
     once = {change.fingerprint: change for change in changes}
     return tuple(
         sorted(once.values(), key=lambda change: (-change.level, change.where, change.kind, change.fingerprint))
