@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import gc
+import inspect
 import threading
-import time
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -19,11 +19,15 @@ import httpx
 import pytest
 
 from allium_market_data import AsyncMarketData, MarketData, OpenInterest, OpenInterestSeries, RetryPolicy, __version__
+from allium_market_data.client.loop_client import LoopClient
+from allium_market_data.client.plan import plan_metadata
+from allium_market_data.client.sync_client import run_on_loop
 from allium_market_data.errors import FetchError, IncompleteError, NotFoundError, PermissionDeniedError, UsageError
-from allium_market_data.model.intervals import DAY, WIDTHS, Interval
+from allium_market_data.model.intervals import DAY, WIDTHS, Interval, ceil
 from allium_market_data.model.times import from_micros, micros
 from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, create_app, reading_named, running
 from allium_market_data.sandbox.answer import Span
+from support import virtual_time
 from support.adapted import scripted
 from support.serving import MARKET, Sandbox, page
 
@@ -41,7 +45,7 @@ def truth(samples: Samples, market: str, interval: Interval, start: datetime, en
     return [(from_micros(at), Decimal(b), Decimal(q)) for at, b, q in rows if start <= from_micros(at) < end]
 
 
-def told(series: OpenInterestSeries) -> list[tuple[Any, ...]]:
+def values_of(series: OpenInterestSeries) -> list[tuple[Any, ...]]:
     return [(row.ts, row.oi_base, row.oi_quote_usd) for row in series]
 
 
@@ -51,17 +55,17 @@ def client(sandbox: Sandbox) -> Iterator[MarketData]:
         yield opened
 
 
-def again(sandbox: Sandbox) -> AsyncMarketData:
+def asynchronous(sandbox: Sandbox) -> AsyncMarketData:
     return AsyncMarketData(sandbox.key, sandbox.url)
 
 
 @pytest.mark.parametrize(("interval", "days"), [("1m", 12), ("5m", 40), ("15m", 5), ("1h", 30), ("4h", 60), ("1d", 90)])
-def test_a_fetch_gives_every_row_of_the_window_whatever_the_interval(
+def test_a_fetch_gives_every_row_of_the_window(
     client: MarketData, served_samples: Samples, interval: Interval, days: int
 ) -> None:
     start, end = MAY - timedelta(days=50), MAY + timedelta(days=days - 50)
     series = client.open_interest(MARKET, interval=interval, start=start, end=end)
-    assert told(series) == truth(served_samples, MARKET, interval, start, end)
+    assert values_of(series) == truth(served_samples, MARKET, interval, start, end)
     assert (series.start, series.end, series.market_id, series.interval) == (start, end, MARKET, interval)
 
 
@@ -79,7 +83,7 @@ def test_a_fetch_gives_the_same_rows_under_other_readings(served_samples: Sample
     with running(create_app(served_samples, reading_named(names))) as url, MarketData(DEFAULT_API_KEY, url) as client:
         series = client.open_interest(MARKET, interval="5m", start=start, end=end)
     rows = truth(served_samples, MARKET, "5m", start - shift, end - shift)
-    assert told(series) == [(ts + shift, base, quote) for ts, base, quote in rows]
+    assert values_of(series) == [(ts + shift, base, quote) for ts, base, quote in rows]
     assert bool(series.unknown_fields) == ("unknown-fields" in names)
 
 
@@ -90,16 +94,16 @@ def test_the_text_of_a_decimal_survives(client: MarketData) -> None:
     assert any(value.endswith("0") and "." in value for value in client.open_interest(MARKET, **LONG).columns.values[0])
 
 
-def test_the_synchronous_and_the_asynchronous_client_are_one(client: MarketData, sandbox: Sandbox) -> None:
+def test_both_clients_give_the_same_series(client: MarketData, sandbox: Sandbox) -> None:
     async def run() -> OpenInterestSeries:
-        async with again(sandbox) as other:
+        async with asynchronous(sandbox) as other:
             series: OpenInterestSeries = await other.open_interest(MARKET, **SPAN)
             return series
 
     assert asyncio.run(run()) == client.open_interest(MARKET, **SPAN)
 
 
-def test_no_more_than_the_plan_is_asked_where_nothing_is_missing(client: MarketData, sandbox: Sandbox) -> None:
+def test_data_without_gaps_takes_few_requests_beyond_the_plan(client: MarketData, sandbox: Sandbox) -> None:
     start, end = datetime(2026, 3, 24, tzinfo=UTC), datetime(2026, 3, 31, tzinfo=UTC)
     series = client.open_interest(MARKET, interval="1m", start=start, end=end)
     plan = client.plan(interval="1m", start=start, end=end)
@@ -107,33 +111,35 @@ def test_no_more_than_the_plan_is_asked_where_nothing_is_missing(client: MarketD
     assert len(sandbox.requests) == series.provenance.requests <= 1.6 * len(plan)
 
 
-def test_several_markets_give_a_mapping_in_their_order_each_fetched_once(client: MarketData, sandbox: Sandbox) -> None:
+def test_several_markets_give_an_ordered_mapping_each_fetched_once(client: MarketData, sandbox: Sandbox) -> None:
     markets = ["hl:perp:SOL-USDC", MARKET, BITMEX, MARKET]
-    found = client.open_interest(markets, **SPAN)
-    assert list(found) == ["hl:perp:SOL-USDC", MARKET, BITMEX]
-    assert [len(series) for series in found.values()] == [48, 48, 0]
-    assert {market: series.market_id for market, series in found.items()} == {market: market for market in found}
+    by_market = client.open_interest(markets, **SPAN)
+    assert list(by_market) == ["hl:perp:SOL-USDC", MARKET, BITMEX]
+    assert [len(series) for series in by_market.values()] == [48, 48, 0]
+    assert {market: series.market_id for market, series in by_market.items()} == {
+        market: market for market in by_market
+    }
     assert sum(request.path.count(MARKET) for request in sandbox.requests) == 1
-    assert found[MARKET] == client.open_interest(MARKET, **SPAN)
+    assert by_market[MARKET] == client.open_interest(MARKET, **SPAN)
     assert client.open_interest([], **SPAN) == {}
     assert list(client.open_interest((market for market in markets[:1]), **SPAN)) == markets[:1]
 
 
-def test_one_failing_market_ends_all_with_its_own_plain_error(client: MarketData) -> None:
+def test_one_failing_market_ends_all_with_its_own_error(client: MarketData) -> None:
     with pytest.raises(NotFoundError, match="Market not found: hl:perp:NONE") as caught:
         client.open_interest([MARKET, "hl:perp:NONE", "hl:perp:SOL-USDC"], **LONG)
     assert caught.value.market_id == "hl:perp:NONE"
     assert caught.value.__context__ is None
 
 
-def test_a_wrong_key_is_told_once_and_not_retried(sandbox: Sandbox) -> None:
+def test_a_wrong_key_is_not_retried(sandbox: Sandbox) -> None:
     with MarketData("wrong", sandbox.url) as client, pytest.raises(PermissionDeniedError, match="Invalid API key"):
         client.open_interest(MARKET, **SPAN)
     assert [request.status for request in sandbox.requests] == [403]
 
 
 @pytest.mark.parametrize(
-    ("market", "saying"),
+    ("market", "message"),
     [
         ("", "invalid market"),
         (" ", "invalid market"),
@@ -150,19 +156,19 @@ def test_a_wrong_key_is_told_once_and_not_retried(sandbox: Sandbox) -> None:
         ([MARKET, None], "must be text"),
     ],
 )
-def test_what_cannot_be_a_market_is_refused_before_anything_is_asked(
-    client: MarketData, sandbox: Sandbox, market: Any, saying: str
+def test_an_invalid_market_is_refused_before_the_first_request(
+    client: MarketData, sandbox: Sandbox, market: Any, message: str
 ) -> None:
-    with pytest.raises(UsageError, match=saying):
+    with pytest.raises(UsageError, match=message):
         client.open_interest(market, **SPAN)
     if not isinstance(market, list):
-        with pytest.raises(UsageError, match=saying):
+        with pytest.raises(UsageError, match=message):
             client.iter_open_interest(market, **SPAN)
     assert sandbox.requests == []
 
 
 @pytest.mark.parametrize("change", [{"interval": "2h"}, {"start": "soon"}, {"end": "2026-03-01"}, {"end": None}])
-def test_a_wrong_call_is_refused_before_anything_is_asked(
+def test_a_wrong_argument_is_refused_before_the_first_request(
     client: MarketData, sandbox: Sandbox, change: dict[str, Any]
 ) -> None:
     for method in (client.open_interest, client.iter_open_interest):
@@ -171,17 +177,17 @@ def test_a_wrong_call_is_refused_before_anything_is_asked(
     with pytest.raises(UsageError):
         client.plan(**SPAN | change)
     with pytest.raises(UsageError):
-        again(sandbox).iter_open_interest(MARKET, **SPAN | change)
+        asynchronous(sandbox).iter_open_interest(MARKET, **SPAN | change)
     assert sandbox.requests == []
 
 
-def test_streams_come_by_row_or_by_page_and_in_no_other_way(client: MarketData, sandbox: Sandbox) -> None:
-    for asked in (client, again(sandbox)):
-        with pytest.raises(UsageError, match="by must be 'row' or 'page', not 'day'"):
+def test_a_stream_is_by_row_or_by_page(client: MarketData, sandbox: Sandbox) -> None:
+    for asked in (client, asynchronous(sandbox)):
+        with pytest.raises(UsageError, match="unknown by 'day': use one of row, page"):
             asked.iter_open_interest(MARKET, by="day", **SPAN)  # type: ignore[call-overload]
 
 
-def test_a_market_of_odd_characters_stands_in_the_path_as_it_is(client: MarketData, sandbox: Sandbox) -> None:
+def test_special_characters_of_a_market_are_escaped_in_the_path(client: MarketData, sandbox: Sandbox) -> None:
     for market in ("a/b?c#d%41", "hl:perp:東京", "%2e%2e", "a\\b"):
         with pytest.raises(NotFoundError):
             client.open_interest(market, **SPAN)
@@ -192,7 +198,7 @@ def test_a_market_of_odd_characters_stands_in_the_path_as_it_is(client: MarketDa
     ]
 
 
-def test_a_window_without_a_boundary_is_an_empty_series_and_no_request(client: MarketData, sandbox: Sandbox) -> None:
+def test_a_span_without_a_bucket_is_an_empty_series_without_a_request(client: MarketData, sandbox: Sandbox) -> None:
     inside = {"interval": "1h", "start": "2026-03-01T00:00:01", "end": "2026-03-01T01:00:00"}
     series = client.open_interest(MARKET, **inside)  # type: ignore[call-overload]
     assert (list(series), series.gaps(), series.provenance.requests) == ([], [], 0)
@@ -200,167 +206,160 @@ def test_a_window_without_a_boundary_is_an_empty_series_and_no_request(client: M
     assert sandbox.requests == []
 
 
-def test_rows_come_one_by_one_as_in_the_series(client: MarketData) -> None:
+def test_a_stream_of_rows_equals_the_series(client: MarketData) -> None:
     rows = list(client.iter_open_interest(MARKET, **LONG))
     assert rows == list(client.open_interest(MARKET, **LONG))
     assert all(isinstance(row, OpenInterest) for row in rows)
 
 
-def test_the_spans_of_pages_join_and_their_gaps_are_those_of_the_whole(client: MarketData) -> None:
+def test_spans_of_pages_join_and_have_the_gaps_of_the_series(client: MarketData) -> None:
     pages = list(client.iter_open_interest(MARKET, by="page", **LONG))
     whole = client.open_interest(MARKET, **LONG)
     assert len(pages) >= 3
     assert (pages[0].start, pages[-1].end) == (whole.start, whole.end)
     assert all(before.end == after.start for before, after in pairwise(pages))
-    assert max(len(one) for one in pages) <= 5_000
-    assert [row for one in pages for row in one] == list(whole)
-    assert sum(gap.buckets for one in pages for gap in one.gaps()) == sum(gap.buckets for gap in whole.gaps()) > 0
-    assert [one.provenance.requests for one in pages] == sorted(one.provenance.requests for one in pages)
+    assert max(len(part) for part in pages) <= 5_000
+    assert [row for part in pages for row in part] == list(whole)
+    assert sum(gap.buckets for part in pages for gap in part.gaps()) == sum(gap.buckets for gap in whole.gaps()) > 0
+    assert [part.provenance.requests for part in pages] == sorted(part.provenance.requests for part in pages)
 
 
-def test_a_market_without_rows_in_the_window_gives_no_page(client: MarketData) -> None:
+def test_a_market_without_rows_gives_no_page(client: MarketData) -> None:
     assert list(client.iter_open_interest(BITMEX, by="page", **LONG)) == []
 
 
-@contextmanager
-def stalling(answered: int) -> Iterator[tuple[AsyncMarketData, list[str]]]:
-    """A client of a server that answers so many requests and lets the others wait; and what became of those."""
-    fate: list[str] = []
-    asked = 0
+def full_page(request: httpx.Request) -> httpx.Response:
+    """A row for each hour of the requested window."""
+    start = datetime.fromisoformat(request.url.params["start_timestamp"])
+    end = datetime.fromisoformat(request.url.params["end_timestamp"])
+    return httpx.Response(200, content=page(start, (end - start) // HOUR))
+
+
+def client_of(handler: Callable[[httpx.Request], Any], **options: Any) -> AsyncMarketData:
+    """A client of a server that is a function."""
+    client = AsyncMarketData("key", "https://api.example", **options)
+    client._http = scripted(handler)
+    return client
+
+
+def stalling(responses: int) -> tuple[AsyncMarketData, Counter[str]]:
+    """A client of a server that stalls after some responses, and counts the stalled requests and the cancelled ones."""
+    outcomes: Counter[str] = Counter()
 
     async def handler(request: httpx.Request) -> httpx.Response:
-        nonlocal asked
-        asked += 1
-        if asked > answered:
+        outcomes["sent"] += 1
+        if outcomes["sent"] > responses:
+            outcomes["stalled"] += 1
             try:
-                fate.append("asked")
-                await asyncio.sleep(60)
+                await asyncio.Event().wait()
             except asyncio.CancelledError:
-                fate.append("cancelled")
+                outcomes["cancelled"] += 1
                 raise
-        start = datetime.fromisoformat(request.url.params["start_timestamp"])
-        end = datetime.fromisoformat(request.url.params["end_timestamp"])
-        return httpx.Response(200, content=page(start, (end - start) // HOUR))
+        return full_page(request)
 
-    made = AsyncMarketData("key", "https://api.example", max_concurrency=3)
-    made._http = scripted(handler)
-    yield made, fate
+    return client_of(handler, max_concurrency=3), outcomes
 
 
 WEEKS: dict[str, Any] = {"interval": "1h", "start": "2026-01-01", "end": "2026-04-01"}
 
 
-def test_leaving_a_stream_early_cancels_what_is_under_way_and_leaves_no_task() -> None:
-    async def run() -> None:
-        with stalling(2) as (client, fate):
-            async with client, aclosing(client.iter_open_interest(MARKET, **WEEKS)) as rows:
-                async for row in rows:
-                    assert row.ts == datetime(2026, 1, 1, tzinfo=UTC)
-                    await asyncio.sleep(0.01)
-                    break
-            assert sorted(fate) == ["asked"] * fate.count("asked") + ["cancelled"] * fate.count("asked")
-            assert fate
-            assert len(asyncio.all_tasks()) == 1
+def test_leaving_a_stream_early_cancels_its_requests() -> None:
+    async def main() -> None:
+        client, outcomes = stalling(responses=2)
+        async with client, aclosing(client.iter_open_interest(MARKET, **WEEKS)) as rows:
+            assert (await anext(rows)).ts == datetime(2026, 1, 1, tzinfo=UTC)
+            await asyncio.sleep(1)
+        assert outcomes["stalled"] == outcomes["cancelled"] > 0
+        assert len(asyncio.all_tasks()) == 1
 
-    asyncio.run(run())
+    virtual_time.run(main())
 
 
 def test_cancelling_a_fetch_cancels_its_requests() -> None:
-    async def run() -> None:
-        with stalling(1) as (client, fate):
-            with pytest.raises(TimeoutError):
-                async with client, asyncio.timeout(0.2):
-                    await client.open_interest([MARKET, "hl:perp:SOL-USDC"], **WEEKS)
-            assert sorted(fate) == ["asked"] * 3 + ["cancelled"] * 3
-            assert len(asyncio.all_tasks()) == 1
+    async def main() -> None:
+        client, outcomes = stalling(responses=1)
+        with pytest.raises(TimeoutError):
+            async with client, asyncio.timeout(1):
+                await client.open_interest([MARKET, "hl:perp:SOL-USDC"], **WEEKS)
+        assert outcomes["stalled"] == outcomes["cancelled"] == 3
+        assert len(asyncio.all_tasks()) == 1
 
-    asyncio.run(run())
-
-
-def test_a_stream_asks_no_further_ahead_than_its_concurrency(sandbox: Sandbox) -> None:
-    with MarketData(sandbox.key, sandbox.url, max_concurrency=2) as client:
-        rows = client.iter_open_interest(MARKET, interval="1h", start="2026-01-20", end="2026-05-01")
-        next(rows)
-        time.sleep(0.1)
-        # Two that were used, each perhaps asked about again, and two ahead.
-        assert len(sandbox.requests) <= 7 < len(client.plan(interval="1h", start="2026-01-20", end="2026-05-01"))
+    virtual_time.run(main())
 
 
-def test_a_failure_in_the_middle_of_a_stream_comes_after_the_rows_before_it() -> None:
-    async def run() -> list[OpenInterest]:
-        client = AsyncMarketData("key", "https://api.example", max_concurrency=1)
+def test_a_stream_requests_no_further_ahead_than_its_concurrency() -> None:
+    async def main() -> None:
+        starts: list[str] = []
 
         def handler(request: httpx.Request) -> httpx.Response:
-            start = datetime.fromisoformat(request.url.params["start_timestamp"])
-            end = datetime.fromisoformat(request.url.params["end_timestamp"])
-            revoked = start > datetime(2026, 2, 1, tzinfo=UTC)
-            return httpx.Response(401) if revoked else httpx.Response(200, content=page(start, (end - start) // HOUR))
+            starts.append(request.url.params["start_timestamp"])
+            return full_page(request)
 
-        client._http = scripted(handler)
-        rows: list[OpenInterest] = []
+        client = client_of(handler, max_concurrency=2)
+        async with client, aclosing(client.iter_open_interest(MARKET, **WEEKS)) as rows:
+            await anext(rows)
+            await asyncio.sleep(1)  # virtual: every request that would be sent has been sent
+            assert len(starts) == 1 + 3 < len(client.plan(**WEEKS))  # one page in use, and concurrency + 1 ahead
 
-        async def read() -> None:
+    virtual_time.run(main())
+
+
+def test_a_failure_within_a_stream_comes_after_the_rows_before_it() -> None:
+    rows: list[OpenInterest] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        start = datetime.fromisoformat(request.url.params["start_timestamp"])
+        return httpx.Response(401) if start > datetime(2026, 2, 1, tzinfo=UTC) else full_page(request)
+
+    async def main() -> None:
+        async with client_of(handler, max_concurrency=1) as client:
             async for row in client.iter_open_interest(MARKET, **WEEKS):
                 rows.append(row)
 
-        with pytest.raises(FetchError) as caught:
-            await read()
-        assert caught.value.window is not None
-        assert caught.value.window.start > datetime(2026, 2, 1, tzinfo=UTC)
-        await client.aclose()
-        return rows
-
-    rows = asyncio.run(run())
+    with pytest.raises(FetchError) as caught:
+        virtual_time.run(main())
+    assert caught.value.window is not None
+    assert caught.value.window.start > datetime(2026, 2, 1, tzinfo=UTC)
     assert [row.ts for row in rows] == [datetime(2026, 1, 1, tzinfo=UTC) + HOUR * row for row in range(len(rows))]
     assert len(rows) > 300
 
 
-def test_a_server_that_cuts_too_short_to_be_trusted_is_an_error_that_names_market_and_window() -> None:
-    async def run() -> None:
-        client = AsyncMarketData("key", "https://api.example")
+def test_a_row_cap_of_one_is_an_error_that_names_market_and_window() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        start = datetime.fromisoformat(request.url.params["start_timestamp"])
+        return httpx.Response(200, content=page(from_micros(ceil(micros(start), WIDTHS["1h"])), 1))
 
-        def handler(request: httpx.Request) -> httpx.Response:
-            start = datetime.fromisoformat(request.url.params["start_timestamp"])
-            return httpx.Response(200, content=page(-(-(start - EPOCH) // HOUR) * HOUR + EPOCH, 1))
-
-        client._http = scripted(handler)
-        await client.open_interest(MARKET, interval="1h", start="2026-01-01", end="2026-01-03")
+    async def main() -> None:
+        async with client_of(handler) as client:
+            await client.open_interest(MARKET, interval="1h", start="2026-01-01", end="2026-01-03")
 
     with pytest.raises(IncompleteError, match="caps responses at 1 rows, too few to tell a gap") as caught:
-        asyncio.run(run())
+        virtual_time.run(main())
     assert caught.value.market_id == MARKET
     assert caught.value.window is not None
 
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def test_the_synchronous_client_works_inside_of_a_running_loop(client: MarketData) -> None:
+def test_the_synchronous_client_works_within_a_running_loop(client: MarketData) -> None:
     async def notebook() -> int:
         return len(client.open_interest(MARKET, **SPAN)) + len(list(client.iter_open_interest(MARKET, **SPAN)))
 
     assert asyncio.run(notebook()) == 96
 
 
-def test_threads_share_a_client_and_its_connections(client: MarketData, sandbox: Sandbox) -> None:
-    found: list[Any] = []
+def test_threads_share_a_client(client: MarketData, sandbox: Sandbox) -> None:
+    results: list[Any] = []
 
     def work(number: int) -> None:
-        if number % 2:
-            found.append(list(client.open_interest(MARKET, **SPAN)))
-        else:
-            found.append(list(client.iter_open_interest(MARKET, **SPAN)))
+        fetch: Any = client.open_interest if number % 2 else client.iter_open_interest
+        results.append(list(fetch(MARKET, **SPAN)))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(found) == 8
-    assert all(rows == found[0] and len(rows) == 48 for rows in found)
-    assert len(sandbox.requests) == 8
-    loops = [thread for thread in threading.enumerate() if thread.name == "allium-market-data"]
-    assert len(loops) == 1
+    assert len(results) == len(sandbox.requests) == 8
+    assert all(rows == results[0] and len(rows) == 48 for rows in results)
 
 
 def test_a_closed_client_can_be_used_again_and_closed_twice(client: MarketData) -> None:
@@ -370,19 +369,7 @@ def test_a_closed_client_can_be_used_again_and_closed_twice(client: MarketData) 
     assert list(client.open_interest(MARKET, **SPAN)) == rows
 
 
-def test_a_client_that_nobody_holds_leaves_no_thread(sandbox: Sandbox) -> None:
-    def use() -> None:
-        MarketData(sandbox.key, sandbox.url).open_interest(MARKET, **SPAN)
-
-    use()
-    gc.collect()
-    until = time.monotonic() + 5
-    while any(thread.name == "allium-market-data" for thread in threading.enumerate()):
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
-def test_a_series_says_where_it_came_from(client: MarketData, sandbox: Sandbox) -> None:
+def test_the_provenance_of_a_series(client: MarketData, sandbox: Sandbox) -> None:
     before = datetime.now(UTC)
     series = client.open_interest(MARKET, **LONG)
     after = datetime.now(UTC)
@@ -394,13 +381,13 @@ def test_a_series_says_where_it_came_from(client: MarketData, sandbox: Sandbox) 
     assert list(provenance.windows) == list(client.plan(**LONG))
     assert provenance.requests == len(sandbox.requests)
     assert before <= provenance.started <= provenance.finished <= after
-    assert client.describe(client.plan(**LONG))["specification"] == provenance.specification
+    assert plan_metadata(client.plan(**LONG), client.base_url)["specification"] == provenance.specification
 
 
 def clocked(sandbox: Sandbox, now: datetime) -> Callable[..., OpenInterestSeries]:
     def fetch(**span: Any) -> OpenInterestSeries:
         async def run() -> OpenInterestSeries:
-            client = again(sandbox)
+            client = asynchronous(sandbox)
             client._clock = lambda: now
             async with client:
                 series: OpenInterestSeries = await client.open_interest(MARKET, **span)
@@ -427,34 +414,46 @@ def test_a_bucket_whose_end_is_not_in_the_past_is_provisional(
     assert series.provenance.started == series.provenance.finished == now
 
 
-def test_a_client_tells_its_url_and_no_more() -> None:
-    assert repr(AsyncMarketData("key", "https://api.example")) == "AsyncMarketData(base_url='https://api.example')"
-
-
-def test_a_policy_is_taken_from_the_caller(sandbox: Sandbox) -> None:
+def test_retry_policy_is_that_of_the_caller() -> None:
     policy = RetryPolicy(attempts=1)
-    assert again(sandbox)._settings.retry == RetryPolicy()
+    assert AsyncMarketData("key")._settings.retry == RetryPolicy()
     assert AsyncMarketData("key", retry=policy)._settings.retry is policy
 
 
-def test_a_sibling_has_the_same_settings_and_pays_its_own_toll(sandbox: Sandbox) -> None:
-    paid: list[int] = []
+def test_a_clone_has_the_same_settings_and_its_own_hook(client: MarketData) -> None:
+    calls = 0
 
     async def before_request() -> None:
-        paid.append(1)
+        nonlocal calls
+        calls += 1
 
-    async def both(inner: AsyncMarketData) -> tuple[OpenInterestSeries, OpenInterestSeries]:
-        span = {"start": "2026-04-01", "end": "2026-04-02"}
-        async with inner.sibling(before_request) as other:
-            assert other.settings is inner.settings
-            assert other.server_time() is None
-            theirs = await other.open_interest(MARKET, interval="1h", **span)  # type: ignore[call-overload]
-            told = other.server_time()
-            assert told is not None
-            assert abs(told - inner.now()) < timedelta(minutes=1)
-        return theirs, await inner.open_interest(MARKET, interval="1h", **span)  # type: ignore[call-overload]
+    async def fetch_both(loop_client: LoopClient) -> tuple[OpenInterestSeries, OpenInterestSeries]:
+        async with loop_client.clone(before_request) as clone:
+            assert clone.settings is loop_client.settings
+            assert clone.server_time() is None
+            series: OpenInterestSeries = await clone.open_interest(MARKET, **SPAN)
+            server_time = clone.server_time()
+            assert server_time is not None
+            assert abs(server_time - loop_client.now()) < timedelta(minutes=1)
+        return series, await loop_client.open_interest(MARKET, **SPAN)
 
-    with MarketData(sandbox.key, sandbox.url) as client:
-        theirs, ours = client.call(both)
-    assert theirs == ours
-    assert len(paid) == theirs.provenance.requests
+    of_clone, of_client = run_on_loop(client, fetch_both)
+    assert of_clone == of_client
+    assert calls == of_clone.provenance.requests
+
+
+def public_methods(client: type) -> dict[str, tuple[str | None, list[inspect.Parameter]]]:
+    """Names, documentation and parameters of public methods and properties."""
+    methods = {}
+    for name, member in vars(client).items():
+        if not name.startswith("_") and name not in ("close", "aclose"):
+            function: Any = member.fget if isinstance(member, property) else member
+            methods[name] = (inspect.getdoc(member), list(inspect.signature(function).parameters.values()))
+    return methods
+
+
+def test_both_clients_have_the_same_public_methods() -> None:
+    assert public_methods(MarketData) == public_methods(AsyncMarketData)
+    assert set(public_methods(MarketData)) == {"base_url", "plan", "open_interest", "iter_open_interest"}
+    parameters = [inspect.signature(client).parameters for client in (MarketData, AsyncMarketData)]
+    assert parameters[0] == parameters[1]

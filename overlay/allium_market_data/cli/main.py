@@ -88,6 +88,7 @@ def open_interest(
 
     Without --output, rows are printed: a table on a terminal, CSV in a pipe. With it, the format follows the file suffix.
     """
+    from ..client.plan import plan_metadata
     from . import output as console
 
     markets = list(dict.fromkeys(market))
@@ -102,7 +103,7 @@ def open_interest(
         ]
         with console.progress(len(plan) * len(markets)) as advance:
             pages = advance(chain.from_iterable(streams))
-            console.deliver(pages, plan, client.describe(plan), chosen, output, overwrite)
+            console.deliver(pages, plan, plan_metadata(plan, client.base_url), chosen, output, overwrite)
 
 
 @app.command()

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from ..errors import UsageError
-from ..model.endpoint import Endpoint
+from ..formats.arrow import source_metadata
+from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import WIDTHS, Interval
 from ..model.times import to_iso
 from ..model.windows import OVERLAP, Plan
+from ..validation import Instant, to_instant
+from ..version import VERSION
+
+By = Literal["row", "page"]
+"""What a stream yields."""
 
 
 def plan(endpoint: Endpoint, interval: Interval, start: datetime, end: datetime, overlap: int = OVERLAP) -> Plan:
@@ -29,3 +36,22 @@ def plan(endpoint: Endpoint, interval: Interval, start: datetime, end: datetime,
             f"{to_iso(start)} to {to_iso(end)} touches the end of the calendar: leave one bucket on each side"
         ) from None
     return requests
+
+
+def plan_open_interest(interval: Interval, start: Instant, end: Instant) -> Plan:
+    """The requests for open interest. Raises ``UsageError`` for a wrong argument."""
+    return plan(OPEN_INTEREST, interval, to_instant(start, "start"), to_instant(end, "end"))
+
+
+def plan_metadata(requests: Plan, base_url: str) -> dict[str, str]:
+    """What a file of the rows says about their source: URL, specification, versions, interval and span."""
+    from .transport import specification
+
+    return source_metadata(
+        interval=requests.interval,
+        start=requests.start,
+        end=requests.end,
+        base_url=base_url,
+        specification=specification(),
+        client_version=VERSION,
+    )

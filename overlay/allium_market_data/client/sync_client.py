@@ -1,37 +1,38 @@
-"""The synchronous client: each call runs on the asynchronous one, on an event loop in a thread of its own."""
+"""The synchronous client, ``MarketData``: each call runs on an asynchronous client, on an event loop in a thread.
+
+It works in scripts, in threads, after a fork, and inside a running loop such as a notebook's.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Iterable
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, overload
 
-from ..errors import UsageError
-from ..formats.arrow import source_metadata
-from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import Interval
 from ..model.rows import OpenInterest
 from ..model.windows import Plan
 from ..series.series import OpenInterestSeries
-from ..validation import Instant, check_market
-from ..version import VERSION
+from ..validation import Instant, check_choice, check_market
 from .api_key import ApiKey
+from .loop_client import LoopClient
 from .loop_thread import LoopThread
+from .plan import By, plan_open_interest
 from .retry import RetryPolicy
 from .series_fetch import start_call
 from .settings import check_settings
-
-if TYPE_CHECKING:
-    pass
-
-from .async_client import AsyncMarketData, By, _plan
 
 T = TypeVar("T")
 
 
 class MarketData:
-    """A client of the Market Data API. Its arguments and methods are those of ``AsyncMarketData``, without ``await``.
+    """A client of the Market Data API.
 
-    Use it with ``with``, or call ``close()``. It may be used from several threads at once.
+    ``api_key`` and ``base_url`` default to the environment variables ``ALLIUM_API_KEY`` and ``ALLIUM_BASE_URL``, and the URL
+    then to the server of the specification. ``timeout`` bounds one request, in seconds, up to the last byte of its
+    response. At most ``max_concurrency`` requests are in flight, and at most ``max_rate`` a second are sent, retries
+    included. Plain ``http`` is refused except for this machine, unless ``allow_insecure``.
+
+    Use it with ``with``, or call ``close()``. Several threads may use one instance at once.
     """
 
     def __init__(
@@ -46,13 +47,14 @@ class MarketData:
         allow_insecure: bool = False,
     ) -> None:
         key = ApiKey(api_key)
-        del api_key  # the traceback of a wrong argument shows this frame's variables
-        told = check_settings(key, base_url, timeout, max_concurrency, max_rate, retry, allow_insecure)
-        self._base_url = told.base_url
-        self._loop_thread = LoopThread(lambda: AsyncMarketData._from_settings(told), AsyncMarketData.aclose)
+        del api_key  # a traceback of a wrong argument shows the variables of this frame
+        self._settings = check_settings(key, base_url, timeout, max_concurrency, max_rate, retry, allow_insecure)
+        settings = self._settings
+        self._loop_thread = LoopThread(lambda: LoopClient._from_settings(settings), LoopClient.aclose)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={getattr(self, '_base_url', None)!r})"
+        settings = getattr(self, "_settings", None)  # missing in a traceback out of __init__
+        return f"{type(self).__name__}(base_url={settings and settings.base_url!r})"
 
     def __enter__(self) -> Self:
         return self
@@ -64,29 +66,20 @@ class MarketData:
         """Close every connection and end the thread. A closed client may be used again; it connects anew."""
         self._loop_thread.close()
 
-    def call(self, function: Callable[[AsyncMarketData], Awaitable[T]]) -> T:
-        """Run a coroutine function on this client's loop, with the asynchronous client that lives there, and wait for it."""
-        return self._loop_thread.call(function)
+    @property
+    def base_url(self) -> str:
+        """The URL of the server."""
+        return self._settings.base_url
 
     def plan(self, *, interval: Interval, start: Instant, end: Instant) -> Plan:
-        """See ``AsyncMarketData.plan``."""
-        return _plan(OPEN_INTEREST, interval, start, end)
+        """The requests that a fetch sends if no response is short: ordered, sized and lazy. Sends nothing.
 
-    def describe(self, wanted: Plan) -> dict[str, str]:
-        """What a file of a plan's rows says about where they came from: source, specification, versions, span."""
-        from .transport import specification
-
-        return source_metadata(
-            interval=wanted.interval,
-            start=wanted.start,
-            end=wanted.end,
-            base_url=self._base_url,
-            specification=specification(),
-            client_version=VERSION,
-        )
+        Raises ``UsageError`` for a wrong argument.
+        """
+        return plan_open_interest(interval, start, end)
 
     @overload
-    def open_interest(  # type: ignore[overload-overlap]  # text is texts too, and never meant as one
+    def open_interest(  # type: ignore[overload-overlap]  # str is an iterable of str too, and is one market here
         self, market_id: str, *, interval: Interval, start: Instant, end: Instant, deadline: float | None = None
     ) -> OpenInterestSeries: ...
     @overload
@@ -100,12 +93,30 @@ class MarketData:
         deadline: float | None = None,
     ) -> dict[str, OpenInterestSeries]: ...
     def open_interest(
-        self, market_id: Any, *, interval: Interval, start: Instant, end: Instant, deadline: float | None = None
-    ) -> Any:
-        """See ``AsyncMarketData.open_interest``."""
-        return self._loop_thread.call(
-            lambda client: client.open_interest(market_id, interval=interval, start=start, end=end, deadline=deadline)
+        self,
+        market_id: str | Iterable[str],
+        *,
+        interval: Interval,
+        start: Instant,
+        end: Instant,
+        deadline: float | None = None,
+    ) -> OpenInterestSeries | dict[str, OpenInterestSeries]:
+        """Every row of the market with start <= ts < end, once, ascending, each the value of its whole bucket.
+
+        Several markets give a mapping from market to series, in their order, each once. ``start`` and ``end`` are datetimes
+        (naive means UTC) or ISO 8601 text. ``deadline`` bounds the whole call, in seconds; the ``DeadlineExceededError``
+        then says how far it got.
+
+        Source: ``GET /api/v1/markets/{market_id}/perps/open_interest``.
+
+        Raises ``UsageError`` for a wrong argument, before the first request, and ``FetchError`` if the rows cannot be fetched
+        completely.
+        """
+        markets: Any = market_id
+        series: OpenInterestSeries | dict[str, OpenInterestSeries] = self._loop_thread.call(
+            lambda client: client.open_interest(markets, interval=interval, start=start, end=end, deadline=deadline)
         )
+        return series
 
     @overload
     def iter_open_interest(
@@ -139,13 +150,19 @@ class MarketData:
         by: By = "row",
         deadline: float | None = None,
     ) -> Generator[OpenInterest, None, None] | Generator[OpenInterestSeries, None, None]:
-        """See ``AsyncMarketData.iter_open_interest``."""
-        if by not in ("row", "page"):
-            raise UsageError(f"by must be 'row' or 'page', not {by!r:.80}")
-        wanted, checked, call = (
-            _plan(OPEN_INTEREST, interval, start, end),
-            check_market(market_id),
-            start_call(deadline),
-        )
-        pages = self._loop_thread.iterate(lambda client: client._pages(checked, wanted, call))
+        """The rows of ``open_interest`` in order as they arrive, in bounded memory: row by row, or in pages of up to 5,000.
+
+        The rows yielded so far are complete; an error is raised after the last row before it. ``deadline`` begins now, and
+        includes the time that the reader takes.
+
+        Raises ``UsageError`` for a wrong argument at once, and ``FetchError`` while iterating.
+        """
+        check_choice("by", by, ("row", "page"))
+        market, requests, call = check_market(market_id), plan_open_interest(interval, start, end), start_call(deadline)
+        pages = self._loop_thread.iterate(lambda client: client._pages(market, requests, call))
         return pages if by == "page" else (row for page in pages for row in page)
+
+
+def run_on_loop(client: MarketData, function: Callable[[LoopClient], Awaitable[T]]) -> T:
+    """Run a coroutine function on the loop of a client and wait for it: for code that sends many requests at once."""
+    return client._loop_thread.call(function)

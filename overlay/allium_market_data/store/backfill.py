@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any
 
 from ..client.plan import plan
-from ..client.sync_client import MarketData
+from ..client.sync_client import MarketData, run_on_loop
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import Interval
 from ..model.times import micros
@@ -77,7 +77,7 @@ def pending_tasks(
     Raises ``UsageError``, and ``StoreError`` for a clock that is wrong.
     """
     request = plan(OPEN_INTEREST, interval, to_instant(start, "start"), to_instant(end, "end"))
-    now = client.call(read_clock)
+    now = run_on_loop(client, read_clock)
     check_clock(now, coverage, uri)
     span = closed_span(request.interval, micros(request.start), micros(request.end), micros(now))
     return list(plan_missing(markets, request.interval, span, coverage))

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..client.async_client import AsyncMarketData
 from ..client.fetch import between
+from ..client.loop_client import LoopClient
 from ..client.sync_client import MarketData
 from ..errors import BudgetError, StoreError
 from ..model.times import from_micros, micros, to_iso
@@ -68,7 +68,7 @@ def check_server_clock(now: datetime, server: datetime | None) -> None:
         )
 
 
-async def fetch_series(client: AsyncMarketData, task: Task) -> OpenInterestSeries:
+async def fetch_series(client: LoopClient, task: Task) -> OpenInterestSeries:
     """The task's rows, complete. Raises as a fetch does, and ``StoreError`` for a clock ahead of the server's."""
     interval, market = task.key
     start, end = map(from_micros, task.span)
@@ -87,7 +87,7 @@ def make_batch(task: Task, series: OpenInterestSeries) -> Batch:
     return Batch(task.key, (task.span[0], stop), rows, fetched, series.provenance.requests)
 
 
-async def fetch_batch(client: AsyncMarketData, task: Task) -> Batch:
+async def fetch_batch(client: LoopClient, task: Task) -> Batch:
     """Fetch a task as a batch to commit."""
     series = await fetch_series(client, task)
     return await asyncio.to_thread(make_batch, task, series)
@@ -98,6 +98,6 @@ def use_client(client: MarketData | None) -> AbstractContextManager[MarketData]:
     return MarketData() if client is None else nullcontext(client)
 
 
-async def read_clock(client: AsyncMarketData) -> datetime:
+async def read_clock(client: LoopClient) -> datetime:
     """The client's clock."""
     return client.now()

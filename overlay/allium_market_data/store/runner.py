@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from ..client.async_client import AsyncMarketData
-from ..client.sync_client import MarketData
+from ..client.loop_client import LoopClient
+from ..client.sync_client import MarketData, run_on_loop
 from ..errors import AlliumError, FetchError, NotFoundError, UsageError
 from .fetch import Budget, budget_error
 from .plan import Task
@@ -150,7 +150,7 @@ class Runner(Generic[Result]):
 def run_tasks(
     client: MarketData,
     tasks: list[Task],
-    fetch: Callable[[AsyncMarketData, Task], Coroutine[Any, Any, Result]],
+    fetch: Callable[[LoopClient, Task], Coroutine[Any, Any, Result]],
     commit: Callable[[list[Result]], int],
     report: ProgressCallback,
     *,
@@ -162,15 +162,15 @@ def run_tasks(
     progress, budget = Progress.of(tasks), Budget(max_requests)
     report(progress)
 
-    async def run(caller: AsyncMarketData) -> Progress:
-        own = caller.sibling(budget.spend)
+    async def run(caller: LoopClient) -> Progress:
+        own = caller.clone(budget.spend)
         try:
             fetch_task = partial(fetch, own)
             return await Runner(fetch_task, commit, budget, report, progress, commit_rows, commit_seconds).run(tasks)
         finally:
             await own.aclose()
 
-    return client.call(run)
+    return run_on_loop(client, run)
 
 
 def check_budget(max_requests: int | None) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from os import PathLike
 
-from ..client.async_client import AsyncMarketData
-from ..client.sync_client import MarketData
+from ..client.loop_client import LoopClient
+from ..client.sync_client import MarketData, run_on_loop
 from ..errors import StoreError, UsageError
 from ..model.intervals import WIDTHS, floor
 from ..model.times import micros
@@ -69,7 +69,7 @@ def pending_tasks(
     """The tasks of an update. Raises ``UsageError``, and ``StoreError`` for an unknown market or a wrong clock."""
     if look_back < timedelta(0):
         raise UsageError(f"look_back must not be negative: {look_back}")
-    now, coverage = client.call(read_clock), store.coverage
+    now, coverage = run_on_loop(client, read_clock), store.coverage
     check_clock(now, coverage, store.uri)
     requested = None if markets is None else frozenset(markets)
     stored = {market for _, market in (*coverage.complete, *coverage.provisional)}
@@ -103,7 +103,7 @@ def _spans_to_fetch(coverage: Coverage, key: SeriesKey, now: int, look_back: int
     return looked_back + [(label, label + width) for label in labels] + [(end, stop)]
 
 
-async def fetch_rows(client: AsyncMarketData, task: Task) -> FetchedRows:
+async def fetch_rows(client: LoopClient, task: Task) -> FetchedRows:
     """Fetch a task as rows to merge. Raises as a fetch does, and ``PrecisionError``."""
     series = await fetch_series(client, task)
     return await asyncio.to_thread(FetchedRows.of, task, series)

@@ -6,8 +6,8 @@ import random
 from dataclasses import dataclass
 from os import PathLike
 
-from ..client.async_client import AsyncMarketData
-from ..client.sync_client import MarketData
+from ..client.loop_client import LoopClient
+from ..client.sync_client import MarketData, run_on_loop
 from ..errors import UsageError
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import DAY, WIDTHS
@@ -57,7 +57,7 @@ def verify(
         raise UsageError(f"windows must be at least 1, not {windows}")
     store = Table(table, options=storage_options)
 
-    async def run(inner: AsyncMarketData) -> VerifyResult:
+    async def run(inner: LoopClient) -> VerifyResult:
         rows = requests = 0
         differences: list[str] = []
         tasks = sample_tasks(store.coverage, windows, seed)
@@ -71,7 +71,7 @@ def verify(
         return VerifyResult(len(tasks), rows, requests, tuple(differences))
 
     with use_client(client) as chosen:
-        result: VerifyResult = chosen.call(run)
+        result: VerifyResult = run_on_loop(chosen, run)
         return result
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from ..client.async_client import AsyncMarketData
 from ..client.fetch import between
-from ..client.sync_client import MarketData
+from ..client.loop_client import LoopClient
+from ..client.sync_client import MarketData, run_on_loop
 from ..errors import AlliumError, NotFoundError, RateLimitedError, ServerError, TransportError, UsageError
 from ..model.intervals import WIDTHS, Interval, floor
 from ..model.rows import OpenInterest
@@ -89,12 +89,12 @@ class Watch:
 
     def _now(self) -> int:
         """The client's clock minus the grace period, in microseconds."""
-        return micros(self.client.call(read_clock)) - int(self.grace * 1e6)
+        return micros(run_on_loop(self.client, read_clock)) - int(self.grace * 1e6)
 
     def _closed_until(self) -> int:
         """The end of the closed buckets, in microseconds. Raises ``StoreError`` for a clock behind the table's rows."""
         if self.table:
-            check_clock(self.client.call(read_clock), self.table.coverage, self.table.uri)
+            check_clock(run_on_loop(self.client, read_clock), self.table.coverage, self.table.uri)
         return floor(self._now(), self.width)
 
     def _seconds_to_next(self) -> float:
@@ -124,16 +124,16 @@ class Watch:
         spans = {market: (self.settled[market], self._requested_until(market)) for market in self.markets}
         spans = {market: span for market, span in spans.items() if span[0] < span[1]}
 
-        async def fetch(client: AsyncMarketData, market: str) -> OpenInterestSeries | AlliumError:
+        async def fetch(client: LoopClient, market: str) -> OpenInterestSeries | AlliumError:
             try:
                 return await fetch_series(client, Task((self.interval, market), spans[market]))
             except AlliumError as error:
                 return error
 
-        async def fetch_all(client: AsyncMarketData) -> list[OpenInterestSeries | AlliumError]:
+        async def fetch_all(client: LoopClient) -> list[OpenInterestSeries | AlliumError]:
             return await asyncio.gather(*(fetch(client, market) for market in spans))
 
-        results = dict(zip(spans, self.client.call(fetch_all), strict=True))
+        results = dict(zip(spans, run_on_loop(self.client, fetch_all), strict=True))
         fetched = {market: result for market, result in results.items() if isinstance(result, OpenInterestSeries)}
         return fetched, {market: result for market, result in results.items() if isinstance(result, AlliumError)}
 

@@ -19,9 +19,9 @@ from distributed.client import ClosedClientError
 from distributed.comm import connect
 from distributed.scheduler import KilledWorker
 
-from ...client.async_client import AsyncMarketData
+from ...client.loop_client import LoopClient
 from ...client.settings import Settings
-from ...client.sync_client import MarketData
+from ...client.sync_client import MarketData, run_on_loop
 from ...errors import AlliumError, NotFoundError, StoreError, UsageError
 from ...version import VERSION
 from ..fetch import budget_error
@@ -89,7 +89,7 @@ def run_on_cluster(
         _check_versions_and_workers(dask, uri)
     if not tasks:
         return progress
-    settings: Settings = client.call(_read_settings)
+    settings: Settings = run_on_loop(client, _read_settings)
     run = uuid.uuid4().hex[:12]
     job = JobSpec(run, uri, settings.base_url, settings.timeout, settings.max_concurrency, settings.retry, max_requests)
     with _scheduler_errors(dask):
@@ -254,5 +254,5 @@ def _scheduler_errors(dask: Client) -> Iterator[None]:
         raise StoreError(f"lost the Dask scheduler at {address}: {_one_line(error)}; the same call resumes") from None
 
 
-async def _read_settings(client: AsyncMarketData) -> Settings:
+async def _read_settings(client: LoopClient) -> Settings:
     return client.settings

@@ -14,9 +14,9 @@ from typing import Any
 
 from distributed import get_worker
 
-from ...client.async_client import AsyncMarketData
+from ...client.loop_client import LoopClient
 from ...client.retry import RetryPolicy
-from ...client.sync_client import MarketData
+from ...client.sync_client import MarketData, run_on_loop
 from ...errors import AlliumError, NotFoundError, StoreError
 from ...optional import require
 from ...version import VERSION
@@ -90,7 +90,7 @@ def run_group(job: JobSpec, group: tuple[Task, ...]) -> GroupResult:
             retry=job.retry,
             allow_insecure=True,  # the caller's client has checked the URL
         ) as client:
-            batches = client.call(fetch.run)
+            batches = run_on_loop(client, fetch.run)
     rows = table.commit(batches) if batches else 0
     return GroupResult(tuple(task for task in group if task not in fetch.incomplete), rows, tuple(fetch.failures))
 
@@ -127,9 +127,9 @@ class GroupFetch:
     incomplete: set[Task] = field(default_factory=set)
     failures: list[AlliumError] = field(default_factory=list)
 
-    async def run(self, caller: AsyncMarketData) -> list[Batch]:
+    async def run(self, caller: LoopClient) -> list[Batch]:
         """The complete batches."""
-        client = caller.sibling(self.acquire)
+        client = caller.clone(self.acquire)
         fetches = [self.fetch(client, task, part) for task, parts in self.missing.items() for part in parts]
         try:
             async with asyncio.TaskGroup() as group:
@@ -141,7 +141,7 @@ class GroupFetch:
             await client.aclose()
         raise failure
 
-    async def fetch(self, client: AsyncMarketData, task: Task, part: Task) -> Batch | None:
+    async def fetch(self, client: LoopClient, task: Task, part: Task) -> Batch | None:
         """A batch, or ``None`` if it failed. An error that other requests would meet too stops the whole run."""
         try:
             return await fetch_batch(client, part)
