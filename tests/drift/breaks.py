@@ -1,4 +1,4 @@
-"""Edits of the published page that break something, each with the change that says so."""
+"""Edits of the published page that break something, each with the change that reports it."""
 
 from __future__ import annotations
 

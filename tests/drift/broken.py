@@ -1,4 +1,4 @@
-"""Pages that are none, broken in every way that came to mind."""
+"""Broken pages: each must raise an error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from drift.page import (
 
 
 def broken() -> dict[str, bytes]:
-    """Pages that are none: each must be an error, whatever else it is."""
+    """Broken pages by what is wrong with them."""
     lines = PAGE.split("\n")
     html = "<!doctype html>\n<html><head><title>Open interest</title></head><body>" + PAGE + "</body></html>"
     made = document()

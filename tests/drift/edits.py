@@ -1,4 +1,4 @@
-"""Edits of the published page, each with the verdict that it deserves: what changes nothing, words alone, and additions."""
+"""Edits of the published page with their verdicts: no change, changes of wording, and compatible additions."""
 
 from __future__ import annotations
 

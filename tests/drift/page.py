@@ -1,4 +1,4 @@
-"""The published page, to be edited: its document in parts, and what is to be said of an edited page."""
+"""The published page and its document, and helpers to edit them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Edit:
-    """An edited page, and what is to be said of it: its verdict; the kind, effect and clause of the change that gives it."""
+    """An edited page with its expected verdict, and the kind, effect and clause of the change that decides it."""
 
     name: str
     page: str

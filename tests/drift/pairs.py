@@ -1,4 +1,4 @@
-"""Pairs of small documents, OpenAPI 3.0 and 3.1, one change each: what anyone would call breaking, and what nobody would."""
+"""Pairs of small documents in OpenAPI 3.0 and 3.1 that differ in one change, with their verdicts."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from ..model import Level
 from ..schema.schema import walk_pairs
 from .finding import Finding, Location, finding, operation_finding
 from .operations import Body, Operation, Parameter
-from .schemas import SchemaPair, keyword_pointers, media_findings, schema_findings
+from .schemas import SchemaPair, keyword_pointers, media_findings, schema_findings, schema_pair
 from .text import format_value, schema_sentence
 
 
@@ -46,20 +46,10 @@ def _parameter(before: Parameter, after: Parameter, location: Location) -> Itera
         key = "name" if kind == "renamed" else kind
         pointers = keyword_pointers(location, (before.pointer, after.pointer), key)
         yield operation_finding(level, f"parameter.{kind}", what, sentence, location, values, pointers)
-    pair = _pair(f"the {what}", f"the {what}", what, (before.key,), location, before.schema, after.schema)
+    pair = schema_pair("request", what, (before.key,), location, (before.schema, after.schema))
     yield from schema_findings(pair)
     if not after.required:
         yield from _default(pair, (before.pointer, after.pointer))
-
-
-def _pair(
-    name: str, owner: str, what: str, path: tuple[str, ...], location: Location, old: Any, new: Any
-) -> SchemaPair:
-    operation = location.old
-    if operation is None:
-        raise ValueError("a schema is compared between two operations")
-    logical_path = (*operation.key, location.part, *path)
-    return SchemaPair("request", name, owner, f"{operation.name}: {what}", logical_path, location, old, new)
 
 
 def _parameter_changes(
@@ -158,7 +148,7 @@ def _bodies(before: Body, after: Body, location: Location) -> Iterator[Finding]:
         counterpart = after.content.schema_for(media)
         if counterpart is not None:
             inner = Location(location.old, location.new, "body", media=media)
-            pair = _pair("the body of a request", "the request", what, (media,), inner, schema, counterpart)
+            pair = schema_pair("request", what, (media,), inner, (schema, counterpart), "the request")
             yield from schema_findings(pair)
             yield from _member_defaults(pair)
 

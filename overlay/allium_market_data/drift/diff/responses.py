@@ -10,7 +10,7 @@ from ..model import Level
 from ..schema.schema import Schema, walk_pairs
 from .finding import Finding, Location, finding, operation_finding
 from .operations import Operation, Parameter, Response
-from .schemas import SchemaPair, media_findings, schema_findings
+from .schemas import SchemaPair, media_findings, schema_findings, schema_pair
 from .text import path_text
 
 
@@ -58,23 +58,14 @@ def _response(old: Operation, new: Operation, status: str, before: Response, aft
     for media, schema in after.content.media.items():
         counterpart = before.content.schema_for(media)
         if counterpart is not None:
-            pair = _pair(what, replace(location, media=media), (status, media), counterpart, schema)
+            inner = replace(location, media=media)
+            pair = schema_pair("response", what, (status, media), inner, (counterpart, schema))
             yield from schema_findings(pair)
             yield from _members(pair)
     for name in [*before.headers, *(name for name in after.headers if name not in before.headers)]:
         pointers = (before.pointer, after.pointer)
         header = Location(old, new, "header", status)
         yield from _header(name, before.headers.get(name), after.headers.get(name), header, pointers)
-
-
-def _pair(what: str, location: Location, path: tuple[str, ...], old: Schema, new: Schema) -> SchemaPair:
-    operation = location.old
-    if operation is None:
-        raise ValueError("a schema is compared between two operations")
-    logical_path = (*operation.key, location.part, *path)
-    return SchemaPair(
-        "response", f"the {what}", f"the {what}", f"{operation.name}: {what}", logical_path, location, old, new
-    )
 
 
 def _header(
@@ -95,7 +86,8 @@ def _header(
         sentence = f"The {what} {'may now be missing' if before.required else 'is now always present'}."
         flags = (before.required, after.required)
         yield operation_finding(level, "header.required", what, sentence, location, flags, places)
-    yield from schema_findings(_pair(what, location, (location.name, name), before.schema, after.schema))
+    schemas = (before.schema, after.schema)
+    yield from schema_findings(schema_pair("response", what, (location.name, name), location, schemas))
 
 
 def _members(pair: SchemaPair) -> Iterator[Finding]:

@@ -44,6 +44,17 @@ class SchemaPair:
         return replace(self, name=name, logical_path=logical_path, location=location, old=old, new=new)
 
 
+def schema_pair(
+    side: str, what: str, path: tuple[str, ...], location: Location, schemas: tuple[Schema, Schema], owner: str = ""
+) -> SchemaPair:
+    """A pair of schemas (old, new) of a part of an operation; ``path`` leads to it from the kind of part."""
+    operation = location.old
+    if operation is None:
+        raise ValueError("schemas are compared between two operations")
+    where, logical_path = f"{operation.name}: {what}", (*operation.key, location.part, *path)
+    return SchemaPair(side, f"the {what}", owner or f"the {what}", where, logical_path, location, *schemas)
+
+
 def schema_findings(pair: SchemaPair) -> Iterator[Finding]:
     """What breaks the subset relation that a side requires (breaking), and what breaks the reverse (compatible)."""
     is_request = pair.side == "request"
@@ -70,7 +81,7 @@ def _finding(pair: SchemaPair, problem: Problem, level: Level, *, old_is_small: 
         f"{pair.location.part}.{problem.keyword}",
         (*pair.logical_path, *problem.path, problem.keyword),
         f"{pair.where}{', ' if inner else ''}{inner}",
-        f"{sentence} Whether that breaks anything cannot be told: {problem.unsure}." if is_unsure else sentence,
+        f"{sentence} Whether that breaks anything cannot be decided: {problem.unsure}." if is_unsure else sentence,
         values,
         keyword_pointers(pair.location, pointers, problem.keyword),
         replace(pair.location, path=(*pair.location.path, *problem.path)),
