@@ -75,14 +75,14 @@ def _breaking_numbers() -> Iterator[Edit]:
     )
     yield Edit(
         "limit is gone",
-        changed(lambda made: operation(made)["parameters"].pop()),
+        changed(lambda spec: operation(spec)["parameters"].pop()),
         "breaking",
         "parameter.removed",
         planner,
     )
     yield Edit(
         "limit must be sent",
-        put(lambda made: parameter(made, "limit"), required=True),
+        put(lambda spec: parameter(spec, "limit"), required=True),
         "breaking",
         "parameter.required",
         harmless,
@@ -134,8 +134,8 @@ def _breaking_numbers() -> Iterator[Edit]:
     )
 
 
-def _excluded(made: Document) -> None:
-    schema = limit(made)
+def _excluded(spec: Document) -> None:
+    schema = limit(spec)
     schema["exclusiveMaximum"] = schema.pop("maximum")
 
 
@@ -163,7 +163,7 @@ def _breaking_access() -> Iterator[Edit]:
     )
     yield Edit(
         "the scheme is not there",
-        changed(lambda made: made["components"].pop("securitySchemes")),
+        changed(lambda spec: spec["components"].pop("securitySchemes")),
         "breaking",
         "access.security",
         request,
@@ -186,7 +186,7 @@ def _breaking_access() -> Iterator[Edit]:
         "access.servers",
         request,
     )
-    yield Edit("no server", changed(lambda made: made.pop("servers")), "breaking", "access.servers", request)
+    yield Edit("no server", changed(lambda spec: spec.pop("servers")), "breaking", "access.servers", request)
     yield Edit(
         "another server for the operation",
         put(operation, servers=[{"url": "https://x.example"}]),
@@ -196,13 +196,13 @@ def _breaking_access() -> Iterator[Edit]:
     )
 
 
-def _bearer(made: Document) -> None:
-    made["components"]["securitySchemes"]["APIKeyBearer"] = {"type": "http", "scheme": "bearer"}
+def _bearer(spec: Document) -> None:
+    spec["components"]["securitySchemes"]["APIKeyBearer"] = {"type": "http", "scheme": "bearer"}
 
 
-def _both_needed(made: Document) -> None:
-    made["components"]["securitySchemes"]["More"] = {"type": "apiKey", "in": "header", "name": "X-MORE"}
-    made["security"] = [{"APIKeyBearer": [], "More": []}]
+def _both_needed(spec: Document) -> None:
+    spec["components"]["securitySchemes"]["More"] = {"type": "apiKey", "in": "header", "name": "X-MORE"}
+    spec["security"] = [{"APIKeyBearer": [], "More": []}]
 
 
 def _breaking_answers() -> Iterator[Edit]:
@@ -251,7 +251,7 @@ def _breaking_answers() -> Iterator[Edit]:
     )
     yield Edit(
         "no reference any more",
-        put(lambda made: body(made)["properties"]["items"], items={"type": "string"}),
+        put(lambda spec: body(spec)["properties"]["items"], items={"type": "string"}),
         "breaking",
         "response.type",
         decoding,
@@ -352,52 +352,52 @@ def _breaking_answers() -> Iterator[Edit]:
 
 
 def _without(name: str) -> Callable[[Document], None]:
-    def change(made: Document) -> None:
-        del row(made)["properties"][name]
-        row(made)["required"].remove(name)
+    def change(spec: Document) -> None:
+        del row(spec)["properties"][name]
+        row(spec)["required"].remove(name)
 
     return change
 
 
 def _optional(name: str) -> Callable[[Document], None]:
-    return lambda made: row(made)["required"].remove(name)
+    return lambda spec: row(spec)["required"].remove(name)
 
 
 def _renamed(name: str) -> Callable[[Document], None]:
-    def change(made: Document) -> None:
-        row(made)["properties"][name + "_2"] = row(made)["properties"].pop(name)
-        row(made)["required"].remove(name)
-        row(made)["required"].append(name + "_2")
+    def change(spec: Document) -> None:
+        row(spec)["properties"][name + "_2"] = row(spec)["properties"].pop(name)
+        row(spec)["required"].remove(name)
+        row(spec)["required"].append(name + "_2")
 
     return change
 
 
 def _two_forms(name: str) -> Callable[[Document], None]:
-    def change(made: Document) -> None:
-        schema = row(made)["properties"][name]
+    def change(spec: Document) -> None:
+        schema = row(spec)["properties"][name]
         schema["oneOf"] = [{"type": schema.pop("type")}, {"type": "number"}]
 
     return change
 
 
-def _items_object(made: Document) -> None:
-    body(made)["properties"]["items"] = {
+def _items_object(spec: Document) -> None:
+    body(spec)["properties"]["items"] = {
         "type": "object",
         "additionalProperties": {"$ref": "#/components/schemas/OpenInterest"},
     }
 
 
-def _items_renamed(made: Document) -> None:
-    body(made)["properties"]["data"] = body(made)["properties"].pop("items")
-    body(made)["required"] = ["data"]
+def _items_renamed(spec: Document) -> None:
+    body(spec)["properties"]["data"] = body(spec)["properties"].pop("items")
+    body(spec)["required"] = ["data"]
 
 
-def _bare_list(made: Document) -> None:
-    answer(made)["content"]["application/json"]["schema"] = body(made)["properties"]["items"]
+def _bare_list(spec: Document) -> None:
+    answer(spec)["content"]["application/json"]["schema"] = body(spec)["properties"]["items"]
 
 
-def _meanings_swapped(made: Document) -> None:
-    one, other = field_of("oi_base")(made), field_of("oi_quote_usd")(made)
+def _meanings_swapped(spec: Document) -> None:
+    one, other = field_of("oi_base")(spec), field_of("oi_quote_usd")(spec)
     one["description"], other["description"] = other["description"], one["description"]
 
 
@@ -443,35 +443,35 @@ def _breaking_requests() -> Iterator[Edit]:
     )
     yield Edit(
         "only times with an offset",
-        changed(lambda made: parameter(made, "start_timestamp")["schema"].update(format="date-time")),
+        changed(lambda spec: parameter(spec, "start_timestamp")["schema"].update(format="date-time")),
         "breaking",
         "parameter.format",
         harmless,
     )
     yield Edit(
         "only days",
-        changed(lambda made: parameter(made, "start_timestamp")["schema"].update(format="date")),
+        changed(lambda spec: parameter(spec, "start_timestamp")["schema"].update(format="date")),
         "breaking",
         "parameter.format",
         request,
     )
     yield Edit(
         "a pattern for the market",
-        changed(lambda made: parameter(made, "market_id")["schema"].update(pattern="^[a-z]+$")),
+        changed(lambda spec: parameter(spec, "market_id")["schema"].update(pattern="^[a-z]+$")),
         "breaking",
         "parameter.pattern",
         request,
     )
     yield Edit(
         "a pattern that our market has",
-        changed(lambda made: parameter(made, "market_id")["schema"].update(pattern="^[a-z]+:perp:.+$")),
+        changed(lambda spec: parameter(spec, "market_id")["schema"].update(pattern="^[a-z]+:perp:.+$")),
         "breaking",
         "parameter.pattern",
         harmless,
     )
     yield Edit(
         "a short market",
-        changed(lambda made: parameter(made, "market_id")["schema"].update(maxLength=10)),
+        changed(lambda spec: parameter(spec, "market_id")["schema"].update(maxLength=10)),
         "breaking",
         "parameter.maxLength",
         request,
@@ -479,7 +479,7 @@ def _breaking_requests() -> Iterator[Edit]:
     yield Edit(
         "a parameter that must be sent",
         changed(
-            lambda made: operation(made)["parameters"].append(
+            lambda spec: operation(spec)["parameters"].append(
                 {"name": "venue", "in": "query", "required": True, "schema": {"type": "string"}}
             )
         ),
@@ -497,7 +497,7 @@ def _breaking_requests() -> Iterator[Edit]:
     yield Edit(
         "intervals as a list",
         changed(
-            lambda made: parameter(made, "interval").update(
+            lambda spec: parameter(spec, "interval").update(
                 style="spaceDelimited", schema={"type": "array", "items": {"type": "string"}}
             )
         ),
@@ -507,7 +507,7 @@ def _breaking_requests() -> Iterator[Edit]:
     )
     yield Edit(
         "a matrix in the path",
-        put(lambda made: parameter(made, "market_id"), style="matrix"),
+        put(lambda spec: parameter(spec, "market_id"), style="matrix"),
         "breaking",
         "parameter.style",
         request,
@@ -569,18 +569,18 @@ def _breaking_requests() -> Iterator[Edit]:
 
 
 def _numbered(name: str) -> Callable[[Document], None]:
-    return lambda made: parameter(made, name).update(schema={"type": "integer"})
+    return lambda spec: parameter(spec, name).update(schema={"type": "integer"})
 
 
 def _moved(name: str) -> Callable[[Document], None]:
-    return lambda made: parameter(made, name).update({"in": "header"})
+    return lambda spec: parameter(spec, name).update({"in": "header"})
 
 
 def _parameter_gone(name: str) -> Callable[[Document], None]:
-    def change(made: Document) -> None:
-        kept = operation(made)["parameters"]
-        gone = parameter(made, name)
-        operation(made)["parameters"] = [
+    def change(spec: Document) -> None:
+        kept = operation(spec)["parameters"]
+        gone = parameter(spec, name)
+        operation(spec)["parameters"] = [
             one
             for one in kept
             if one is not gone

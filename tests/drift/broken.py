@@ -27,7 +27,7 @@ def broken() -> dict[str, bytes]:
     """Broken pages by what is wrong with them."""
     lines = PAGE.split("\n")
     html = "<!doctype html>\n<html><head><title>Open interest</title></head><body>" + PAGE + "</body></html>"
-    made = document()
+    spec = document()
     return {
         "empty": b"",
         "blank": b" \n\n\t\n",
@@ -48,7 +48,7 @@ def broken() -> dict[str, bytes]:
         "cut in the prose": PAGE[:400].encode(),
         "an empty block": with_block("").encode(),
         "a block of prose": with_block("See the site.").encode(),
-        "Swagger 2": with_block(dump({**made, "swagger": "2.0"})).encode(),
+        "Swagger 2": with_block(dump({**spec, "swagger": "2.0"})).encode(),
         "Swagger 2 alone": with_block('swagger: "2.0"\ninfo: {}\npaths: {}\n').encode(),
         "OpenAPI 4": swapped("openapi: 3.1.0", "openapi: 4.0.0").encode(),
         "OpenAPI 3.2": swapped("openapi: 3.1.0", "openapi: 3.2.0").encode(),
@@ -58,11 +58,11 @@ def broken() -> dict[str, bytes]:
         "tabs": swapped("    get:\n", "\tget:\n").encode(),
         "a key twice": swapped("    get:\n", "    get: {}\n    get:\n").encode(),
         "an alias": swapped("type: integer", "type: *any").encode(),
-        "no paths": with_block(dump({key: value for key, value in made.items() if key != "paths"})).encode(),
-        "empty paths": with_block(dump({**made, "paths": {}})).encode(),
-        "paths is a list": with_block(dump({**made, "paths": []})).encode(),
+        "no paths": with_block(dump({key: value for key, value in spec.items() if key != "paths"})).encode(),
+        "empty paths": with_block(dump({**spec, "paths": {}})).encode(),
+        "paths is a list": with_block(dump({**spec, "paths": []})).encode(),
         "a path without its slash": swapped("  /api/v1/markets", "  api/v1/markets").encode(),
-        "a path without methods": with_block(dump({**made, "paths": {PATH: {}}})).encode(),
+        "a path without methods": with_block(dump({**spec, "paths": {PATH: {}}})).encode(),
         "a reference to nothing": swapped("parameters/StartTimestamp'", "parameters/Start'").encode(),
         "a reference to another file": swapped("'#/components/schemas/OpenInterest'", "other.yaml#/X").encode(),
         "a reference to itself": changed(
@@ -87,7 +87,7 @@ def broken() -> dict[str, bytes]:
         "schemes are a list": changed(lambda one: one["components"].update(securitySchemes=[])).encode(),
         "components are a text": swapped("components:\n", "x-components:\n").encode(),
         "nested too deep": with_block(
-            json.dumps({**made, "x-deep": None}).replace("null", "[" * 3000 + "]" * 3000)
+            json.dumps({**spec, "x-deep": None}).replace("null", "[" * 3000 + "]" * 3000)
         ).encode(),
         "two blocks that contradict": (
             PAGE + "\n\n````yaml openapi\n" + BLOCK.body.replace("maximum: 5000", "maximum: 10") + "````\n"
@@ -99,6 +99,6 @@ def broken() -> dict[str, bytes]:
     }
 
 
-def _two_ids(made: Document) -> None:
-    operation(made)["operationId"] = "a"
-    made["paths"]["/b"] = {"get": {"operationId": "a", "responses": {}}}
+def _two_ids(spec: Document) -> None:
+    operation(spec)["operationId"] = "a"
+    spec["paths"]["/b"] = {"get": {"operationId": "a", "responses": {}}}

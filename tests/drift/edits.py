@@ -48,86 +48,86 @@ def _shuffled(value: Any) -> Any:
     return value
 
 
-def _lists_turned(made: Document) -> Document:
-    made = copy.deepcopy(made)
-    operation(made)["parameters"].reverse()
-    interval(made)["enum"].reverse()
-    row(made)["required"].reverse()
-    return made
+def _lists_turned(spec: Document) -> Document:
+    spec = copy.deepcopy(spec)
+    operation(spec)["parameters"].reverse()
+    interval(spec)["enum"].reverse()
+    row(spec)["required"].reverse()
+    return spec
 
 
-def _inlined(value: Any, made: Document) -> Any:
+def _inlined(value: Any, spec: Document) -> Any:
     if isinstance(value, dict):
         if "$ref" in value:
-            target: Any = made
+            target: Any = spec
             for token in value["$ref"][2:].split("/"):
                 target = target[token]
-            return _inlined(target, made)
-        return {key: _inlined(item, made) for key, item in value.items()}
-    return [_inlined(item, made) for item in value] if isinstance(value, list) else value
+            return _inlined(target, spec)
+        return {key: _inlined(item, spec) for key, item in value.items()}
+    return [_inlined(item, spec) for item in value] if isinstance(value, list) else value
 
 
 def _all_inlined() -> str:
-    made = document()
-    made["paths"] = _inlined(made["paths"], made)
-    made["components"] = {"securitySchemes": made["components"]["securitySchemes"]}
-    return with_block(dump(made))
+    spec = document()
+    spec["paths"] = _inlined(spec["paths"], spec)
+    spec["components"] = {"securitySchemes": spec["components"]["securitySchemes"]}
+    return with_block(dump(spec))
 
 
-def _moved_into_components(made: Document) -> None:
-    made["components"]["schemas"]["Page"] = body(made)
-    answer(made)["content"]["application/json"]["schema"] = {"$ref": "#/components/schemas/Page"}
-    made["components"]["responses"] = {"Samples": answer(made)}
-    operation(made)["responses"]["200"] = {"$ref": "#/components/responses/Samples"}
-    limit = parameter(made, "limit")
-    made["components"]["parameters"]["Limit"] = limit
-    operation(made)["parameters"][-1] = {"$ref": "#/components/parameters/Limit"}
+def _moved_into_components(spec: Document) -> None:
+    spec["components"]["schemas"]["Page"] = body(spec)
+    answer(spec)["content"]["application/json"]["schema"] = {"$ref": "#/components/schemas/Page"}
+    spec["components"]["responses"] = {"Samples": answer(spec)}
+    operation(spec)["responses"]["200"] = {"$ref": "#/components/responses/Samples"}
+    limit = parameter(spec, "limit")
+    spec["components"]["parameters"]["Limit"] = limit
+    operation(spec)["parameters"][-1] = {"$ref": "#/components/parameters/Limit"}
 
 
-def _wrapped(made: Document) -> None:
-    body(made)["properties"]["items"]["items"] = {"allOf": [{"$ref": "#/components/schemas/OpenInterest"}]}
+def _wrapped(spec: Document) -> None:
+    body(spec)["properties"]["items"]["items"] = {"allOf": [{"$ref": "#/components/schemas/OpenInterest"}]}
 
 
-def _split(made: Document) -> None:
-    schema = row(made)
+def _split(spec: Document) -> None:
+    schema = row(spec)
     first = {"type": "object", "properties": {"ts": schema["properties"].pop("ts")}, "required": ["ts"]}
     schema["required"].remove("ts")
     schema["allOf"] = [first]
 
 
-def _on_the_path(made: Document) -> None:
-    item = made["paths"][PATH]
-    item["parameters"] = [operation(made)["parameters"].pop(0)]
+def _on_the_path(spec: Document) -> None:
+    item = spec["paths"][PATH]
+    item["parameters"] = [operation(spec)["parameters"].pop(0)]
 
 
-def _own_security(made: Document) -> None:
-    operation(made)["security"] = made.pop("security")
+def _own_security(spec: Document) -> None:
+    operation(spec)["security"] = spec.pop("security")
 
 
-def _other_scheme_name(made: Document) -> None:
-    schemes = made["components"]["securitySchemes"]
+def _other_scheme_name(spec: Document) -> None:
+    schemes = spec["components"]["securitySchemes"]
     schemes["Key"] = schemes.pop("APIKeyBearer")
-    made["security"] = [{"Key": []}]
+    spec["security"] = [{"Key": []}]
 
 
-def _defaults_spelled(made: Document) -> None:
-    parameter(made, "limit").update(required=False, style="form", explode=True, deprecated=False, allowReserved=False)
-    parameter(made, "market_id").update(style="simple", explode=False)
+def _defaults_spelled(spec: Document) -> None:
+    parameter(spec, "limit").update(required=False, style="form", explode=True, deprecated=False, allowReserved=False)
+    parameter(spec, "market_id").update(style="simple", explode=False)
 
 
 def unchanged() -> Iterator[Edit]:
-    made = document()
-    flow = yaml.safe_dump(made, default_flow_style=True, allow_unicode=True, sort_keys=True)
+    spec = document()
+    flow = yaml.safe_dump(spec, default_flow_style=True, allow_unicode=True, sort_keys=True)
     flow = flow.replace("'200'", '"200"')
     pages = {
         "the same page": PAGE,
         "JSON instead of YAML": with_block(
-            json.dumps(made, ensure_ascii=False, indent=2), BLOCK.info.replace("yaml", "json")
+            json.dumps(spec, ensure_ascii=False, indent=2), BLOCK.info.replace("yaml", "json")
         ),
-        "JSON in a YAML block": with_block(json.dumps(made)),
+        "JSON in a YAML block": with_block(json.dumps(spec)),
         "YAML in flow style": with_block(flow),
-        "keys in another order": with_block(dump(_shuffled(made))),
-        "parameters, values and required names in another order": with_block(dump(_lists_turned(made))),
+        "keys in another order": with_block(dump(_shuffled(spec))),
+        "parameters, values and required names in another order": with_block(dump(_lists_turned(spec))),
         "Windows line ends": PAGE.replace("\n", "\r\n"),
         "old Mac line ends": PAGE.replace("\n", "\r"),
         "a byte order mark": "\ufeff" + PAGE,
@@ -150,11 +150,11 @@ def unchanged() -> Iterator[Edit]:
         "a trailing slash at the server": swapped("https://api.allium.so\n", "https://api.allium.so/\n"),
         "the key's header in lower case": swapped("name: X-API-KEY", "name: x-api-key"),
         "a component that nothing uses": changed(
-            lambda made: made["components"]["schemas"].update(New={"type": "string"})
+            lambda spec: spec["components"]["schemas"].update(New={"type": "string"})
         ),
         "bounds stated twice": put(limit, allOf=[{"minimum": 0}, {"maximum": 9000}]),
         "exclusive bounds for whole numbers": changed(_exclusive),
-        "const for a single value": changed(lambda made: limit(made).update(anyOf=[{}, {"const": 5}])),
+        "const for a single value": changed(lambda spec: limit(spec).update(anyOf=[{}, {"const": 5}])),
         "additionalProperties spelled out": put(row, additionalProperties=True),
         "a type list of one": put(field_of("ts"), type=["string"]),
         "the operation in another place of the page": _moved_block(),
@@ -165,8 +165,8 @@ def unchanged() -> Iterator[Edit]:
         yield Edit(name, page, "none")
 
 
-def _exclusive(made: Document) -> None:
-    schema = limit(made)
+def _exclusive(spec: Document) -> None:
+    schema = limit(spec)
     schema["exclusiveMinimum"] = schema.pop("minimum") - 1
     schema["exclusiveMaximum"] = schema.pop("maximum") + 1
 
@@ -221,25 +221,25 @@ def worded() -> Iterator[Edit]:
             swapped("            - hl:perp:BTC-USDC", "            - bybit:perp:BTC-USDT"),
             "words.examples",
         ),
-        "no example": (drop(lambda made: parameter(made, "interval"), "example"), "words.example"),
-        "an example more": (put(lambda made: parameter(made, "limit"), example=100), "words.example"),
+        "no example": (drop(lambda spec: parameter(spec, "interval"), "example"), "words.example"),
+        "an example more": (put(lambda spec: parameter(spec, "limit"), example=100), "words.example"),
         "an example of a whole answer": (
-            put(lambda made: answer(made)["content"]["application/json"], example={"items": []}),
+            put(lambda spec: answer(spec)["content"]["application/json"], example={"items": []}),
             "words.example",
         ),
         "a description of a row": (put(row, description="A row of the answer."), "words.description"),
         "a title of a row": (put(row, title="A row"), "words.title"),
         "a description of the scheme": (
-            put(lambda made: made["components"]["securitySchemes"]["APIKeyBearer"], description="Ask us."),
+            put(lambda spec: spec["components"]["securitySchemes"]["APIKeyBearer"], description="Ask us."),
             "words.description",
         ),
         "a description of the server": (
-            changed(lambda made: made["servers"][0].update(description="Production")),
+            changed(lambda spec: spec["servers"][0].update(description="Production")),
             "words.description",
         ),
         "an operationId": (put(operation, operationId="get_oi"), "words.operationId"),
         "tags": (put(operation, tags=["perps"]), "words.tags"),
-        "contact of the API": (changed(lambda made: made["info"].update(contact={"name": "Allium"})), "words.contact"),
+        "contact of the API": (changed(lambda spec: spec["info"].update(contact={"name": "Allium"})), "words.contact"),
         "external documentation": (put(operation, externalDocs={"url": "https://docs.example"}), "words.externalDocs"),
         "an extension": (put(operation, **{"x-internal": True}), "words.x-internal"),
         "a harmless word in a description": (
@@ -251,7 +251,7 @@ def worded() -> Iterator[Edit]:
             "parameter.renamed",
         ),
         "explode of a single text": (
-            put(lambda made: parameter(made, "interval"), explode=False),
+            put(lambda spec: parameter(spec, "interval"), explode=False),
             "parameter.explode",
         ),
     }
@@ -271,15 +271,15 @@ def compatible() -> Iterator[Edit]:
         "limit may be any number": (swapped("type: integer", "type: number"), "parameter.type"),
         "an interval more": (put(interval, enum=["1m", "5m", "15m", "30m", "1h", "4h", "1d"]), "parameter.enum"),
         "any interval": (drop(interval, "enum"), "parameter.enum"),
-        "interval may be left out": (drop(lambda made: parameter(made, "interval"), "required"), "parameter.required"),
+        "interval may be left out": (drop(lambda spec: parameter(spec, "interval"), "required"), "parameter.required"),
         "the end may be left out": (
-            drop(lambda made: parameter(made, "end_timestamp"), "required"),
+            drop(lambda spec: parameter(spec, "end_timestamp"), "required"),
             "parameter.required",
         ),
         "limit may be null": (put(limit, type=["integer", "null"]), "parameter.type"),
         "an optional parameter more": (
             changed(
-                lambda made: operation(made)["parameters"].append(
+                lambda spec: operation(spec)["parameters"].append(
                     {"name": "order", "in": "query", "schema": {"type": "string"}}
                 )
             ),
@@ -287,7 +287,7 @@ def compatible() -> Iterator[Edit]:
         ),
         "an optional header more": (
             changed(
-                lambda made: operation(made)["parameters"].append({"name": "X-Trace", "in": "header", "schema": {}})
+                lambda spec: operation(spec)["parameters"].append({"name": "X-Trace", "in": "header", "schema": {}})
             ),
             "parameter.added",
         ),
@@ -296,17 +296,17 @@ def compatible() -> Iterator[Edit]:
             "body.added",
         ),
         "a parameter is deprecated": (
-            put(lambda made: parameter(made, "limit"), deprecated=True),
+            put(lambda spec: parameter(spec, "limit"), deprecated=True),
             "parameter.deprecated",
         ),
         "a field is deprecated": (put(field_of("oi_base"), deprecated=True), "words.deprecated"),
         "the operation is deprecated": (put(operation, deprecated=True), "operation.deprecated"),
         "a field more": (
-            changed(lambda made: row(made)["properties"].update(funding={"type": "string"})),
+            changed(lambda spec: row(spec)["properties"].update(funding={"type": "string"})),
             "response.new-field",
         ),
         "a field beside the items": (
-            changed(lambda made: body(made)["properties"].update(note={"type": "string"})),
+            changed(lambda spec: body(spec)["properties"].update(note={"type": "string"})),
             "response.new-field",
         ),
         "a field that is always there": (changed(_one_more), "response.new-field"),
@@ -314,33 +314,33 @@ def compatible() -> Iterator[Edit]:
         "a format for the time": (put(field_of("ts"), format="date-time"), "response.format"),
         "a pattern for a decimal": (put(field_of("oi_base"), pattern="^[0-9]+(\\.[0-9]+)?$"), "response.pattern"),
         "fewer rows at most": (
-            changed(lambda made: body(made)["properties"]["items"].update(maxItems=1000)),
+            changed(lambda spec: body(spec)["properties"]["items"].update(maxItems=1000)),
             "response.maxItems",
         ),
         "an error is documented": (responses({"422": {"description": "Refused"}}), "status.added"),
         "a default answer": (responses({"default": {"description": "An error"}}), "status.added"),
         "a redirect is documented": (responses({"302": {"description": "Elsewhere"}}), "status.added"),
         "another media type as well": (
-            changed(lambda made: answer(made)["content"].update({"text/csv": {"schema": {"type": "string"}}})),
+            changed(lambda spec: answer(spec)["content"].update({"text/csv": {"schema": {"type": "string"}}})),
             "media.added",
         ),
         "a header of the answer": (put(answer, headers={"X-Rate": {"schema": {"type": "integer"}}}), "header.added"),
-        "no key needed": (changed(lambda made: made.update(security=[])), "access.security"),
+        "no key needed": (changed(lambda spec: spec.update(security=[])), "access.security"),
         "the key may be left out": (
-            changed(lambda made: made.update(security=[{"APIKeyBearer": []}, {}])),
+            changed(lambda spec: spec.update(security=[{"APIKeyBearer": []}, {}])),
             "access.security",
         ),
         "another way to be let in": (changed(_another_way), "access.security"),
         "a second server": (
-            changed(lambda made: made["servers"].append({"url": "https://eu.api.allium.so"})),
+            changed(lambda spec: spec["servers"].append({"url": "https://eu.api.allium.so"})),
             "access.servers",
         ),
-        "a new path": (changed(lambda made: made["paths"].update({"/api/v1/markets": other})), "operation.added"),
-        "a new method": (changed(lambda made: made["paths"][PATH].update(post=other["get"])), "operation.added"),
-        "a webhook": (changed(lambda made: made.update(webhooks={"tick": {"post": {"responses": {}}}})), "webhook"),
+        "a new path": (changed(lambda spec: spec["paths"].update({"/api/v1/markets": other})), "operation.added"),
+        "a new method": (changed(lambda spec: spec["paths"][PATH].update(post=other["get"])), "operation.added"),
+        "a webhook": (changed(lambda spec: spec.update(webhooks={"tick": {"post": {"responses": {}}}})), "webhook"),
         "a callback": (put(operation, callbacks={"done": {}}), "operation.callbacks"),
         "reserved characters may be sent": (
-            put(lambda made: parameter(made, "start_timestamp"), allowReserved=True),
+            put(lambda spec: parameter(spec, "start_timestamp"), allowReserved=True),
             "parameter.allowReserved",
         ),
     }
@@ -348,14 +348,14 @@ def compatible() -> Iterator[Edit]:
         yield Edit(f"compatible: {name}", page, "compatible", kind, Effect.NONE)
 
 
-def _one_more(made: Document) -> None:
-    row(made)["properties"]["venue"] = {"type": "string"}
-    row(made)["required"].append("venue")
+def _one_more(spec: Document) -> None:
+    row(spec)["properties"]["venue"] = {"type": "string"}
+    row(spec)["required"].append("venue")
 
 
-def _another_way(made: Document) -> None:
-    made["components"]["securitySchemes"]["OAuth"] = {"type": "http", "scheme": "bearer"}
-    made["security"].append({"OAuth": []})
+def _another_way(spec: Document) -> None:
+    spec["components"]["securitySchemes"]["OAuth"] = {"type": "http", "scheme": "bearer"}
+    spec["security"].append({"OAuth": []})
 
 
 # --- By generator ---

@@ -58,57 +58,57 @@ def swapped(old: str, new: str, count: int = 1) -> str:
 
 def changed(change: Callable[[Document], None]) -> str:
     """The page with its document changed in place; in JSON, which is read much faster than YAML."""
-    made = document()
-    change(made)
-    assert made != PARSED
-    return with_block(json.dumps(made))
+    spec = document()
+    change(spec)
+    assert spec != PARSED
+    return with_block(json.dumps(spec))
 
 
-def operation(made: Document) -> Any:
-    return made["paths"][PATH]["get"]
+def operation(spec: Document) -> Any:
+    return spec["paths"][PATH]["get"]
 
 
-def parameter(made: Document, name: str) -> Any:
+def parameter(spec: Document, name: str) -> Any:
     shared = {"market_id": "MarketIdPath", "start_timestamp": "StartTimestamp", "end_timestamp": "EndTimestamp"}
     if name in shared:
-        return made["components"]["parameters"][shared[name]]
-    return next(one for one in operation(made)["parameters"] if one.get("name") == name)
+        return spec["components"]["parameters"][shared[name]]
+    return next(one for one in operation(spec)["parameters"] if one.get("name") == name)
 
 
-def row(made: Document) -> Any:
-    return made["components"]["schemas"]["OpenInterest"]
+def row(spec: Document) -> Any:
+    return spec["components"]["schemas"]["OpenInterest"]
 
 
-def answer(made: Document) -> Any:
-    return operation(made)["responses"]["200"]
+def answer(spec: Document) -> Any:
+    return operation(spec)["responses"]["200"]
 
 
-def body(made: Document) -> Any:
-    return answer(made)["content"]["application/json"]["schema"]
+def body(spec: Document) -> Any:
+    return answer(spec)["content"]["application/json"]["schema"]
 
 
 def put(target: Callable[[Document], Any], **values: Any) -> str:
-    return changed(lambda made: target(made).update(values))
+    return changed(lambda spec: target(spec).update(values))
 
 
 def drop(target: Callable[[Document], Any], key: str) -> str:
-    def change(made: Document) -> None:
-        del target(made)[key]
+    def change(spec: Document) -> None:
+        del target(spec)[key]
 
     return changed(change)
 
 
-def limit(made: Document) -> Any:
-    return parameter(made, "limit")["schema"]
+def limit(spec: Document) -> Any:
+    return parameter(spec, "limit")["schema"]
 
 
-def interval(made: Document) -> Any:
-    return parameter(made, "interval")["schema"]
+def interval(spec: Document) -> Any:
+    return parameter(spec, "interval")["schema"]
 
 
 def field_of(name: str) -> Callable[[Document], Any]:
-    return lambda made: row(made)["properties"][name]
+    return lambda spec: row(spec)["properties"][name]
 
 
 def responses(more: dict[str, Any]) -> str:
-    return changed(lambda made: operation(made)["responses"].update(more))
+    return changed(lambda spec: operation(spec)["responses"].update(more))

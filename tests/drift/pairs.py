@@ -109,25 +109,25 @@ class _Edited:
         self.version = version
 
     def put(self, path: str, value: Any) -> Document:
-        made = pet(self.version)
-        holder, key = self._holder(made, path)
+        document = pet(self.version)
+        holder, key = self._holder(document, path)
         if isinstance(holder, list) and key == "-":
             holder.append(value)
         else:
             holder[int(key) if isinstance(holder, list) else key] = value
-        return made
+        return document
 
     def drop(self, path: str) -> Document:
-        made = pet(self.version)
-        holder, key = self._holder(made, path)
+        document = pet(self.version)
+        holder, key = self._holder(document, path)
         del holder[int(key) if isinstance(holder, list) else key]
-        return made
+        return document
 
-    def _holder(self, made: Any, path: str) -> tuple[Any, str]:
+    def _holder(self, document: Any, path: str) -> tuple[Any, str]:
         *way, key = [token.replace("~", "/") for token in path.split("/")]
         for token in way:
-            made = made[int(token) if isinstance(made, list) else token]
-        return made, key
+            document = document[int(token) if isinstance(document, list) else token]
+        return document, key
 
 
 LIST, FORM, ONE = "paths/~pets/get", "paths/~pets/post", "paths/~pets~{id}/get"
@@ -138,23 +138,23 @@ ANSWER_ONE = f"{ONE}/responses/200/content/application~json/schema"
 
 
 def pairs() -> list[Pair]:
-    made = []
+    cases = []
     for version in ("3.0.3", "3.1.0"):
         old = pet(version)
         for name, verdict, new in [*_changes(_Edited(version)), *_more(_Edited(version))]:
-            made.append(Pair(f"{version}: {name}", old, new, verdict))
+            cases.append(Pair(f"{version}: {name}", old, new, verdict))
         for name, verdict, before, after in _schemas(version):
-            made.append(Pair(f"{version}: {name}", before, after, verdict))
-    made += [
+            cases.append(Pair(f"{version}: {name}", before, after, verdict))
+    cases += [
         Pair(f"3.1 only: {name}", *_both(name, "3.1.0", side, one, two), verdict)
         for name, verdict, side, one, two in MODERN
     ]
-    made += [
+    cases += [
         Pair(f"3.0 only: {name}", *_both(name, "3.0.3", side, one, two), verdict)
         for name, verdict, side, one, two in OLDER
     ]
-    made += _dialects()
-    return made
+    cases += _dialects()
+    return cases
 
 
 def _changes(edit: _Edited) -> Iterator[tuple[str, str, Document]]:
@@ -374,9 +374,9 @@ def _surroundings(version: str) -> Iterator[tuple[str, str, Document, Document]]
     """Callbacks, webhooks, ranges of statuses, headers that come and go, deprecations that end."""
 
     def shop(**changes: Any) -> Document:
-        made = pet(version)
-        made["paths"]["/pets"]["get"].update(changes)
-        return made
+        document = pet(version)
+        document["paths"]["/pets"]["get"].update(changes)
+        return document
 
     hooks = [
         pet(version),

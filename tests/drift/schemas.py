@@ -51,7 +51,7 @@ def schemas(draw: st.DrawFn, *, near: Any = None, plain: bool = False, one_of: b
 @st.composite
 def _scalars(draw: st.DrawFn, plain: bool) -> dict[str, Any]:
     types = draw(st.lists(st.sampled_from(["null", "boolean", "integer", "number", "string"]), max_size=2, unique=True))
-    made: dict[str, Any] = {"type": types[0] if len(types) == 1 else types} if types else {}
+    schema: dict[str, Any] = {"type": types[0] if len(types) == 1 else types} if types else {}
     optional = {
         "minimum": NUMBERS,
         "maximum": NUMBERS,
@@ -64,40 +64,40 @@ def _scalars(draw: st.DrawFn, plain: bool) -> dict[str, Any]:
     }
     if not plain:
         optional["pattern"] = st.sampled_from(PATTERNS)
-    return made | draw(st.fixed_dictionaries({}, optional=optional)) if draw(st.booleans()) else made
+    return schema | draw(st.fixed_dictionaries({}, optional=optional)) if draw(st.booleans()) else schema
 
 
 @st.composite
 def _objects(draw: st.DrawFn, inner: st.SearchStrategy[Any], plain: bool) -> dict[str, Any]:
-    made: dict[str, Any] = {"type": "object"} if draw(st.integers(0, 3)) else {}
-    made["properties"] = draw(st.dictionaries(st.sampled_from(NAMES), inner, max_size=2))
+    schema: dict[str, Any] = {"type": "object"} if draw(st.integers(0, 3)) else {}
+    schema["properties"] = draw(st.dictionaries(st.sampled_from(NAMES), inner, max_size=2))
     if draw(st.booleans()):
-        made["required"] = draw(st.lists(st.sampled_from(NAMES), max_size=2, unique=True))
+        schema["required"] = draw(st.lists(st.sampled_from(NAMES), max_size=2, unique=True))
     if draw(st.integers(0, 2)) == 0:
-        made["additionalProperties"] = draw(inner | st.booleans())
+        schema["additionalProperties"] = draw(inner | st.booleans())
     if not plain and draw(st.integers(0, 3)) == 0:
-        made["patternProperties"] = {draw(st.sampled_from(PATTERNS)): draw(inner)}
+        schema["patternProperties"] = {draw(st.sampled_from(PATTERNS)): draw(inner)}
     if not plain and draw(st.integers(0, 5)) == 0:
-        made["minProperties" if draw(st.booleans()) else "maxProperties"] = draw(SIZES)
+        schema["minProperties" if draw(st.booleans()) else "maxProperties"] = draw(SIZES)
     if not plain and draw(st.integers(0, 5)) == 0:
-        made["unevaluatedProperties"] = draw(inner | st.booleans())
-    return made
+        schema["unevaluatedProperties"] = draw(inner | st.booleans())
+    return schema
 
 
 @st.composite
 def _arrays(draw: st.DrawFn, inner: st.SearchStrategy[Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {"type": "array"}
+    schema: dict[str, Any] = {"type": "array"}
     optional = {"items": inner, "minItems": SIZES, "maxItems": SIZES, "uniqueItems": st.booleans()}
     if draw(st.integers(0, 2)) == 0:
-        made["prefixItems"] = draw(st.lists(inner, min_size=1, max_size=2))
-    return made | draw(st.fixed_dictionaries({}, optional=optional))
+        schema["prefixItems"] = draw(st.lists(inner, min_size=1, max_size=2))
+    return schema | draw(st.fixed_dictionaries({}, optional=optional))
 
 
 @st.composite
 def _nudged(draw: st.DrawFn, schema: Any) -> Any:
     """The schema with one keyword removed, loosened or tightened."""
-    made = copy.deepcopy(schema)
-    holder = made
+    schema = copy.deepcopy(schema)
+    holder = schema
     while isinstance(holder, dict) and holder:
         key = draw(st.sampled_from(sorted(holder)))
         inside = holder[key]
@@ -111,7 +111,7 @@ def _nudged(draw: st.DrawFn, schema: Any) -> Any:
         elif isinstance(inside, list) and inside and key != "prefixItems":
             holder[key] = inside[:-1] if len(inside) > 1 and draw(st.booleans()) else [*inside, inside[0]]
         break
-    return made
+    return schema
 
 
 @st.composite

@@ -68,18 +68,18 @@ def search(small: Schema, large: Schema) -> tuple[Any] | None:
 def values(schema: Schema, target: Targets, depth: int = _DEPTH) -> Strategy:
     """Values that a schema allows, or that it is not known to refuse."""
     constraints = schema.constraints
-    made = [st.just(sample_value(schema))]
+    strategy = [st.just(sample_value(schema))]
     if constraints.enum is not None:
-        made.append(st.sampled_from([*constraints.enum.values()] or [None]))
+        strategy.append(st.sampled_from([*constraints.enum.values()] or [None]))
     elif depth:
-        made.append(st.sampled_from([*target.scalars, None, ""]))
+        strategy.append(st.sampled_from([*target.scalars, None, ""]))
         if constraints.choices:
             choice = constraints.choices[0]
             branches = (schema.choose(choice, at) for at in range(len(choice.branches)))
-            made += [values(branch, target, depth - 1) for branch in branches]
+            strategy += [values(branch, target, depth - 1) for branch in branches]
         else:
-            made += [_OF_TYPE[kind](schema, target, depth) for kind in sorted(constraints.types)]
-    return st.one_of(made).filter(lambda value: accepts(schema, value) is not False)
+            strategy += [_OF_TYPE[kind](schema, target, depth) for kind in sorted(constraints.types)]
+    return st.one_of(strategy).filter(lambda value: accepts(schema, value) is not False)
 
 
 def _integers(schema: Schema, target: Targets, depth: int) -> Strategy:
@@ -89,9 +89,9 @@ def _integers(schema: Schema, target: Targets, depth: int) -> Strategy:
     if low is not None and high is not None and low > high:
         return st.nothing()
     edges = [edge + step for edge in (low, high) if edge is not None for step in (0, 1, -1)]
-    made = st.integers(low, high) | st.sampled_from([0, 1, -1, 2**31, -(2**31) - 1, 2**63, *edges])
+    strategy = st.integers(low, high) | st.sampled_from([0, 1, -1, 2**31, -(2**31) - 1, 2**63, *edges])
     steps = [step for step in sorted(constraints.multiples) if step]
-    return made | st.integers(-50, 50).map(lambda count: int(count * steps[0])) if steps else made
+    return strategy | st.integers(-50, 50).map(lambda count: int(count * steps[0])) if steps else strategy
 
 
 def _fractions(schema: Schema, target: Targets, depth: int) -> Strategy:
@@ -108,11 +108,11 @@ def _strings(schema: Schema, target: Targets, depth: int) -> Strategy:
     if most < least or least > LONGEST:
         return st.nothing()
     sizes = sorted({least, least + 1, min(most, LONGEST), min(most + 1, LONGEST), 40})
-    made = st.sampled_from([*_TEXTS, *FORMATS.values(), *("a" * size for size in sizes)])
-    made |= st.text(alphabet=_LETTERS, min_size=least, max_size=min(most, least + 12))
+    strategy = st.sampled_from([*_TEXTS, *FORMATS.values(), *("a" * size for size in sizes)])
+    strategy |= st.text(alphabet=_LETTERS, min_size=least, max_size=min(most, least + 12))
     for pattern in sorted(constraints.patterns):
-        made |= _matching(pattern)
-    return made
+        strategy |= _matching(pattern)
+    return strategy
 
 
 def _matching(pattern: str) -> st.SearchStrategy[str]:
@@ -120,11 +120,11 @@ def _matching(pattern: str) -> st.SearchStrategy[str]:
     if regex is None:
         return st.nothing()
     try:
-        made = st.from_regex(regex, alphabet=_PATTERN_LETTERS, fullmatch=False)
-        made.validate()
+        strategy = st.from_regex(regex, alphabet=_PATTERN_LETTERS, fullmatch=False)
+        strategy.validate()
     except (HypothesisException, re.error, ValueError, TypeError):
         return st.nothing()
-    return made
+    return strategy
 
 
 def _arrays(schema: Schema, target: Targets, depth: int) -> Strategy:
@@ -141,10 +141,10 @@ def _arrays(schema: Schema, target: Targets, depth: int) -> Strategy:
     if not schema.prefix:
         return st.lists(rest, min_size=least, max_size=most)
     first = [values(schema.item(at), target, depth - 1) for at in range(schema.prefix)]
-    made = [st.tuples(*first[:count]).map(list) for count in range(len(first) + 1)]  # an array may be shorter
+    strategy = [st.tuples(*first[:count]).map(list) for count in range(len(first) + 1)]  # an array may be shorter
     tail = st.lists(rest, max_size=max(0, most - len(first)))
-    made.append(st.tuples(made[-1], tail).map(lambda parts: parts[0] + parts[1]))
-    return st.one_of(made).map(lambda items: items[:most])
+    strategy.append(st.tuples(strategy[-1], tail).map(lambda parts: parts[0] + parts[1]))
+    return st.one_of(strategy).map(lambda items: items[:most])
 
 
 def _objects(schema: Schema, target: Targets, depth: int) -> Strategy:
