@@ -19,7 +19,11 @@ def register() -> None:
     settings.load_profile("fast")
 
 
+def profile() -> str:
+    """The name of the profile in use."""
+    return settings.get_current_profile_name()
+
+
 def examples(fast: int) -> settings:
     """Settings for a test whose examples cost more, or matter more, than usual: ``fast`` of them, or ``FACTOR`` times that."""
-    is_thorough = settings.get_current_profile_name() == "thorough"
-    return settings(max_examples=fast * FACTOR if is_thorough else fast)
+    return settings(max_examples=fast * FACTOR if profile() == "thorough" else fast)

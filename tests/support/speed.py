@@ -1,4 +1,4 @@
-"""A pytest plugin: a test outside tests/system may use 5 seconds of processor time.
+"""A pytest plugin: a test outside tests/system may use 5 seconds of processor time, under the ``fast`` profile.
 
 Processor time is what a test costs however busy the machine is. A test that waits instead is ended by pytest-timeout.
 """
@@ -12,6 +12,8 @@ from typing import Final
 
 import pytest
 
+from support import budget
+
 SYSTEM: Final = Path(__file__).parents[1] / "system"
 LONGEST_SECONDS: Final = 5.0
 
@@ -22,7 +24,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     began = time.process_time()
     result = yield
     seconds = time.process_time() - began
-    if seconds > LONGEST_SECONDS and not item.path.is_relative_to(SYSTEM):
+    is_bounded = budget.profile() == "fast" and not item.path.is_relative_to(SYSTEM)
+    if is_bounded and seconds > LONGEST_SECONDS:
         pytest.fail(
             f"used {seconds:.1f} s of processor time: a test outside tests/system may use {LONGEST_SECONDS:g} s. "
             "Make it cheaper, or move it to tests/system if it starts processes",
