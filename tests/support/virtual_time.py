@@ -18,7 +18,7 @@ class _Selector(selectors.SelectSelector):
         if not events:
             if timeout is None:
                 raise AssertionError("deadlock: every task waits, and for no timer")
-            self.now += max(timeout, 0)
+            self.now += max(timeout, 1e-9)  # it never stands still: who waits for a fraction too little tries again
         return events
 
 
@@ -40,5 +40,5 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 def now() -> float:
-    """The virtual time, in seconds."""
-    return asyncio.get_running_loop().time()
+    """The virtual time, in seconds, to the microsecond."""
+    return round(asyncio.get_running_loop().time(), 6)
