@@ -1,106 +1,128 @@
-"""The deadline over a whole call: one typed error that says how far it got, in both clients."""
+"""The deadline of a whole call: one error that says how far it got, in both clients."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 
 from allium_market_data import AsyncMarketData, MarketData
+from allium_market_data.client.circuit import monotonic
 from allium_market_data.errors import DeadlineExceededError, RateLimitedError, UsageError
-from support.serving import MARKET, Sandbox, http, served
+from support import virtual_time
+from support.adapted import scripted
+from support.serving import MARKET, Sandbox, served
 
 SPAN: dict[str, Any] = {"interval": "1h", "start": "2026-03-01", "end": "2026-03-03"}
+SOL = "hl:perp:SOL-USDC"
 
 
-@pytest.mark.parametrize("asynchronous", [False, True])
-@pytest.mark.parametrize("markets", [MARKET, [MARKET, "hl:perp:SOL-USDC"]])
-def test_a_stalled_server_ends_by_the_deadline_with_market_and_window(asynchronous: bool, markets: Any) -> None:
-    over = threading.Event()
+def run(
+    handler: Callable[[httpx.Request], Awaitable[httpx.Response]],
+    use: Callable[[AsyncMarketData], Coroutine[Any, Any, None]],
+) -> list[float]:
+    """Use a client of a server that is a function, in virtual time. Returns when the requests came."""
+    times: list[float] = []
 
-    def sync(url: str) -> None:
-        with MarketData("key", url) as client:
-            client.open_interest(markets, deadline=0.2, **SPAN)
+    async def timed(request: httpx.Request) -> Any:
+        times.append(virtual_time.now())
+        return await handler(request)
 
-    async def other(url: str) -> None:
-        async with AsyncMarketData("key", url) as client:
-            await client.open_interest(markets, deadline=0.2, **SPAN)
+    async def main() -> None:
+        async with AsyncMarketData("key", "https://api.example") as client:
+            client._http = scripted(timed)
+            await use(client)
 
-    def stall(*_: Any) -> None:
-        over.wait(20)
+    virtual_time.run(main())
+    return times
 
-    with served(stall) as url:
+
+async def stall(_: httpx.Request) -> httpx.Response:
+    await asyncio.Event().wait()
+    raise AssertionError("unreachable")
+
+
+@pytest.mark.parametrize("markets", [MARKET, [MARKET, SOL]])
+def test_a_stalled_server_ends_at_the_deadline_with_market_and_window(markets: Any) -> None:
+    async def use(client: AsyncMarketData) -> None:
         with pytest.raises(DeadlineExceededError, match="rows are complete up to 2026-03-01T00:00:00Z") as caught:
-            asyncio.run(other(url)) if asynchronous else sync(url)
-        over.set()
-    assert caught.value.market_id in (MARKET, "hl:perp:SOL-USDC")
-    assert caught.value.window is not None
+            await client.open_interest(markets, deadline=20, **SPAN)
+        assert virtual_time.now() == 20
+        assert caught.value.market_id in (MARKET, SOL)
+        assert caught.value.window is not None
+
+    run(stall, use)
 
 
-def test_a_fetch_within_its_deadline_is_whole_and_a_wrong_deadline_is_told(sandbox: Sandbox) -> None:
+@contextmanager
+def stalled_server() -> Iterator[str]:
+    release = threading.Event()
+
+    def wait(*_: object) -> None:
+        release.wait(60)
+
+    with served(wait) as url:
+        try:
+            yield url
+        finally:
+            release.set()
+
+
+def test_the_synchronous_client_keeps_the_deadline_too() -> None:
+    expected = pytest.raises(DeadlineExceededError, match="rows are complete up to 2026-03-01T00:00:00Z")
+    with stalled_server() as url, MarketData("key", url) as client, expected:
+        client.open_interest([MARKET, SOL], deadline=0.05, **SPAN)
+
+
+def test_a_fetch_within_its_deadline_is_complete(sandbox: Sandbox) -> None:
     with MarketData(sandbox.key, sandbox.url) as client:
-        assert len(client.open_interest(MARKET, deadline=60, **SPAN)) == 48
-        assert len(list(client.iter_open_interest(MARKET, deadline=60, **SPAN))) == 48
-        wrongs: list[Any] = [0, -1, float("inf"), "5"]
-        for wrong in wrongs:
+        assert len(client.open_interest(MARKET, deadline=600, **SPAN)) == 48
+        assert len(list(client.iter_open_interest(MARKET, deadline=600, **SPAN))) == 48
+
+
+@pytest.mark.parametrize("deadline", [0, -1, float("inf"), "5"])
+def test_a_wrong_deadline_is_refused(deadline: Any) -> None:
+    with MarketData("key") as client:
+        for method in (client.open_interest, client.iter_open_interest):
             with pytest.raises(UsageError, match="deadline must be"):
-                client.open_interest(MARKET, deadline=wrong, **SPAN)
-            with pytest.raises(UsageError, match="deadline must be"):
-                client.iter_open_interest(MARKET, deadline=wrong, **SPAN)
+                method(MARKET, deadline=deadline, **SPAN)
 
 
-def by_sync(url: str, deadline: float) -> None:
-    with MarketData("key", url) as client:
-        client.open_interest([MARKET, "hl:perp:SOL-USDC"], deadline=deadline, **SPAN)
+def test_a_retry_after_beyond_the_deadline_fails_at_once() -> None:
+    async def refuse(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(429, headers={"retry-after": "60"})
+
+    async def use(client: AsyncMarketData) -> None:
+        with pytest.raises(RateLimitedError, match="Retry-After 60; the deadline is sooner") as caught:
+            await client.open_interest([MARKET, SOL], deadline=50, **SPAN)
+        assert caught.value.window is not None
+
+    assert run(refuse, use) == [0]
 
 
-def by_async(url: str, deadline: float) -> None:
-    async def run() -> None:
-        async with AsyncMarketData("key", url) as client:
-            await client.open_interest([MARKET, "hl:perp:SOL-USDC"], deadline=deadline, **SPAN)
-
-    asyncio.run(run())
-
-
-@pytest.mark.parametrize("fetch", [by_sync, by_async])
-def test_a_retry_after_beyond_the_deadline_is_told_at_once(fetch: Callable[[str, float], None]) -> None:
-    asked: list[bytes] = []
-
-    def answer(connection: Any, head: bytes) -> None:
-        asked.append(head)
-        connection.sendall(http(b"", "429 Later", ["retry-after: 60"]))
-
-    began = time.monotonic()
-    with (
-        served(answer) as url,
-        pytest.raises(RateLimitedError, match="Retry-After 60; the deadline is sooner") as caught,
-    ):
-        fetch(url, 50)
-    assert time.monotonic() - began < 25
-    assert len(asked) == 1
-    assert caught.value.window is not None
-
-
-def test_the_clock_of_a_stream_begins_at_the_call(sandbox: Sandbox) -> None:
-    with MarketData(sandbox.key, sandbox.url) as client:
-        rows = client.iter_open_interest(MARKET, deadline=0.1, **SPAN)
-        pages = client.iter_open_interest(MARKET, by="page", deadline=0.1, **SPAN)
-        time.sleep(0.15)
-        for late in (rows, pages):
+def test_the_deadline_of_a_stream_begins_at_the_call() -> None:
+    async def use(client: AsyncMarketData) -> None:
+        rows = client.iter_open_interest(MARKET, deadline=10, **SPAN)
+        pages = client.iter_open_interest(MARKET, by="page", deadline=10, **SPAN)
+        await asyncio.sleep(11)
+        for stream in (rows, pages):
             with pytest.raises(DeadlineExceededError, match="the deadline passed after 0 requests"):
-                next(late)
-    assert sandbox.requests == []
+                await anext(stream)
 
-    async def run() -> None:
-        async with AsyncMarketData(sandbox.key, sandbox.url) as client:
-            late = client.iter_open_interest(MARKET, deadline=0.1, **SPAN)
-            await asyncio.sleep(0.15)
-            await anext(late)
+    assert run(stall, use) == []
 
-    with pytest.raises(DeadlineExceededError, match="the deadline passed after 0 requests"):
-        asyncio.run(run())
-    assert sandbox.requests == []
+
+def test_the_deadline_of_a_synchronous_stream_begins_at_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    with MarketData("key", "http://127.0.0.1:9") as client:
+        began = monotonic()
+        rows = client.iter_open_interest(MARKET, deadline=600, **SPAN)
+        pages = client.iter_open_interest(MARKET, by="page", deadline=600, **SPAN)
+        monkeypatch.setattr("allium_market_data.client.series_fetch.monotonic", lambda: began + 10_000)
+        for stream in (rows, pages):
+            with pytest.raises(DeadlineExceededError, match="the deadline passed after 0 requests"):
+                next(stream)

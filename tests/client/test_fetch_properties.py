@@ -1,4 +1,4 @@
-"""The guarantee: whatever the window, the chunking, the reading and the cap on rows, every row once and whole, or an error."""
+"""The guarantee: for every span, window size, reading and row cap, each row once with its whole bucket, or an error."""
 
 from __future__ import annotations
 
@@ -31,49 +31,47 @@ Cut = Callable[[list[Row]], list[Row]]
 
 
 def small(interval: Interval, buckets: int) -> Endpoint:
-    """Open interest as it would be if a request spanned only so many buckets: many windows from few samples."""
+    """Open interest if a request could span only so many buckets: many windows from few samples."""
     return replace(OPEN_INTEREST, span=buckets * WIDTHS[interval])
 
 
 class Server:
-    """Answers under a reading, with a cap on rows at either end that it does not tell of; counts what it is asked."""
+    """Responds under a reading, perhaps with a silent row cap at either end."""
 
     def __init__(
         self, history: ListHistory, interval: Interval, reading: Reading, cut: Cut = lambda rows: rows
     ) -> None:
         self.history, self.interval, self.reading, self.cut = history, interval, reading, cut
-        self.asked: list[Window] = []
 
-    async def ask(self, window: Window) -> Page:
-        self.asked.append(window)
+    async def fetch_page(self, window: Window) -> Page:
         query = Query(self.interval, micros(window.start), micros(window.end), OPEN_INTEREST.limit)
         rows = self.cut(select(query, self.reading, self.history))
         body = render(MARKET, rows, WIDTHS[self.interval], self.reading)
         return decode(body, PageRequest(OPEN_INTEREST, MARKET, self.interval, window, NOW))
 
-    def truth(self, wanted: Plan) -> list[tuple[datetime, str, str]]:
-        """One answer without any cap, over so wide a window that no edge is near."""
+    def truth(self, requests: Plan) -> list[tuple[datetime, str, str]]:
+        """One response without a cap, to a window so wide that its edges are far away."""
         margin = 3 * DAY
-        query = Query(self.interval, micros(wanted.start) - margin, micros(wanted.end) + margin, 10**9)
+        query = Query(self.interval, micros(requests.start) - margin, micros(requests.end) + margin, 10**9)
         plain = replace(self.reading, order="ascending")
         shift = WIDTHS[self.interval] if self.reading.label == "end" else 0
         rows = [(from_micros(start + shift), base, quote) for start, base, quote in select(query, plain, self.history)]
-        return [row for row in rows if wanted.start <= row[0] < wanted.end]
+        return [row for row in rows if requests.start <= row[0] < requests.end]
 
 
-def fetched(server: Server, wanted: Plan, ahead: int = 3) -> list[tuple[datetime, str, str]]:
+def fetch(server: Server, requests: Plan, ahead: int = 3) -> list[tuple[datetime, str, str]]:
     async def run() -> list[tuple[datetime, str, str]]:
-        growing = ColumnsBuilder(2, wanted.width)
-        async for page in FetchLoop(wanted, server.ask, ahead).pages():
-            growing.add(page)
-        rows = growing.build()
+        builder = ColumnsBuilder(2, requests.width)
+        async for page in FetchLoop(requests, server.fetch_page, ahead).pages():
+            builder.add(page)
+        rows = builder.build()
         return list(zip(rows.ts, *rows.values, strict=True))
 
     return asyncio.run(run())
 
 
-def same(ours: list[tuple[datetime, str, str]], truth: list[tuple[datetime, str, str]]) -> bool:
-    return [(ts, float(b), float(q)) for ts, b, q in ours] == [(ts, float(b), float(q)) for ts, b, q in truth]
+def is_same(rows: list[tuple[datetime, str, str]], truth: list[tuple[datetime, str, str]]) -> bool:
+    return [(ts, float(b), float(q)) for ts, b, q in rows] == [(ts, float(b), float(q)) for ts, b, q in truth]
 
 
 @st.composite
@@ -90,29 +88,29 @@ def cases(draw: st.DrawFn) -> tuple[Interval, Plan, ListHistory]:
 
 @given(cases(), readings, st.integers(1, 5))
 @examples(100)
-def test_a_chunked_fetch_equals_the_one_uncapped_answer(
+def test_a_fetch_in_windows_equals_one_uncapped_response(
     case: tuple[Interval, Plan, ListHistory], reading: Reading, ahead: int
 ) -> None:
-    interval, wanted, history = case
+    interval, requests, history = case
     server = Server(history, interval, reading)
-    assert same(fetched(server, wanted, ahead), server.truth(wanted))
+    assert is_same(fetch(server, requests, ahead), server.truth(requests))
 
 
 @given(cases(), any_readings, st.integers(1, 12), st.booleans())
 @examples(150)
-def test_a_silent_cap_on_rows_loses_nothing_or_is_an_error(
+def test_a_silent_row_cap_loses_nothing_or_is_an_error(
     case: tuple[Interval, Plan, ListHistory], reading: Reading, cap: int, latest: bool
 ) -> None:
-    interval, wanted, history = case
+    interval, requests, history = case
 
-    def cut(rows: list[Row]) -> list[Row]:
-        ordered = sorted(rows)
+    def cut(full: list[Row]) -> list[Row]:
+        ordered = sorted(full)
         return ordered[-cap:] if latest else ordered[:cap]
 
     server = Server(history, interval, reading, cut)
     try:
-        ours = fetched(server, wanted)
+        rows = fetch(server, requests)
     except IncompleteError:
         assert cap <= 2
     else:
-        assert same(ours, server.truth(wanted))
+        assert is_same(rows, server.truth(requests))

@@ -1,4 +1,4 @@
-"""The synchronous client in processes of its own: it survives a fork, and a script need not close it."""
+"""The package in new processes: imports stay light, a client survives a fork, and a script need not close it."""
 
 from __future__ import annotations
 
@@ -64,3 +64,22 @@ def test_parent_and_child_of_a_fork_go_on_with_their_own_connections(sandbox: Sa
 
 def test_a_script_that_closes_nothing_ends(sandbox: Sandbox) -> None:
     assert output(UNCLOSED, sandbox) == "2026\n"
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    heavy = {
+        "httpx",
+        "aiohttp",
+        "asyncio",
+        "msgspec",
+        "typer",
+        "rich",
+        "pyarrow",
+        "pandas",
+        "polars",
+        "duckdb",
+        "fastapi",
+    }
+    script = "import sys, allium_market_data; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert heavy.isdisjoint(done.stdout.split())
