@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
-from importlib import resources
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import stamina
 from aiolimiter import AsyncLimiter
 
-from ..codegen.canonical import digest
 from ..errors import (
     BODY_KEPT,
     CertificateError,
@@ -72,11 +68,10 @@ def request(resource: Endpoint, market_id: str, interval: str, window: Window) -
     return Request(kwargs["url"], kwargs["params"])
 
 
-@lru_cache
 def specification() -> str:
     """The hash of the OpenAPI document that the wire package was generated from, as in ``spec/lock.toml`` (patched)."""
-    document = resources.files("allium_market_data_wire").joinpath("openapi.json").read_bytes()
-    return digest(json.loads(document))
+    sha256: str = importlib.import_module("allium_market_data_wire.specification").SHA256
+    return sha256
 
 
 @dataclass(frozen=True, slots=True)
