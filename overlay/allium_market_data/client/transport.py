@@ -11,11 +11,8 @@ import importlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
-
-import stamina
-from aiolimiter import AsyncLimiter
 
 from ..errors import (
     BODY_KEPT,
@@ -38,6 +35,10 @@ from .http import BrokenError, Connections, Pool, UntrustedError, normalize_url
 from .http_date import sent_at
 from .retry import is_transient, retry_delay
 from .settings import Settings
+
+if TYPE_CHECKING:
+    import stamina
+    from aiolimiter import AsyncLimiter
 
 T = TypeVar("T")
 E = TypeVar("E", bound=FetchError)
@@ -100,7 +101,7 @@ class Transport:
         self._before_request = before_request
         self._circuit = CircuitBreaker()
         self._slots = asyncio.Semaphore(settings.max_concurrency)
-        self._limiter = AsyncLimiter(1, 1 / settings.max_rate) if settings.max_rate else None
+        self._limiter = _limiter(settings.max_rate) if settings.max_rate else None
         # no proxy for loopback: it could not reach this machine's own addresses
         pool = Pool(settings.max_concurrency, is_secure=settings.is_secure, trust_env=not settings.is_loopback)
         self._http, self._base = http or pool, normalize_url(settings.base_url)
@@ -145,6 +146,8 @@ class Transport:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _attempts(self, ticket: Ticket) -> AsyncIterator[stamina.Attempt]:
+        import stamina  # only here: most fetches need no retry
+
         policy = self._settings.retry
         return stamina.retry_context(
             on=lambda error: self._pause(error, ticket),
@@ -260,3 +263,10 @@ def _without_frames(error: E) -> E:
     """The error without its traceback and causes, whose frames hold the key or the response."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
+
+
+def _limiter(max_rate: float) -> AsyncLimiter:
+    """Spaces requests evenly, ``max_rate`` per second."""
+    from aiolimiter import AsyncLimiter
+
+    return AsyncLimiter(1, 1 / max_rate)
