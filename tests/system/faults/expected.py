@@ -1,4 +1,4 @@
-"""How each fault must end: in the whole series, or in an error of one kind."""
+"""How a fetch must end under each fault: with the complete series, or with an error of one kind."""
 
 from __future__ import annotations
 
@@ -48,45 +48,49 @@ LASTING: dict[str, type[FetchError] | None] = {
     "cap-head": None,
     "cap-tail": None,
 }
-"""The error of a client that meets nothing but this fault; None where it gets all rows in spite of it."""
+"""The error of a client that always meets this fault; None if it gets all rows in spite of it."""
 
 FINAL = {
     *("429-for-hours", "key-revoked", "key-forbidden", "html", "error-object", "gzip-bomb"),
     *("other-market", "stale-earlier", "stale-later", "redirect"),
 }
-"""What no second attempt mends: asked once, told at once."""
+"""Faults whose error is raised at once, without a retry."""
 
 
-UNSEEN = 10
-"""Requests that a fetch of these rows takes when nothing goes wrong, second looks at its gaps included."""
+HONEST_REQUESTS = 10
+"""The most requests that a fetch of these rows takes without faults, refetches of its gaps included."""
 
 
 def passes(fault: Fault) -> bool:
-    """Whether the whole series must come through."""
+    """True if the complete series must be fetched in spite of the fault."""
     return LASTING[fault.name] is None or (fault.times is not None and fault.name not in FINAL)
 
 
 def timeout(fault: Fault) -> float:
-    """How long a request may take: short only where nothing else would end it."""
-    return 0.3 if LASTING[fault.name] is RequestTimeoutError else TIMEOUT
+    """The client's timeout in seconds. It is short only for faults that end by it, and long enough for other responses."""
+    if LASTING[fault.name] is not RequestTimeoutError:
+        return TIMEOUT
+    return 3.0 if passes(fault) else 0.3
 
 
 ALIKE = {"burst-500", "burst-502", "burst-504", "burst-520", "429-date", "429-zero", "429-nonsense"}
-"""Differ from others in nothing but how one attempt is met."""
+"""These differ from others only in one attempt, so their variants are left out."""
+
+TIMING_OUT = {"stalled-midway", "drip"}
+"""As ``stalled``, which has all variants: each of these takes seconds."""
 
 
 def variants() -> dict[str, Fault]:
-    """Each fault as it is (half way), as the first thing that a client meets, and as the only thing."""
-    made = {}
+    """Each fault in the middle of a fetch, as the first response, and as the only one."""
+    faults = {}
     for name, fault in FAULTS.items():
-        made[name] = fault
-        if name in ALIKE:
-            continue
-        if fault.after:
-            made[f"{name} at first"] = replace(fault, after=0)
-        if fault.times is not None:
-            made[f"{name} for ever"] = replace(fault, after=0, times=None)
-    return made
+        faults[name] = fault
+        if name not in ALIKE and name not in TIMING_OUT:
+            if fault.after:
+                faults[f"{name} at first"] = replace(fault, after=0)
+            if fault.times is not None:
+                faults[f"{name} for ever"] = replace(fault, after=0, times=None)
+    return faults
 
 
 VARIANTS = variants()

@@ -1,4 +1,4 @@
-"""What the fault tests ask, of whom, and in which ways: both clients, whole and as a stream, and the command."""
+"""What the fault tests fetch, and how: with both clients, as a series and as a stream, and with the command."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ MARKET = "hl:perp:BTC-USDC"
 KEY = "a-key-that-nobody-may-see"
 START, END = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 5, tzinfo=UTC)
 SPAN: dict[str, Any] = {"interval": "1h", "start": START, "end": END}
-"""Six windows; the market has gaps there, which take second questions."""
+"""Six windows, with gaps that are refetched."""
 
 QUICK = RetryPolicy(attempts=4, first_pause=0.01, longest_pause=0.02, jitter=0)
-TIMEOUT = 20.0
-"""Seconds: no honest answer takes as long, however busy the machine is."""
-AT_A_TIME = 8
+TIMEOUT = 60.0
+"""Seconds: longer than any response takes, however busy the machine is."""
+MAX_CONCURRENCY = 8
 
 Row = tuple[str, str, str]
 Rows = list[Row]
@@ -43,43 +43,43 @@ _TRUTH: dict[str, Rows] = {}
 
 
 def truth(samples: Samples) -> Rows:
-    """The rows straight from the database, without the endpoint and its limits."""
+    """The rows in the database, read without the endpoint and its limits."""
     if not _TRUTH:
         rows = samples.history(MARKET).last_per_bucket(HOUR, Span(micros(START) - HOUR, micros(END) + HOUR))
         _TRUTH[MARKET] = [(from_micros(at).isoformat(), b, q) for at, b, q in rows if START <= from_micros(at) < END]
     return _TRUTH[MARKET]
 
 
-def told(rows: Iterable[OpenInterest]) -> Rows:
+def values_of(rows: Iterable[OpenInterest]) -> Rows:
     return [(row.ts.isoformat(), f"{row.oi_base:f}", f"{row.oi_quote_usd:f}") for row in rows]
 
 
 def options(**others: Any) -> dict[str, Any]:
-    return {"timeout": TIMEOUT, "retry": QUICK, "max_concurrency": AT_A_TIME, **others}
+    return {"timeout": TIMEOUT, "retry": QUICK, "max_concurrency": MAX_CONCURRENCY, **others}
 
 
 def by_sync(url: str, **others: Any) -> Rows:
     with MarketData(KEY, url, **options(**others)) as client:
-        return told(client.open_interest(MARKET, **SPAN))
+        return values_of(client.open_interest(MARKET, **SPAN))
 
 
 def by_async(url: str, **others: Any) -> Rows:
     async def run() -> Rows:
         async with AsyncMarketData(KEY, url, **options(**others)) as client:
-            return told(await client.open_interest(MARKET, **SPAN))
+            return values_of(await client.open_interest(MARKET, **SPAN))
 
     return asyncio.run(run())
 
 
 def by_stream(url: str, **others: Any) -> Rows:
     with MarketData(KEY, url, **options(**others)) as client:
-        return told(client.iter_open_interest(MARKET, **SPAN))
+        return values_of(client.iter_open_interest(MARKET, **SPAN))
 
 
 def by_async_stream(url: str, **others: Any) -> Rows:
     async def run() -> Rows:
         async with AsyncMarketData(KEY, url, **options(**others)) as client:
-            return told([row async for row in client.iter_open_interest(MARKET, **SPAN)])
+            return values_of([row async for row in client.iter_open_interest(MARKET, **SPAN)])
 
     return asyncio.run(run())
 
@@ -96,12 +96,12 @@ WAYS: dict[str, Fetching] = {
 def by_command(
     url: str, file: Path, patch: pytest.MonkeyPatch, timeout: float = TIMEOUT
 ) -> tuple[int, str, Rows | None]:
-    """``allium-md open-interest``: its exit status, what it said, and the rows of its file, if there is one."""
+    """``allium-md open-interest``: its exit status, its standard error, and the rows of its file, if there is one."""
 
     def connect(base_url: str, timeout: float, concurrency: int, rate: float | None) -> MarketData:
         return MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, max_rate=rate, retry=QUICK)
 
-    patch.setattr(console, "connect", connect)  # the same, but for the policy, which would wait for half a minute
+    patch.setattr(console, "connect", connect)  # with a policy that does not pause for long
     words = ["open-interest", MARKET, "-i", "1h", "--start", START.isoformat(), "--end", END.isoformat()]
     more = ["--base-url", url, "--timeout", str(timeout), "-o", str(file)]
     result = CliRunner().invoke(cli.app, [*words, *more], env={"ALLIUM_API_KEY": KEY})
@@ -117,5 +117,5 @@ def by_command(
 
 
 def near(moment: datetime) -> bool:
-    """Whether a request for these rows may begin or end there."""
+    """True if a request for these rows may begin or end there."""
     return START - timedelta(days=8) <= moment <= END + timedelta(days=1)

@@ -1,4 +1,4 @@
-"""Whatever goes wrong, in whatever order, before all is well: the whole series, or an error that names the window."""
+"""Any sequence of faults before correct responses: the complete series, or an error that names the window."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from allium_market_data.errors import FetchError, RequestTimeoutError
 from allium_market_data.sandbox import Samples
 from allium_market_data.sandbox.faults import FAULTS, Fault, running_with_faults
-from system.faults.expected import FINAL, LASTING, UNSEEN
-from system.faults.fetching import AT_A_TIME, QUICK, WAYS, Rows, by_command, honest, truth
+from support.budget import examples
+from system.faults.expected import FINAL, HONEST_REQUESTS, LASTING
+from system.faults.fetching import MAX_CONCURRENCY, QUICK, WAYS, Rows, by_command, honest, truth
 
 ENDING = [
     fault
     for fault in FAULTS.values()
     if fault.handler and LASTING[fault.name] not in (None, RequestTimeoutError) and fault.name != "gzip-bomb"
 ]
-"""Those that can be over, without making a test wait."""
+"""Faults that end, and take no time."""
 
 
 @st.composite
@@ -31,14 +32,14 @@ def accidents(draw: st.DrawFn) -> list[Fault]:
     return [replace(fault, after=draw(st.integers(0, 3)), times=draw(st.integers(1, 3))) for fault in chosen]
 
 
-def fetched(way: str, url: str) -> Rows | None:
-    """The rows, or None where an error that is whole itself came instead."""
+def fetch(way: str, url: str) -> Rows | None:
+    """The rows, or None after an error that names the window."""
     if way == "command":
         with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-            status, said, rows = by_command(url, Path(folder) / "rows.csv", patch)
-            left = [path.name for path in Path(folder).iterdir()]
-        assert (status, left) == ((1, []) if rows is None else (0, ["rows.csv"]))
-        assert len(said.splitlines()) == 1
+            status, stderr, rows = by_command(url, Path(folder) / "rows.csv", patch)
+            files = [path.name for path in Path(folder).iterdir()]
+        assert (status, files) == ((1, []) if rows is None else (0, ["rows.csv"]))
+        assert len(stderr.splitlines()) == 1
         return rows
     try:
         return WAYS[way](url)
@@ -48,28 +49,24 @@ def fetched(way: str, url: str) -> Rows | None:
     return None
 
 
-@pytest.fixture
-def _unwaited(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def sleep(_: float) -> None:
-        await asyncio.sleep(0)
-
-    monkeypatch.setattr("stamina._core._smart_sleep", sleep)
+async def do_not_wait(_: float) -> None:
+    await asyncio.sleep(0)
 
 
-@pytest.mark.usefixtures("_unwaited")
 @given(accidents(), st.sampled_from([*WAYS, "command"]))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_sequence_of_faults_before_honest_answers(served_samples: Samples, faults: list[Fault], way: str) -> None:
+@examples(20)
+def test_any_sequence_of_faults(served_samples: Samples, faults: list[Fault], way: str) -> None:
     spoiled = sum(fault.times or 0 for fault in faults)
-    with running_with_faults(honest(served_samples), faults) as server:
-        rows = fetched(way, server.url)
+    with running_with_faults(honest(served_samples), faults) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stamina._core._smart_sleep", do_not_wait)
+        rows = fetch(way, server.url)
     assert rows in (None, truth(served_samples))
     if spoiled < QUICK.attempts and not any(fault.name in FINAL for fault in faults):
         assert rows is not None
-    assert len(server.requests) <= UNSEEN + spoiled
+    assert len(server.requests) <= HONEST_REQUESTS + spoiled
     met = sum(seen.fault is not None for seen in server.requests)
     if rows is None and met == len(server.requests):
-        assert met <= QUICK.attempts  # nothing but failures: no more than one window may ask
+        assert met <= QUICK.attempts  # only failures: no more than one window may send
     assert server.other_origin_requests == []
     assert server.crashes == []
-    assert server.max_concurrent() <= AT_A_TIME
+    assert server.max_concurrent() <= MAX_CONCURRENCY

@@ -1,4 +1,4 @@
-"""A fetch under fire ends in the whole series, or in an error that names the window. Nothing between, and no storm."""
+"""A fetch under faults ends with the complete series, or with an error that names the window, after few requests."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 from allium_market_data.errors import FetchError
 from allium_market_data.sandbox import Samples
 from allium_market_data.sandbox.faults import FAULTS, Fault, FaultyServer, running_with_faults
-from system.faults.expected import FINAL, LASTING, UNSEEN, VARIANTS, passes, timeout
+from system.faults.expected import ALIKE, FINAL, HONEST_REQUESTS, LASTING, TIMING_OUT, VARIANTS, passes, timeout
 from system.faults.fetching import (
-    AT_A_TIME,
     KEY,
     MARKET,
+    MAX_CONCURRENCY,
     QUICK,
     SPAN,
     WAYS,
@@ -39,7 +39,7 @@ def client(request: pytest.FixtureRequest) -> Fetching:
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Pauses between attempts, which are not waited for."""
+    """Records the pauses between attempts instead of waiting."""
     waited: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -52,27 +52,27 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def under(served_samples: Samples, request: pytest.FixtureRequest) -> Iterator[FaultyServer]:
-    """A server with the fault that the test names."""
+    """A server with the fault of the test."""
     with running_with_faults(honest(served_samples), [VARIANTS[request.param]]) as server:
         yield server
     assert server.crashes == []
 
 
-def most(fault: Fault) -> int:
-    """How often a server with this fault may be asked."""
+def max_requests(fault: Fault) -> int:
+    """The most requests that a client may send to a server with this fault."""
     if fault.handler is None:
         return 0
     if passes(fault):
-        spoiled = fault.times or (2 * UNSEEN if LASTING[fault.name] is None and fault.name != "slow" else 0)
-        return UNSEEN + spoiled
+        spoiled = fault.times or (2 * HONEST_REQUESTS if LASTING[fault.name] is None and fault.name != "slow" else 0)
+        return HONEST_REQUESTS + spoiled
     if fault.after == 0:
         return 1 if fault.name in FINAL else QUICK.attempts
-    return fault.after + AT_A_TIME + (0 if fault.name in FINAL else QUICK.attempts - 1)
+    return fault.after + MAX_CONCURRENCY + (0 if fault.name in FINAL else QUICK.attempts - 1)
 
 
-def check(server: FaultyServer) -> None:
+def check_requests(server: FaultyServer) -> None:
     (fault,) = server.faults
-    assert len(server.requests) <= most(fault)
+    assert len(server.requests) <= max_requests(fault)
     assert server.other_origin_requests == []
 
 
@@ -82,8 +82,8 @@ def every(*variants: str) -> pytest.MarkDecorator:
     )
 
 
-def held(client: Fetching, server: FaultyServer, whole: Rows) -> None:
-    """The whole series, or an error that says where; and so many requests at most."""
+def check_fetch(client: Fetching, server: FaultyServer, whole: Rows) -> None:
+    """The complete series, or an error that names the window; and not too many requests."""
     (fault,) = server.faults
     if passes(fault):
         assert client(server.url, timeout=timeout(fault)) == whole
@@ -98,54 +98,54 @@ def held(client: Fetching, server: FaultyServer, whole: Rows) -> None:
         assert near(error.window.end)
         assert str(error.window) in str(error)
         assert KEY not in f"{error} {error!r} {vars(error)}"
-    check(server)
+    check_requests(server)
 
 
 @every(*VARIANTS)
-def test_both_clients_give_the_whole_series_or_an_error_that_names_the_window(
+def test_a_fetch_is_complete_or_an_error_that_names_the_window(
     client: Fetching, variant: str, under: FaultyServer, served_samples: Samples
 ) -> None:
-    held(client, under, truth(served_samples))
+    check_fetch(client, under, truth(served_samples))
 
 
 @pytest.mark.parametrize("stream", [WAYS["stream"], WAYS["async-stream"]], ids=["sync", "async"])
 @every("429-zero", "burst-503", "dies", "key-revoked", "reset-midway", "html", "stale-later", "cap-tail")
-def test_streams_do_too(stream: Fetching, variant: str, under: FaultyServer, served_samples: Samples) -> None:
-    held(stream, under, truth(served_samples))
+def test_a_stream_is_complete_or_an_error_that_names_the_window(
+    stream: Fetching, variant: str, under: FaultyServer, served_samples: Samples
+) -> None:
+    check_fetch(stream, under, truth(served_samples))
 
 
-@every(*(name for name in VARIANTS if not name.endswith(" at first")))
-def test_the_command_writes_the_whole_file_or_none_and_says_why_in_one_line(
+@every(*(name for name in VARIANTS if name not in ALIKE | TIMING_OUT and not name.endswith(" at first")))
+def test_the_command_writes_the_complete_file_or_one_line_of_error(
     variant: str, under: FaultyServer, served_samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, fault = tmp_path / "rows.csv", VARIANTS[variant]
-    status, said, rows = by_command(under.url, file, monkeypatch, timeout(fault))
+    status, stderr, rows = by_command(under.url, file, monkeypatch, timeout(fault))
     whole = truth(served_samples)
     if passes(fault):
-        assert (status, said, rows) == (0, f"{file}: {len(whole)} rows\n", whole)
+        assert (status, stderr, rows) == (0, f"{file}: {len(whole)} rows\n", whole)
         assert list(tmp_path.iterdir()) == [file]
     else:
         assert (status, rows, list(tmp_path.iterdir())) == (1, None, [])
-        assert re.fullmatch(rf"allium-md: .*\[{MARKET}, \S+Z to \S+Z\]\n", said)
-        assert KEY not in said
-    check(under)
+        assert re.fullmatch(rf"allium-md: .*\[{MARKET}, \S+Z to \S+Z\]\n", stderr)
+        assert KEY not in stderr
+    check_requests(under)
 
 
-def test_every_fault_is_expected_to_end_in_some_way() -> None:
+def test_every_fault_has_an_expected_end() -> None:
     assert set(LASTING) == set(FAULTS)
     assert set(FAULTS) >= FINAL
 
 
-def test_without_a_fault_so_many_requests_are_needed(served_samples: Samples) -> None:
+def test_number_of_requests_without_a_fault(served_samples: Samples) -> None:
     with running_with_faults(honest(served_samples), []) as server:
         assert by_sync(server.url) == truth(served_samples)
-    assert 6 < len(server.requests) <= UNSEEN
+    assert 6 < len(server.requests) <= HONEST_REQUESTS
 
 
-@pytest.mark.parametrize(
-    ("name", "least", "longest"), [("429-seconds", 1, 1), ("429-date", 0.5, 2), ("429-zero", 0, 0)]
-)
-def test_what_the_server_asks_to_wait_is_waited(
+@pytest.mark.parametrize(("name", "least", "longest"), [("429-seconds", 1, 1), ("429-date", 0, 2), ("429-zero", 0, 0)])
+def test_retry_after_is_waited_for(
     served_samples: Samples, pauses: list[float], name: str, least: float, longest: float
 ) -> None:
     with running_with_faults(honest(served_samples), [replace(FAULTS[name], after=0, times=1)]) as server:
@@ -155,13 +155,13 @@ def test_what_the_server_asks_to_wait_is_waited(
 
 
 @pytest.mark.parametrize("name", ["429-nonsense", "429-absent", "burst-503"])
-def test_where_it_does_not_say_the_policy_decides(served_samples: Samples, pauses: list[float], name: str) -> None:
+def test_without_a_retry_after_the_policy_decides(served_samples: Samples, pauses: list[float], name: str) -> None:
     with running_with_faults(honest(served_samples), [replace(FAULTS[name], after=0)]) as server:
         by_sync(server.url)
     assert pauses == [QUICK.first_pause, 2 * QUICK.first_pause]
 
 
-def test_a_refusal_to_connect_is_tried_as_often_as_the_policy_says(
+def test_a_refused_connection_is_retried_as_the_policy_says(
     served_samples: Samples, client: Fetching, pauses: list[float]
 ) -> None:
     with (
@@ -172,16 +172,14 @@ def test_a_refusal_to_connect_is_tried_as_often_as_the_policy_says(
     assert len(pauses) == QUICK.attempts - 1
 
 
-def test_a_dead_server_is_asked_exactly_as_often_as_the_policy_says(served_samples: Samples, client: Fetching) -> None:
+def test_a_dead_server_gets_exactly_the_attempts_of_the_policy(served_samples: Samples, client: Fetching) -> None:
     with running_with_faults(honest(served_samples), [FAULTS["dead"]]) as server, pytest.raises(FetchError):
         client(server.url)
     assert len(server.requests) == QUICK.attempts
     assert server.max_concurrent() == 1
 
 
-def test_a_redirect_is_not_followed_and_the_other_origin_never_gets_the_key(
-    served_samples: Samples, client: Fetching
-) -> None:
+def test_the_target_of_a_redirect_never_gets_the_key(served_samples: Samples, client: Fetching) -> None:
     with running_with_faults(honest(served_samples), [replace(FAULTS["redirect"], after=0, times=None)]) as server:
         with pytest.raises(FetchError, match="redirects are not followed"):
             client(server.url)

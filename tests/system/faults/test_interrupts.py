@@ -1,4 +1,4 @@
-"""Ctrl-C, to real processes: they end at once, whatever they wait for, without a thread, a task or half a file left."""
+"""Ctrl-C in real processes: they end whatever they wait for, and leave no thread, no task and no partial file."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from system.faults.fetching import KEY, MARKET, honest
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send here")
 
-SOON = 10.0
-"""Seconds. It takes a fraction of one; a machine may be busy, and everything that is waited for here takes 30 or more."""
+HANG = 100.0
+"""Seconds after which a wait fails. Everything that a process is interrupted in would take longer."""
 
 MINUTES = Fault("minutes", "429 that asks for two minutes", answering(429, "Later", "120"), times=None)
 CASES = {"stalled-midway": replace(FAULTS["stalled-midway"], times=None), "pausing": MINUTES}
@@ -49,7 +49,7 @@ def started(url: str, code: str, *words: str) -> Iterator[subprocess.Popen[str]]
 
 
 def until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + HANG
     while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < limit
@@ -57,15 +57,13 @@ def until(condition: Callable[[], object], process: subprocess.Popen[str]) -> No
 
 
 def interrupted(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Its status and what it said; it must end soon."""
-    began = time.monotonic()
+    """Its exit status, output and standard error after Ctrl-C."""
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
-    assert time.monotonic() - began < SOON
+    output, errors = process.communicate(timeout=HANG)
     return process.returncode, output, errors
 
 
-def spoiled(server: FaultyServer) -> bool:
+def met_fault(server: FaultyServer) -> bool:
     return any(seen.fault for seen in server.requests)
 
 
@@ -74,18 +72,17 @@ MAIN = "from allium_market_data.cli.main import main; main()"
 
 @pytest.mark.parametrize("fault", CASES.values(), ids=list(CASES))
 def test_the_command_leaves_no_file(served_samples: Samples, tmp_path: Path, fault: Fault) -> None:
-    words = ("open-interest", MARKET, *SPAN, "-o", str(tmp_path / "rows.csv"))
+    words = ("open-interest", MARKET, *SPAN, "--timeout", "3600", "-o", str(tmp_path / "rows.csv"))
     with running_with_faults(honest(served_samples), [fault]) as server, started(server.url, MAIN, *words) as process:
-        until(lambda: spoiled(server), process)
+        until(lambda: met_fault(server), process)
         assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
-        time.sleep(0.1)
-        told = interrupted(process)
-    assert told == (130, "", "allium-md: interrupted; nothing half-written stays\n")
+        result = interrupted(process)
+    assert result == (130, "", "allium-md: interrupted; nothing half-written stays\n")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_leaves_no_file_while_it_writes_either(served_samples: Samples, tmp_path: Path) -> None:
-    words = ("open-interest", MARKET, *SPAN, "-o", str(tmp_path / "rows.parquet"))
+def test_the_command_leaves_no_file_while_it_writes(served_samples: Samples, tmp_path: Path) -> None:
+    words = ("open-interest", MARKET, *SPAN, "--timeout", "3600", "-o", str(tmp_path / "rows.parquet"))
     with (
         running_with_faults(honest(served_samples), [FAULTS["slow"]]) as server,
         started(server.url, MAIN, *words) as process,
@@ -99,7 +96,7 @@ SYNC = """
 import sys, threading
 from allium_market_data import MarketData
 try:
-    with MarketData() as client:
+    with MarketData(timeout=3_600) as client:
         for series in client.iter_open_interest("hl:perp:BTC-USDC", interval="1m", start="2026-02-10", end="2026-05-01"):
             pass
 except KeyboardInterrupt:
@@ -109,7 +106,7 @@ ASYNC = """
 import asyncio, threading
 from allium_market_data import AsyncMarketData
 async def main():
-    async with AsyncMarketData() as client:
+    async with AsyncMarketData(timeout=3_600) as client:
         try:
             await client.open_interest(
                 ["hl:perp:BTC-USDC", "hl:perp:SOL-USDC"], interval="1m", start="2026-02-10", end="2026-05-01"
@@ -130,10 +127,9 @@ SCRIPTS = [
 
 
 @pytest.mark.parametrize(("name", "script", "left"), SCRIPTS)
-def test_a_script_is_left_with_nothing_but_itself(served_samples: Samples, name: str, script: str, left: str) -> None:
+def test_a_script_has_no_thread_and_no_task_left(served_samples: Samples, name: str, script: str, left: str) -> None:
     with running_with_faults(honest(served_samples), [CASES[name]]) as server, started(server.url, script) as process:
-        until(lambda: spoiled(server), process)
-        time.sleep(0.1)
+        until(lambda: met_fault(server), process)
         status, output, errors = interrupted(process)
     assert (status, output) == (0, left)
     assert "Traceback" not in errors
@@ -155,7 +151,7 @@ main.main()
 """
 
 
-def test_a_moment_at_which_python_drops_it_does_not_lose_it() -> None:
+def test_an_interrupt_in_a_finalizer_is_not_lost() -> None:
     with started("http://127.0.0.1:9", FINALIZER, "plan", *SPAN) as process:
-        output = process.communicate(timeout=60)
+        output = process.communicate(timeout=HANG)
     assert (process.returncode, *output) == (130, "", "allium-md: interrupted; nothing half-written stays\n")
