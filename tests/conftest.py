@@ -1,4 +1,4 @@
-"""What all tests share: no network but this machine's own, and one served sandbox."""
+"""Shared by all tests: only loopback is reachable, and one sandbox is served."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 class NetworkBlockedError(RuntimeError):
-    """A test tried to leave this machine. It is no OSError, so that no code under test takes it for a bad connection."""
+    """A test tried to reach another machine. Not an OSError, which code under test would take for a failed connection."""
 
 
-def _is_here(host: object) -> bool:
+def _is_loopback(host: object) -> bool:
     try:
         return ipaddress.ip_address(str(host)).is_loopback
     except ValueError:
@@ -37,16 +37,16 @@ def _is_here(host: object) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def _network() -> Iterator[None]:
-    """Only this machine can be reached."""
+    """Refuse connections and look-ups of other machines."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("connect", "connect_ex"):
             patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
-        look_up = socket.getaddrinfo
+        original = socket.getaddrinfo
 
         def getaddrinfo(host: Any, *args: Any, **options: Any) -> Any:
-            if not _is_here(host):
+            if not _is_loopback(host):
                 raise NetworkBlockedError(f"a test looked up {host!r}")
-            return look_up(host, *args, **options)
+            return original(host, *args, **options)
 
         patch.setattr(socket, "getaddrinfo", getaddrinfo)
         yield
@@ -54,7 +54,7 @@ def _network() -> Iterator[None]:
 
 def _guarded(connect: Any) -> Any:
     def guarded(self: socket.socket, address: Any) -> Any:
-        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_here(address[0]):
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
             raise NetworkBlockedError(f"a test connects to {address!r}")
         return connect(self, address)
 
@@ -63,7 +63,7 @@ def _guarded(connect: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No key, no URL and no habits of whoever runs the tests."""
+    """Remove the key, the URL and other settings of the environment."""
     for name in list(os.environ):
         if name.startswith("ALLIUM_") or name.lower().endswith("_proxy") or name == "PYTHONUNBUFFERED":
             monkeypatch.delenv(name)
@@ -77,7 +77,7 @@ def served_samples() -> Iterator[Samples]:
 
 @pytest.fixture(scope="session")
 def sandbox_app(served_samples: Samples) -> Any:
-    """The sandbox under the plain reading."""
+    """The sandbox under the default reading."""
     return create_app(served_samples)
 
 
@@ -89,7 +89,7 @@ def _base_url(sandbox_app: Any) -> Iterator[str]:
 
 @pytest.fixture
 def sandbox(_base_url: str, sandbox_app: Any) -> Sandbox:
-    """The sandbox over HTTP, with an empty log. A test before may have left requests; this one comes behind them."""
+    """The sandbox over HTTP, with an empty log. Its request comes after those that an earlier test left in flight."""
     with closing(HTTPConnection(_base_url.removeprefix("http://"))) as connection:
         connection.request("GET", "/none")
         assert connection.getresponse().status == 404

@@ -1,4 +1,4 @@
-"""An answer read by columns says what it says read row by row, in whatever order and with whatever gaps it comes."""
+"""Decoding by columns equals decoding row by row, for any order and any gaps."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def read(sent: bytes, asked: PageRequest) -> Rows:
 
 
 @given(answers(), tails, st.data())
-def test_any_order_and_any_gaps_give_the_rows_ascending_with_their_text(
+def test_any_order_and_gaps_give_ascending_rows_with_their_text(
     case: tuple[Interval, Rows], tail: str, data: st.DataObject
 ) -> None:
     interval, rows = case
@@ -81,9 +81,7 @@ def test_any_order_and_any_gaps_give_the_rows_ascending_with_their_text(
 
 
 @given(answers(), tails, st.data())
-def test_one_wrong_row_among_any_is_found_and_named(
-    case: tuple[Interval, Rows], tail: str, data: st.DataObject
-) -> None:
+def test_a_wrong_row_is_found_and_named(case: tuple[Interval, Rows], tail: str, data: st.DataObject) -> None:
     interval, rows = case
     if not rows:
         return

@@ -1,4 +1,4 @@
-"""What a refusal says, out of a body of any shape."""
+"""The explanation in a body of any shape, and the error of each status."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VALIDATION = [
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "expected"),
     [
         ({"detail": "Market not found"}, "Market not found"),
         ({"detail": VALIDATION}, "query.limit: Input should be at most 5000; query.interval: Field required"),
@@ -53,12 +53,12 @@ VALIDATION = [
         ({"detail": [{"loc": [], "msg": "nowhere"}, {"loc": ["query"]}, {"msg": ""}]}, "nowhere"),
     ],
 )
-def test_json_is_read_where_errors_of_known_kinds_keep_their_words(body: Any, said: str) -> None:
-    assert explanation(json.dumps(body).encode()) == said
+def test_the_explanation_of_json_comes_from_the_usual_fields(body: Any, expected: str) -> None:
+    assert explanation(json.dumps(body).encode()) == expected
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "expected"),
     [
         (b"", ""),
         (b"Service Unavailable\n", "Service Unavailable"),
@@ -74,8 +74,8 @@ def test_json_is_read_where_errors_of_known_kinds_keep_their_words(body: Any, sa
         (b"[" * 100_000, "[" * 497 + "..."),
     ],
 )
-def test_text_of_any_kind_becomes_one_clean_line(body: bytes, said: str) -> None:
-    assert explanation(body) == said
+def test_the_explanation_of_text_is_one_clean_line(body: bytes, expected: str) -> None:
+    assert explanation(body) == expected
 
 
 @given(
@@ -90,10 +90,10 @@ def test_text_of_any_kind_becomes_one_clean_line(body: bytes, said: str) -> None
         ).map(lambda value: json.dumps(value).encode()),
     )
 )
-def test_no_body_whatever_breaks_the_reading_or_a_terminal(body: bytes) -> None:
-    said = explanation(body)
-    assert said.isprintable()
-    assert len(said) <= 500
+def test_every_body_has_a_printable_explanation(body: bytes) -> None:
+    text = explanation(body)
+    assert text.isprintable()
+    assert len(text) <= 500
 
 
 @pytest.mark.parametrize(
@@ -117,9 +117,7 @@ def test_no_body_whatever_breaks_the_reading_or_a_terminal(body: bytes) -> None:
         (302, UnexpectedStatusError, "redirects are not followed"),
     ],
 )
-def test_a_status_stands_for_one_kind_of_error_that_says_what_to_do(
-    status: int, kind: type[ResponseError], saying: str
-) -> None:
+def test_each_status_is_an_error_that_says_what_to_do(status: int, kind: type[ResponseError], saying: str) -> None:
     error = response_error(status, {"x-request-id": "7"}, b'{"detail": "because"}')
     assert type(error) is kind
     assert (error.status, error.headers, error.body) == (status, {"x-request-id": "7"}, b'{"detail": "because"}')
@@ -128,13 +126,13 @@ def test_a_status_stands_for_one_kind_of_error_that_says_what_to_do(
     assert str(error).endswith("; it says: because")
 
 
-def test_a_refusal_without_words_says_none() -> None:
+def test_a_response_without_explanation_adds_none() -> None:
     assert str(response_error(500, {}, b"")) == "the server answered 500: the server failed"
 
 
-def test_the_time_that_a_server_asks_for_is_told_and_cleaned() -> None:
-    said = str(response_error(429, {"retry-after": "3600\x1b" + "9" * 60}, b""))
-    assert said.endswith("; Retry-After 3600 " + "9" * 35)
+def test_retry_after_is_in_the_message_and_cleaned() -> None:
+    message = str(response_error(429, {"retry-after": "3600\x1b" + "9" * 60}, b""))
+    assert message.endswith("; Retry-After 3600 " + "9" * 35)
 
 
 def test_an_error_keeps_the_first_two_thousand_bytes() -> None:

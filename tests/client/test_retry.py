@@ -1,4 +1,4 @@
-"""Which failures are tried again, and after how long."""
+"""Which failures are retried, and after how long."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def error(kind: type[FetchError], status: int | None = None, later: str | None =
         *(error(ServerError, status) for status in (500, 502, 503, 504, 520, 599)),
     ],
 )
-def test_what_may_pass_by_itself_is_tried_again(failure: FetchError) -> None:
+def test_a_transient_failure_is_retried(failure: FetchError) -> None:
     assert retry_delay(failure, POLICY, NOW) is True
 
 
@@ -60,32 +60,32 @@ def test_what_may_pass_by_itself_is_tried_again(failure: FetchError) -> None:
         error(ContractError, 200),
         error(IncompleteError),
         UsageError("wrong"),
-        KeyError("a fault of ours"),
+        KeyError("a bug"),
         KeyboardInterrupt(),
     ],
 )
-def test_what_would_be_answered_the_same_way_is_not(failure: BaseException) -> None:
+def test_any_other_failure_is_not_retried(failure: BaseException) -> None:
     assert retry_delay(failure, POLICY, NOW) is False
 
 
-def test_a_refusal_is_not_tried_again_though_it_says_when() -> None:
+def test_a_refusal_is_not_retried_in_spite_of_a_retry_after() -> None:
     assert retry_delay(error(AuthenticationError, 401, "1"), POLICY, NOW) is False
 
 
 @pytest.mark.parametrize("later", ["0", "7", "120"])
-def test_retry_after_is_kept_to_and_jitter_comes_on_top(later: str) -> None:
+def test_jitter_is_added_to_retry_after(later: str) -> None:
     waits = {retry_delay(error(ServerError, 503, later), POLICY, NOW) for _ in range(50)}
     assert all(float(later) <= wait <= float(later) + 0.5 and wait is not True for wait in waits)
     assert len(waits) > 1
 
 
-def test_a_retry_after_of_zero_is_a_time_and_not_the_lack_of_one() -> None:
+def test_a_retry_after_of_zero_is_a_delay_of_zero() -> None:
     wait = retry_delay(error(RateLimitedError, 429, "0"), RetryPolicy(jitter=0), NOW)
     assert (wait, wait is False) == (0.0, False)
 
 
 @pytest.mark.parametrize("later", ["121", "86400", "999999999999999999999999", "Sat, 02 May 2026 12:00:00 GMT"])
-def test_a_retry_after_longer_than_the_policy_waits_is_not_waited_for(later: str) -> None:
+def test_a_retry_after_beyond_the_policy_is_not_retried(later: str) -> None:
     assert retry_delay(error(RateLimitedError, 429, later), POLICY, NOW) is False
 
 
@@ -103,7 +103,7 @@ def test_a_retry_after_longer_than_the_policy_waits_is_not_waited_for(later: str
         "2026-05-01T12:00:05Z",
     ],
 )
-def test_a_retry_after_that_says_nothing_leaves_the_pause_to_the_policy(later: str) -> None:
+def test_an_unreadable_retry_after_leaves_the_delay_to_the_policy(later: str) -> None:
     assert retry_delay(error(ServerError, 503, later), POLICY, NOW) is True
 
 
@@ -124,13 +124,13 @@ def test_a_retry_after_may_be_a_date(header: str | None, seconds: float | None) 
 
 
 @given(st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2400, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
-def test_any_date_is_understood_whatever_the_zone_of_our_clock(moment: datetime) -> None:
+def test_a_date_is_read_in_any_time_zone(moment: datetime) -> None:
     clock = NOW.astimezone(timezone(timedelta(hours=5, minutes=45)))
     expected = max(0.0, (moment.replace(microsecond=0) - NOW).total_seconds())
     assert parse_retry_after(format_datetime(moment, usegmt=True), clock) == expected
 
 
 @given(st.one_of(st.text(), st.from_regex(r"\w{3}, \d{1,25} \w{3} \d{1,25} \d{1,3}:\d{1,3}:\d{1,3} .{0,8}")))
-def test_no_header_whatever_breaks_the_reading(header: str) -> None:
+def test_no_header_raises(header: str) -> None:
     wait = parse_retry_after(header, NOW)
     assert wait is None or wait >= 0

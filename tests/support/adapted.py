@@ -1,4 +1,4 @@
-"""httpx transports in place of the client's connections: scripted answers, and what vcrpy records."""
+"""httpx transports in place of the client's connections, for scripted responses and for vcrpy."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ from allium_market_data.client.http import BrokenError
 
 @dataclass
 class Adapted:
-    """Asks through an httpx transport."""
+    """Sends requests through an httpx transport."""
 
     transport: httpx.AsyncBaseTransport
 
-    async def get(self, url: str, headers: Callable[[], Mapping[str, str]]) -> AdaptedAnswer:
+    async def get(self, url: str, headers: Callable[[], Mapping[str, str]]) -> AdaptedResponse:
         try:
-            answer = await self.transport.handle_async_request(httpx.Request("GET", url, headers=dict(headers())))
+            response = await self.transport.handle_async_request(httpx.Request("GET", url, headers=dict(headers())))
         except httpx.TimeoutException as error:
             raise TimeoutError from error
         except httpx.HTTPError as error:
             raise BrokenError(f"{type(error).__name__}: {error}") from error
-        return AdaptedAnswer(answer)
+        return AdaptedResponse(response)
 
     async def close(self) -> None:
         await self.transport.aclose()
 
 
 @dataclass
-class AdaptedAnswer:
-    """An answer of an httpx transport."""
+class AdaptedResponse:
+    """A response of an httpx transport."""
 
-    answer: httpx.Response
+    response: httpx.Response
 
     @property
     def status(self) -> int:
-        return self.answer.status_code
+        return self.response.status_code
 
     @property
     def headers(self) -> Mapping[str, str]:
-        return self.answer.headers
+        return self.response.headers
 
     async def parts(self) -> AsyncIterator[bytes]:
         try:
-            async for part in cast("httpx.AsyncByteStream", self.answer.stream):
+            async for part in cast("httpx.AsyncByteStream", self.response.stream):
                 yield part
         except httpx.HTTPError as error:
             raise BrokenError(f"{type(error).__name__}: {error}") from error
 
     async def close(self) -> None:
-        await self.answer.aclose()
+        await self.response.aclose()
 
 
 def scripted(handler: Callable[[httpx.Request], Any]) -> Adapted:

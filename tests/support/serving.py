@@ -1,4 +1,4 @@
-"""Servers for tests: the sandbox as it is served, and one that sends whatever bytes a test wants."""
+"""Servers for tests: the served sandbox, and one that sends any bytes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 
 MARKET = "hl:perp:BTC-USDC"
 SECRET = 'k3y/that&"nobody" may+see'
-"""A key that looks different wherever it is escaped."""
+"""A key that every kind of escaping changes."""
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A served sandbox and the log of what it was asked."""
+    """A served sandbox and the log of its requests."""
 
     url: str
     app: Any
@@ -30,7 +30,7 @@ class Sandbox:
 
 
 def page(start: datetime, rows: int, width: timedelta = timedelta(hours=1), market_id: str = MARKET) -> bytes:
-    """An answer of so many rows without a gap."""
+    """A response body with consecutive rows."""
     stamps = [start + width * row for row in range(rows)]
     items = [
         {"market_id": market_id, "ts": ts.isoformat(), "oi_base": f"{row}.50", "oi_quote_usd": f"{row}00"}
@@ -40,19 +40,19 @@ def page(start: datetime, rows: int, width: timedelta = timedelta(hours=1), mark
 
 
 def http(body: bytes, status: str = "200 OK", headers: Iterable[str] = (), length: int | None = None) -> bytes:
-    """A whole HTTP/1.1 answer, or one that promises another length than it has."""
+    """An HTTP/1.1 response; ``length`` is a false Content-Length."""
     size = len(body) if length is None else length
     lines = [f"HTTP/1.1 {status}", f"content-length: {size}", "connection: close", *headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
 Answer = Callable[[socket.socket, bytes], None]
-"""Gets a connection and the head of a request that came on it, and sends what it likes."""
+"""Receives a connection and the head of a request, and sends any bytes."""
 
 
 @contextmanager
 def served(answer: Answer) -> Iterator[str]:
-    """A server on this machine that answers each connection once; gives its base URL."""
+    """A server that answers one request on each connection; yields its base URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threads: list[threading.Thread] = []
 
