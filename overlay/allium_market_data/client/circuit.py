@@ -1,8 +1,8 @@
 """A circuit breaker that all windows of all markets of a client share. No I/O.
 
 While the circuit is closed, every request may be sent. While it is open, which it is until the first usable response and
-after a failure, one request at a time is sent as a *probe*, and all others wait for its outcome. So a server that is down is
-asked as often as one window may ask it, and no more.
+after a failure, one request at a time is sent as a *probe*, and all others wait for its outcome. So a server that is
+down gets the attempts of one window, and no more.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Ticket:
     shared_errors: int
     """How many shared errors there were when the request began: a later one ends it too."""
     resume: float = 0.0
-    """The server asked for no request before this moment, by `monotonic`."""
+    """No request before this moment, by `monotonic`: the server's Retry-After."""
     is_out_of_time: bool = False
     """The deadline of its own call ended it, so its failure says nothing about the server."""
     is_ended_by_other: bool = False
@@ -100,7 +100,7 @@ class CircuitBreaker:
         return ticket.call.error or (self._shared_error if ticket.shared_errors != self._shared_errors else None)
 
     async def _pause(self) -> None:
-        """Wait as long as the server asked for, which may become longer meanwhile."""
+        """Wait for the server's Retry-After, which may become longer meanwhile."""
         seconds = self._resume - monotonic()
         if seconds > 0:
             await asyncio.sleep(seconds)
