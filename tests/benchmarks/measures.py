@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -175,7 +176,7 @@ def imports(times: int) -> list[Line]:
                 "import the client and its transport",
                 ["-c", "import allium_market_data.client.async_client, allium_market_data.client.transport"],
             ),
-            *("import httpx, aiohttp", ["-c", "import httpx, aiohttp"]),
+            *("import aiohttp", ["-c", "import aiohttp"]),
         ),
         ("allium-md --help", [*COMMAND, "--help"], "typer saying hello", ["-c", hello]),
     ]
@@ -188,6 +189,31 @@ def imports(times: int) -> list[Line]:
 
 def _run(arguments: list[str]) -> None:
     subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def cold_start(times: int) -> list[Line]:
+    """The processor time of a command that sends one request, against an httpx script that does the same, in turn."""
+    span = ["--interval", "1h", "--start", "2026-05-01", "--end", "2026-05-05"]
+    seconds: Samples = defaultdict(list)
+    with serving(SANDBOX) as url:
+        command = [*COMMAND, "open-interest", MARKET, *span, "--base-url", url]
+        for turn in range(times + 1):
+            for name, arguments in (("ours", command), ("httpx", [str(HERE / "one_request.py"), url])):
+                used = _processor_seconds([sys.executable, *arguments])
+                if turn:
+                    seconds[name].append(used)
+    ratio = statistics.median(seconds["ours"]) / statistics.median(seconds["httpx"])
+    return [Line("processor time of a command with one request", "an httpx script", ratio, "at most 1.3")]
+
+
+def _processor_seconds(command: list[str]) -> float:
+    """User and system time of a process."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "ALLIUM_API_KEY": "sandbox-key"})
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return usage.ru_utime + usage.ru_stime
 
 
 def sandbox(times: int) -> list[Line]:

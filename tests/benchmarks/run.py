@@ -45,6 +45,7 @@ def main() -> None:
         *measures.requests(given.rows),
         *memory,
         *measures.imports(2 * given.times),
+        *measures.cold_start(2 * given.times),
         *measures.sandbox(given.times),
     ]
     head = HEAD.format(

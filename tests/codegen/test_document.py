@@ -1,4 +1,4 @@
-"""Pages that agree become one document; pages that do not are named, with the place."""
+"""Pages that agree are merged; a conflict names both pages and the place."""
 
 import copy
 from typing import Any
@@ -31,28 +31,28 @@ def merged(*documents: Document) -> Document:
     return merge([Part(name, one) for name, one in zip("abcdef", documents, strict=False)])
 
 
-def test_one_page_is_itself() -> None:
+def test_single_page_is_unchanged() -> None:
     assert merged(document()) == document()
 
 
-def test_two_pages_share_what_is_equal() -> None:
+def test_equal_parts_are_shared() -> None:
     both = merged(document("/b"), document("/a"))
     assert list(both["paths"]) == ["/a", "/b"]
     assert both["components"] == document()["components"]
 
 
-def test_two_methods_of_one_path_come_together() -> None:
+def test_methods_of_one_path_are_merged() -> None:
     other = document()
     other["paths"]["/a"] = {"post": {"responses": {}}}
     assert set(merged(document(), other)["paths"]["/a"]) == {"get", "post"}
 
 
-def test_tags_are_known_by_name() -> None:
+def test_tags_are_merged_by_name() -> None:
     both = merged(document(tags=[{"name": "z"}, {"name": "m"}]), document("/b", tags=[{"name": "m"}, {"name": "a"}]))
     assert both["tags"] == [{"name": "a"}, {"name": "m"}, {"name": "z"}]
 
 
-def test_a_number_may_be_spelled_in_two_ways() -> None:
+def test_notation_of_a_number_does_not_matter() -> None:
     other = document("/b")
     other["components"]["parameters"]["Shared"]["schema"]["maximum"] = 5.0
     assert merged(document(), other)["components"]["parameters"]["Shared"]["schema"]["maximum"] == 5
@@ -86,14 +86,14 @@ def altered(pointer: str, value: Any) -> Document:
         ),
         (
             altered("/paths", {"/a": {"post": {}, "parameters": []}}),
-            "b and a: differ at /paths/~1a/parameters: only the first states it",
+            "b and a: differ at /paths/~1a/parameters: only the first has it",
         ),
         (altered("/components/parameters", 1), "a and b: differ at /components/parameters"),
-        (altered("/tags", [{"name": 1}]), "b: /tags holds a tag without a name"),
-        (altered("/tags", "no"), "b: /tags holds a tag without a name"),
+        (altered("/tags", [{"name": 1}]), "b: /tags has a tag without a name"),
+        (altered("/tags", "no"), "b: /tags has a tag without a name"),
         (
             altered("/components/schemas", {"S": {"$ref": "#/components/schemas/Gone"}}),
-            "a and b: /components/schemas/S refers to #/components/schemas/Gone, which is not there",
+            "a and b: /components/schemas/S refers to #/components/schemas/Gone, which does not exist",
         ),
         (
             altered("/components/schemas", {"S": {"items": [{"$ref": "other.yaml#/S"}]}}),
@@ -101,7 +101,7 @@ def altered(pointer: str, value: Any) -> Document:
         ),
     ],
 )
-def test_a_conflict_names_both_pages_and_the_place(other: Document, message: str) -> None:
+def test_conflict_names_both_pages_and_the_place(other: Document, message: str) -> None:
     with pytest.raises(SpecError) as caught:
         merged(document(), other)
     assert str(caught.value).startswith(message)
@@ -109,65 +109,65 @@ def test_a_conflict_names_both_pages_and_the_place(other: Document, message: str
 
 @pytest.mark.parametrize("key", ["servers", "security"])
 @pytest.mark.parametrize("first", [True, False])
-def test_what_holds_for_a_whole_document_must_be_stated_by_all(key: str, first: bool) -> None:
+def test_setting_of_a_document_must_be_on_every_page(key: str, first: bool) -> None:
     lacking = document("/b")
     del lacking[key]
-    with pytest.raises(SpecError, match=f"differ at /{key}: only the first states it"):
+    with pytest.raises(SpecError, match=f"differ at /{key}: only the first has it"):
         merged(*([document(), lacking] if first else [lacking, document()]))
 
 
-def test_one_path_under_two_names_of_its_parameter() -> None:
-    with pytest.raises(SpecError, match="a and b: have one path under two names"):
+def test_path_with_two_parameter_names_is_an_error() -> None:
+    with pytest.raises(SpecError, match="a and b: have the same path with different parameter names"):
         merged(document("/m/{id}/x"), document("/m/{market}/x"))
 
 
-def test_one_operation_id_for_two_operations() -> None:
+def test_duplicate_operation_id_is_an_error() -> None:
     one, other = document("/a"), document("/b")
     one["paths"]["/a"]["get"]["operationId"] = other["paths"]["/b"]["get"]["operationId"] = "same"
     with pytest.raises(SpecError, match="GET /a and GET /b have the same operationId same"):
         merged(one, other)
 
 
-def test_no_page_at_all() -> None:
-    with pytest.raises(SpecError, match="there is no page"):
+def test_no_page_is_an_error() -> None:
+    with pytest.raises(SpecError, match="has no page"):
         merge([])
 
 
-def test_data_that_looks_like_a_reference_is_none() -> None:
+def test_data_that_looks_like_a_reference_is_ignored() -> None:
     merged({**document(), "x-e": {"example": {"$ref": "anything"}}})
 
 
-def test_nothing_given_is_changed() -> None:
+def test_arguments_are_not_changed() -> None:
     one, other = document(), document("/b")
     before = copy.deepcopy((one, other))
     merged(one, other)
     assert (one, other) == before
 
 
-def test_the_file_says_who_wrote_it_and_reads_back() -> None:
+def test_file_has_a_header_and_reads_back() -> None:
     data = render(document())
     assert data.startswith(b"# Extracted from the pages in spec/upstream/ by `nox -s update_spec`.")
     assert parse(data.decode(), where="x") == document()
 
 
-def test_the_hash_is_that_of_canonical_json() -> None:
+def test_digest_is_the_hash_of_canonical_json() -> None:
     assert digest({"b": 5000.0, "a": "\u2014"}) == digest({"a": "\u2014", "b": 5000})
     assert digest({"a": True}) != digest({"a": 1})
     assert digest([1, 2]) != digest([2, 1])
     assert digest({}) == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
 
-def test_differences_are_as_deep_as_they_can_be() -> None:
+def test_differences_are_the_innermost_places() -> None:
     old, new = {"a": [1, {"b/c": 2}], "d": 1}, {"a": [1, {"b/c": 3}, 4], "e": 1}
     assert [found.pointer for found in differences(old, new)] == ["/a/1/b~1c", "/a/2", "/d", "/e"]
     assert not same(True, 1)
 
 
 @pytest.mark.parametrize("pointer", ["/b", "/a/2", "/a/-1", "/a/x", "/a/0/y"])
-def test_a_pointer_to_nothing(pointer: str) -> None:
+def test_pointer_without_a_target_is_an_error(pointer: str) -> None:
     with pytest.raises(LookupError):
         resolve({"a": [1, 2]}, pointer)
 
 
-def test_pointers_escape_what_must_be() -> None:
+def test_pointers_are_escaped() -> None:
     assert resolve({"a/b": {"~": [7]}}, join("", "a/b", "~", 0)) == 7

@@ -1,4 +1,4 @@
-"""Merging pages does not depend on their order, and a hash not on how a document is written."""
+"""A merge does not depend on the order of pages, nor a digest on the notation of a document."""
 
 import copy
 import random
@@ -54,7 +54,7 @@ def outcome(parts: list[Part]) -> bytes | str:
 
 
 @given(st.lists(PAGE, min_size=1, max_size=4), st.randoms(use_true_random=False))
-def test_merging_does_not_depend_on_the_order_of_the_pages(pages: list[Any], chance: random.Random) -> None:
+def test_merge_does_not_depend_on_the_order_of_pages(pages: list[Any], chance: random.Random) -> None:
     parts = [Part(f"page {number}", page) for number, page in enumerate(pages)]
     first = outcome(parts)
     chance.shuffle(parts)
@@ -62,7 +62,7 @@ def test_merging_does_not_depend_on_the_order_of_the_pages(pages: list[Any], cha
 
 
 @given(st.lists(PAGE, min_size=1, max_size=3), st.randoms(use_true_random=False))
-def test_what_is_said_does_not_depend_on_the_order_of_keys(pages: list[Any], chance: random.Random) -> None:
+def test_merge_does_not_depend_on_the_order_of_keys(pages: list[Any], chance: random.Random) -> None:
     parts = [Part(f"page {number}", page) for number, page in enumerate(pages)]
     mixed = [Part(part.where, shuffled(part.document, chance)) for part in parts]
     try:
@@ -79,7 +79,7 @@ def test_merging_a_page_with_itself_changes_nothing(page: Any) -> None:
 
 
 @given(st.lists(PAGE, min_size=1, max_size=3))
-def test_nothing_is_lost(pages: list[Any]) -> None:
+def test_merge_loses_nothing(pages: list[Any]) -> None:
     try:
         merged = merge([Part(str(number), page) for number, page in enumerate(pages)])
     except SpecError:
@@ -92,10 +92,10 @@ def test_nothing_is_lost(pages: list[Any]) -> None:
 
 
 @given(VALUE, st.randoms(use_true_random=False))
-def test_the_hash_does_not_depend_on_the_order_of_keys(value: Any, chance: random.Random) -> None:
+def test_digest_does_not_depend_on_the_order_of_keys(value: Any, chance: random.Random) -> None:
     assert digest(shuffled(value, chance)) == digest(value)
 
 
 @given(VALUE, VALUE)
-def test_values_are_the_same_exactly_where_no_difference_is_found(one: Any, other: Any) -> None:
+def test_values_are_the_same_if_and_only_if_they_have_no_differences(one: Any, other: Any) -> None:
     assert (canonical(one) == canonical(other)) == (not list(differences(one, other)))

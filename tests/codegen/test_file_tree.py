@@ -1,4 +1,4 @@
-"""New files come all at once or not at all."""
+"""Several files and folders are replaced as a whole or not at all."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ CONTENTS = {
 }
 
 
-def test_files_folders_and_removals_are_put_in_place(root: Path) -> None:
+def test_swap_replaces_files_folders_and_removes(root: Path) -> None:
     swap(root, CONTENTS)
     assert everything(root) == {
         "pkg/a.py": b"new a",
@@ -42,7 +42,7 @@ def test_files_folders_and_removals_are_put_in_place(root: Path) -> None:
 
 @pytest.mark.parametrize("failing", range(1, 7))
 @pytest.mark.parametrize("problem", [OSError("disk full"), KeyboardInterrupt()])
-def test_where_a_step_fails_the_old_is_back(
+def test_failed_step_restores_the_old_files(
     root: Path, monkeypatch: pytest.MonkeyPatch, failing: int, problem: BaseException
 ) -> None:
     before = everything(root)
@@ -61,7 +61,7 @@ def test_where_a_step_fails_the_old_is_back(
     assert everything(root) == before
 
 
-def test_where_writing_fails_nothing_has_happened(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_write_changes_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = everything(root)
 
     def full(self: Path, data: bytes) -> int:
@@ -73,14 +73,14 @@ def test_where_writing_fails_nothing_has_happened(root: Path, monkeypatch: pytes
     assert everything(root) == before
 
 
-def test_reading_leaves_caches_out(root: Path) -> None:
+def test_read_ignores_caches(root: Path) -> None:
     (root / "pkg/__pycache__").mkdir()
     (root / "pkg/__pycache__/a.pyc").write_bytes(b"")
     assert read(root / "pkg") == {"a.py": b"old a", "sub/b.py": b"old b"}
     assert read(root / "nowhere") == {}
 
 
-def test_differences_are_told_file_by_file() -> None:
+def test_differences_are_listed_by_file() -> None:
     old = {"same": b"1", "extra": b"1", "text": b"a\nb\nc\n", "binary": b"\xff", "ends": b"a\r\n"}
     new = {"same": b"1", "missing": b"1", "text": b"a\nB\nc\n", "binary": b"\xfe\xfe", "ends": b"a\n"}
     report = compare(old, new)
@@ -96,7 +96,7 @@ def test_differences_are_told_file_by_file() -> None:
     assert "only line ends differ" in report[1]
 
 
-def test_a_long_difference_is_cut() -> None:
+def test_long_diff_is_shortened() -> None:
     [report] = compare({"a": b"\n".join(b"%d" % n for n in range(99))}, {"a": b""})
     assert len(report.splitlines()) < 20
     assert report.endswith("more lines")

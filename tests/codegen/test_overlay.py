@@ -1,4 +1,4 @@
-"""A patch that no longer fits fails loudly, with its number, its target and its reason."""
+"""A patch that no longer applies is an error with its number, target and reason."""
 
 import copy
 import importlib.util
@@ -32,7 +32,7 @@ def patched(target: str, update: Any) -> Document:
     return apply(DOCUMENT, (Action(target, "why", update),))[0]
 
 
-def test_the_overlay_gives_names_and_nothing_else() -> None:
+def test_our_overlay_adds_names_only() -> None:
     document = published()
     result, applied = apply(document, read(OVERLAY))
     operation = "/paths/~1api~1v1~1markets~1{market_id}~1perps~1open_interest/get"
@@ -45,12 +45,12 @@ def test_the_overlay_gives_names_and_nothing_else() -> None:
     assert document == published()
 
 
-def test_a_target_by_filter() -> None:
+def test_target_can_be_a_filter() -> None:
     result = patched("$.paths['/a/{b}'].get.parameters[?(@.name == 'x')].schema", {"title": "X"})
     assert result["paths"]["/a/{b}"]["get"]["parameters"][0]["schema"] == {"type": "string", "title": "X"}
 
 
-def test_lists_are_prolonged_and_targets_removed() -> None:
+def test_lists_are_extended_and_targets_removed() -> None:
     assert patched("$", {"tags": ["two"]})["tags"] == ["one", "two"]
     assert patched("$.tags", ["two"])["tags"] == ["one", "two"]
     assert "tags" not in patched("$.tags", None)
@@ -60,15 +60,15 @@ def test_lists_are_prolonged_and_targets_removed() -> None:
 @pytest.mark.parametrize(
     ("target", "update", "message"),
     [
-        ("$.paths['/gone'].get", {"operationId": "x"}, "matches nothing any more"),
-        ("$.paths['/a/{b}'].get.parameters[?(@.name == 'gone')]", {"a": 1}, "matches nothing any more"),
-        ("$", {"openapi": "3.1.0"}, "already says so; the patch is no longer needed"),
+        ("$.paths['/gone'].get", {"operationId": "x"}, "no longer matches anything"),
+        ("$.paths['/a/{b}'].get.parameters[?(@.name == 'gone')]", {"a": 1}, "no longer matches anything"),
+        ("$", {"openapi": "3.1.0"}, "already has this value; the patch is no longer needed"),
         ("$", {"openapi": "3.0.0"}, "would replace '3.1.0' at /openapi by '3.0.0'"),
         ("$", None, "is the whole document, which cannot be removed"),
-        ("$[", {"a": 1}, "is no JSONPath"),
+        ("$[", {"a": 1}, "is not a JSONPath"),
     ],
 )
-def test_a_patch_that_does_not_fit(target: str, update: Any, message: str) -> None:
+def test_patch_that_does_not_apply_is_an_error(target: str, update: Any, message: str) -> None:
     before = copy.deepcopy(DOCUMENT)
     with pytest.raises(SpecError, match=message) as caught:
         apply(DOCUMENT, (Action("$", "fits", {"x-new": 1}), Action(target, "a readable name", update)), where="o.yaml")
@@ -80,19 +80,22 @@ def test_a_patch_that_does_not_fit(target: str, update: Any, message: str) -> No
 @pytest.mark.parametrize(
     ("tool", "message"),
     [
-        (lambda document, _: document, "was patched wrongly by oas-patch at /x-new"),
-        (lambda document, _: {**document, "x-new": 1, "openapi": "2"}, "was patched wrongly by oas-patch at /openapi"),
+        (lambda document, _: document, "was patched incorrectly by oas-patch at /x-new"),
+        (
+            lambda document, _: {**document, "x-new": 1, "openapi": "2"},
+            "was patched incorrectly by oas-patch at /openapi",
+        ),
         (lambda document, _: document["gone"], "cannot be patched by oas-patch"),
     ],
 )
-def test_the_tool_is_not_believed(monkeypatch: pytest.MonkeyPatch, tool: Any, message: str) -> None:
+def test_wrong_result_of_the_tool_is_an_error(monkeypatch: pytest.MonkeyPatch, tool: Any, message: str) -> None:
     monkeypatch.setattr(patch, "_tool", lambda: tool)
     with pytest.raises(SpecError, match=message):
         patched("$", {"x-new": 1})
 
 
 @pytest.mark.parametrize("found", [None, importlib.util.spec_from_loader("oas_patch", None)])
-def test_a_tool_that_is_not_there(monkeypatch: pytest.MonkeyPatch, found: object) -> None:
+def test_missing_tool_is_an_import_error(monkeypatch: pytest.MonkeyPatch, found: object) -> None:
     patch._tool.cache_clear()
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: found)
     with pytest.raises(ModuleNotFoundError, match="oas-patch is not installed"):
@@ -110,7 +113,7 @@ HEAD = "overlay: 1.0.0\ninfo: {title: t, version: '1'}\n"
         ("overlay: 1.0.0\ninfo: {title: t}\n", "o: an overlay needs `info`"),
         (HEAD, "o: an overlay needs at least one action"),
         (HEAD + "actions: []\n", "o: an overlay needs at least one action"),
-        (HEAD + "actions: [1]\n", "o, action 1: no mapping"),
+        (HEAD + "actions: [1]\n", "o, action 1: is not a mapping"),
         (HEAD + "actions: [{target: $, description: d, copy: $.a}]\n", "o, action 1: has the unknown key 'copy'"),
         (HEAD + "actions: [{target: a, description: d, update: {a: 1}}]\n", "o, action 1: needs a `target`"),
         (HEAD + "actions: [{target: $, update: {a: 1}}]\n", "o, action 1: needs a `description`"),
@@ -119,12 +122,12 @@ HEAD = "overlay: 1.0.0\ninfo: {title: t, version: '1'}\n"
         (HEAD + "actions:\n  - target: [\n", "o: line 5: unreadable"),
     ],
 )
-def test_an_overlay_that_is_none(text: str, message: str) -> None:
+def test_invalid_overlay_is_an_error(text: str, message: str) -> None:
     with pytest.raises(SpecError) as caught:
         read(text, where="o")
     assert str(caught.value).startswith(message)
 
 
-def test_an_action_with_its_reason() -> None:
+def test_action_has_target_reason_and_update() -> None:
     text = HEAD + "actions: [{target: $.a, description: ' so  it\n is ', remove: true, x-more: 1}]\n"
     assert read(text) == (Action("$.a", "so it is", None),)

@@ -1,4 +1,4 @@
-"""A page is read as published, and anything less than a page is refused by name."""
+"""A published page is read as it is; anything else is an error that names the file."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def page(text: str | bytes) -> Page:
     return read("p.md", text if isinstance(text, bytes) else text.encode())
 
 
-def test_the_vendored_page() -> None:
+def test_vendored_page() -> None:
     found = read("get-open-interest.md", PAGE)
     [part] = found.parts
     assert part.where == "get-open-interest.md (line 22)"
@@ -42,7 +42,7 @@ def test_the_vendored_page() -> None:
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_line_ends_and_a_byte_order_mark_do_not_matter(newline: str, mark: str) -> None:
+def test_line_ends_and_byte_order_mark_do_not_matter(newline: str, mark: str) -> None:
     data = (mark + PAGE.decode().replace("\n", newline)).encode()
     assert read("x.md", data).parts[0].document == read("x.md", PAGE).parts[0].document
 
@@ -55,6 +55,8 @@ def test_line_ends_and_a_byte_order_mark_do_not_matter(newline: str, mark: str) 
         f"````YAML _openapi/x.json GET /a\n{SMALL}\n````\nmore",
         f"   ```yaml\n   {SMALL.replace(chr(10), chr(10) + SPACES[:3])}\n  ```\n",
         f"- item\n\n      ```yaml\n      {SMALL.replace(chr(10), chr(10) + SPACES[:6])}\n      ```\n",
+        f"<Tab>\n```yaml\n{SMALL}```\n</Tab>\n",
+        f"<Tab>\n    ```yaml\n    {SMALL.replace(chr(10), chr(10) + SPACES[:4])}\n    ```\n</Tab>\n",
         f"```json\n{json.dumps(DOCUMENT, indent=2)}\n```\n",
         "```json\n" + json.dumps(dict(reversed(DOCUMENT.items()))) + "\n```\n",
         "```json\n" + json.dumps(DOCUMENT, indent="\t") + "\n```\n",
@@ -68,21 +70,21 @@ def test_line_ends_and_a_byte_order_mark_do_not_matter(newline: str, mark: str) 
         f"  \n{json.dumps(DOCUMENT, indent=1)}\n",
     ],
 )
-def test_ways_to_write_the_same_document(text: str) -> None:
+def test_equivalent_pages_give_the_same_document(text: str) -> None:
     [part] = page(text).parts
     assert part.document == DOCUMENT
 
 
-def test_a_shorter_fence_inside_a_block_belongs_to_it() -> None:
+def test_shorter_fence_inside_a_block_is_part_of_it() -> None:
     text = f"````yaml\n{SMALL}x-note: |\n  ```yaml\n  openapi: no\n  ```\n````\n"
     assert page(text).parts[0].document["x-note"] == "```yaml\nopenapi: no\n```\n"
 
 
-def test_a_bare_document_may_hold_fences_in_its_descriptions() -> None:
+def test_bare_document_may_contain_fences() -> None:
     assert page(SMALL + "x-note: |\n  ```yaml\n  openapi: no\n  ```\n").parts[0].document["openapi"] == "3.1.0"
 
 
-def test_every_openapi_block_of_a_page_is_a_part() -> None:
+def test_each_openapi_block_is_a_part() -> None:
     found = page(f"```yaml\n{SMALL}```\n\n```yaml\n{SMALL.replace('/a', '/b')}```\n")
     assert [part.where for part in found.parts] == ["p.md (line 1)", "p.md (line 9)"]
     assert found.operations == {("GET", "/a"), ("GET", "/b")}
@@ -112,7 +114,7 @@ def test_every_openapi_block_of_a_page_is_a_part() -> None:
         ("```yaml\nopenapi: 3.1.0\npaths:\n```\n", "p.md (line 1): the document has no mapping `paths`"),
         ("```yaml\npaths: {/a: {}}\n```\n", "p.md (line 1): the document has no key `openapi`"),
         ("```yaml x/openapi.json\nkey: 1\n```\n", "p.md (line 1): the document has no key `openapi`"),
-        ("```yaml openapi\n- 1\n```\n", "p.md (line 1): the OpenAPI document is no mapping"),
+        ("```yaml openapi\n- 1\n```\n", "p.md (line 1): the OpenAPI document is not a mapping"),
         ("```yaml\nswagger: '2.0'\npaths: {}\n```\n", "p.md (line 1): Swagger 2.0 is not supported"),
         ("```yaml\nopenapi: 3.1\npaths: {}\n```\n", "p.md (line 1): OpenAPI 3.1 is not supported"),
         ("openapi: 4.0.0\npaths: {}\n", "p.md: OpenAPI 4.0.0 is not supported"),
@@ -120,22 +122,22 @@ def test_every_openapi_block_of_a_page_is_a_part() -> None:
         ("openapi: 3.1.0\npaths: {/a: 1}\n", "p.md: `paths` has the entry '/a'"),
     ],
 )
-def test_what_is_no_page_is_refused_with_its_name_and_the_reason(text: str | bytes, message: str) -> None:
+def test_invalid_page_is_an_error_with_name_and_reason(text: str | bytes, message: str) -> None:
     with pytest.raises(SpecError) as caught:
         page(text)
     assert str(caught.value).startswith(message)
 
 
-@pytest.mark.parametrize("cut", range(700, len(PAGE), 97))
-def test_a_page_cut_short_is_never_believed(cut: int) -> None:
+@pytest.mark.parametrize("cut", range(700, len(PAGE), 397))
+def test_truncated_page_is_an_error(cut: int) -> None:
     with pytest.raises(SpecError):
         read("x.md", PAGE[:cut])
 
 
-def test_inline_code_opens_no_block() -> None:
+def test_inline_code_does_not_open_a_block() -> None:
     assert list(fences("```yaml inline```\n~~~ok `x`\n~~~")) != []
     assert [block.language for block in fences("```yaml inline```\n~~~ok `x`\n~~~")] == ["ok"]
 
 
-def test_a_fence_without_a_language_has_none() -> None:
+def test_fence_without_language() -> None:
     assert [block.language for block in fences("```\na\n```")] == [""]

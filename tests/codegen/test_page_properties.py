@@ -1,4 +1,4 @@
-"""Whatever the way of writing a page, the document in it is the same."""
+"""The document of a page does not depend on how the page is written."""
 
 import contextlib
 import json
@@ -60,7 +60,7 @@ def test_written_json_reads_back(value: object) -> None:
     after=st.sampled_from(["", "\n", "\n\nmore\n", "  \n"]),
     mark=st.booleans(),
 )
-def test_extract_undoes_render(
+def test_document_of_a_rendered_page_is_restored(
     document: dict[str, object],
     tick: str,
     length: int,
@@ -86,12 +86,12 @@ def test_extract_undoes_render(
 
 
 @given(DOCUMENT, st.booleans())
-def test_a_bare_document_is_read_as_it_is(document: dict[str, object], as_json: bool) -> None:
+def test_bare_document_is_read(document: dict[str, object], as_json: bool) -> None:
     data = (json.dumps(document) if as_json else dump(document)).encode()
     assert read("d", data).parts[0].document == document
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
-def test_anything_else_is_refused_and_never_a_crash(data: bytes) -> None:
+def test_other_input_is_a_spec_error(data: bytes) -> None:
     with contextlib.suppress(SpecError):
         assert read("x.md", data).parts

@@ -45,12 +45,12 @@ def quoted(entry: dict[str, str]) -> Any:
 
 
 @pytest.mark.parametrize("entry", QUOTES, ids=name)
-def test_a_quote_stands_in_the_page(entry: dict[str, str]) -> None:
+def test_quote_is_in_the_page(entry: dict[str, str]) -> None:
     assert any(folded(entry["quote"]) in folded(page.text) for page in PAGES)
 
 
 @pytest.mark.parametrize("entry", QUOTES, ids=name)
-def test_a_quote_stands_where_it_says(entry: dict[str, str]) -> None:
+def test_quote_is_at_its_pointer(entry: dict[str, str]) -> None:
     match entry["stands"]:
         case "prose":
             assert any(folded(entry["quote"]) in folded(page.prose) for page in PAGES)
@@ -149,7 +149,7 @@ def test_ids_are_unique_and_well_formed() -> None:
     assert [found for found in IDS if not re.fullmatch(r"[a-z]+(\.[a-z0-9]+(-[a-z0-9]+)*)-[0-9]+", found)] == []
 
 
-def test_entries_have_what_they_need_and_no_more() -> None:
+def test_entries_have_the_required_keys_only() -> None:
     assert set(CLAUSES) == {"clause", "not_normative", "open_question"}
     assert all(
         {"id", "stands", "quote"} <= set(entry) <= {"id", "stands", "quote", "decision"} for entry in CLAUSES["clause"]
@@ -158,7 +158,7 @@ def test_entries_have_what_they_need_and_no_more() -> None:
     assert all(entry.get("decision", "x").strip() for entry in CLAUSES["clause"])
 
 
-def test_open_questions_point_at_clauses_and_have_two_readings_or_more() -> None:
+def test_open_questions_name_clauses_and_at_least_two_readings() -> None:
     questions = CLAUSES["open_question"]
     assert len({question["id"] for question in questions}) == len(questions) == 12
     for question in questions:

@@ -1,4 +1,4 @@
-"""YAML and JSON are read as JSON's types, whatever YAML 1.1 would make of them."""
+"""YAML and JSON are read with the types of JSON, not with those of YAML 1.1."""
 
 import json
 
@@ -33,13 +33,13 @@ from allium_market_data.codegen.yaml_syntax import dump, parse
         ("=", "="),
     ],
 )
-def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
+def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
     read = parse(f"[a, {text}]" if text == "~" else f"- a\n- {text}\n", where="x")[1]
     assert read == value
     assert type(read) is type(value)
 
 
-def test_keys_are_text_whatever_they_look_like() -> None:
+def test_keys_are_always_text() -> None:
     assert parse("200: a\non: b\nnull: c\n2026-05-01: d\n", where="x") == {
         "200": "a",
         "on": "b",
@@ -51,9 +51,9 @@ def test_keys_are_text_whatever_they_look_like() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\nb: 2\na: 3\n", "x: line 12: the key 'a' stands twice"),
-        ("a:\n  200: 1\n  '200': 2\n", "x: line 12: the key '200' stands twice"),
-        ('{"a": 1, "a": 2}', "x: the key 'a' stands twice"),
+        ("a: 1\nb: 2\na: 3\n", "x: line 12: the key 'a' appears twice"),
+        ("a:\n  200: 1\n  '200': 2\n", "x: line 12: the key '200' appears twice"),
+        ('{"a": 1, "a": 2}', "x: the key 'a' appears twice"),
         ("a: &a [1]\nb: *a\n", "x: line 11: the alias *a is not allowed"),
         ("a: &a [*a]\n", "x: line 10: the alias *a is not allowed"),
         ("<<: {a: 1}\n", "x: line 10: a merge key"),
@@ -65,28 +65,28 @@ def test_keys_are_text_whatever_they_look_like() -> None:
         ("a: !!python/object:os.system {}\n", "x: line 10: the tag"),
         ("!!set {a: null}\n", "x: line 10: the tag"),
         ("a: !secret {}\n", "x: line 10: the tag !secret is not allowed"),
-        ("? [a, b]\n: 1\n", "x: line 10: a key that is no plain text"),
+        ("? [a, b]\n: 1\n", "x: line 10: a key is not text"),
         ("a: [1\nb: 2\n", "x: line 11: unreadable"),
         ("a: 'open\n", "x: line 11: unreadable"),
         ("a: 1\n---\nb: 2\n", "x: line 11: unreadable"),
         ("a: \x00\n", "x: unreadable"),
         ('{"a": 1,}x', "x: line 10: unreadable"),
-        ('{"a": "\\ud800"}', "x: half of a surrogate pair"),
-        ('a: "\\ud800"\n', "x: line 10: half of a surrogate pair"),
+        ('{"a": "\\ud800"}', "x: a text has half of a surrogate pair"),
+        ('a: "\\ud800"\n', "x: line 10: a text has half of a surrogate pair"),
         ('a: "\\udc00": 1\n', "x: line 10"),
-        ('{"a": ' + "9" * 5000 + "}", "x: a number of 5000 digits"),
+        ('{"a": ' + "9" * 5000 + "}", "x: a number has 5000 digits"),
         ("[" * 100_000, "x: unreadable: nested too deep"),
         ("- " * 100_000, "x: unreadable: nested too deep"),
     ],
 )
-def test_what_cannot_be_read_for_sure_is_an_error_with_its_line(text: str, message: str) -> None:
+def test_invalid_or_ambiguous_text_is_an_error_with_its_line(text: str, message: str) -> None:
     with pytest.raises(SpecError) as caught:
         parse(text, where="x", first_line=10)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
 
 
-def test_flow_style_that_is_no_json_is_still_yaml() -> None:
+def test_flow_style_that_is_not_json_is_yaml() -> None:
     assert parse("{a: [1, b], 'c': 2026-05-01}", where="x") == {"a": [1, "b"], "c": "2026-05-01"}
 
 

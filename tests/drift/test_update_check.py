@@ -39,7 +39,7 @@ def test_published_addresses_come_from_the_lock_file(root: Path) -> None:
     (address,) = project.published(root)
     assert f'source = "{address}"' in (root / project.LOCK).read_text()
     (root / project.LOCK).unlink()
-    with pytest.raises(SpecError, match="does not know the address"):
+    with pytest.raises(SpecError, match="does not have the address"):
         project.published(root)
 
 

@@ -1,4 +1,4 @@
-"""``python -m allium_market_data.codegen``: what ``nox -s update_spec`` and ``nox -s generate`` run."""
+"""``python -m allium_market_data.cli.codegen``: the command of ``nox -s update_spec`` and ``nox -s generate`` run."""
 
 from __future__ import annotations
 
@@ -26,21 +26,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {' '.join(str(problem).split())}", file=sys.stderr)
         return 1
     except ImportError as problem:
-        print(
-            f"error: {problem}; the dependency group `spec` and the extra `drift` hold what this needs", file=sys.stderr
-        )
+        print(f"error: {problem}: install the dependency group `spec` and the extra `drift`", file=sys.stderr)
         return 1
 
 
 def _update(plan: Plan, now: dt.datetime, *, dry_run: bool) -> int:
-    """The judgement first: it is made, and printed, before anything changes."""
-    found = plan.differences()
-    if not found:
+    """Print the result of the drift check, then what changes, and then change it."""
+    changes = plan.differences()
+    if not changes:
         print("The specification and the generated package are up to date.")
         return 0
     _judge(plan, now)
     print("Would change:" if dry_run else "Changed:")
-    print("\n".join(found))
+    print("\n".join(changes))
     if not dry_run:
         plan.apply()
     return 0
@@ -57,32 +55,37 @@ def _judge(plan: Plan, now: dt.datetime) -> None:
 
 
 def _generate(plan: Plan, *, check: bool) -> int:
-    found = plan.differences()
+    changes = plan.differences()
     if not check:
         plan.apply()
-        print(f"{PACKAGE} is {'new' if found else 'as it was'}.")
+        print(f"{PACKAGE} was {'changed' if changes else 'up to date'}.")
         return 0
-    if found:
-        print("\n".join(found))
-        print(f"error: {len(found)} file(s) differ from what `nox -s generate` makes", file=sys.stderr)
+    if changes:
+        print("\n".join(changes))
+        print(f"error: {len(changes)} file(s) differ from the output of `nox -s generate`", file=sys.stderr)
         return 1
-    print(f"{PACKAGE} is what `nox -s generate` makes.")
+    print(f"{PACKAGE} is up to date.")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="allium_market_data.codegen", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m allium_market_data.cli.codegen", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    update = commands.add_parser("update", help=f"read the pages in {UPSTREAM} and make everything anew")
+    update = commands.add_parser("update", help=f"read the pages in {UPSTREAM} and build everything again")
     update.add_argument(
-        "--from", dest="sources", action="append", default=[], metavar="FILE-OR-URL", help="take this page in first"
+        "--from",
+        dest="sources",
+        action="append",
+        default=[],
+        metavar="FILE-OR-URL",
+        help="import this page first (repeatable)",
     )
-    update.add_argument("--published", action="store_true", help="take in every page from its address in the lock file")
-    update.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
-    generate = commands.add_parser("generate", help=f"make {PACKAGE} anew")
-    generate.add_argument("--check", action="store_true", help="say what differs, and exit 1 if anything does")
+    update.add_argument("--published", action="store_true", help="import every page from its address in the lock file")
+    update.add_argument("--dry-run", action="store_true", help="show what would change, without changing it")
+    generate = commands.add_parser("generate", help=f"generate {PACKAGE} again")
+    generate.add_argument("--check", action="store_true", help="show what differs, and exit with 1 if anything does")
     for command in (update, generate):
-        command.add_argument("--root", type=Path, default=Path(), help="the repository (default: this folder)")
+        command.add_argument("--root", type=Path, default=Path(), help="the repository (default: the current folder)")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Plain data compared by what they say: the order of keys and the spelling of a number do not count."""
+"""Compare, hash and address plain JSON data. The order of keys and the notation of a number do not count."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class _Absent:
 
 
 ABSENT: Final = _Absent()
-"""Stands for the side of a `Difference` that is not there."""
+"""The value of the missing side of a `Difference`."""
 
 
 class Difference(NamedTuple):
-    """One place (a JSON pointer) where two values differ, with both sides."""
+    """A JSON pointer at which two values differ, and both values."""
 
     pointer: str
     old: Any
@@ -26,7 +26,7 @@ class Difference(NamedTuple):
 
 
 def canonical(value: Any) -> str:
-    """JSON text that is the same for all data that mean the same: keys sorted, ``5000.0`` written ``5000``."""
+    """JSON text that is equal for equal data: keys sorted, ``5000.0`` written ``5000``."""
     return json.dumps(_normal(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -35,31 +35,31 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two values say the same; unlike ``==``, true is not 1."""
-    return canonical(one) == canonical(other)
+def same(left: Any, right: Any) -> bool:
+    """True if two values are equal; unlike with ``==``, true is not 1."""
+    return canonical(left) == canonical(right)
 
 
 def differences(old: Any, new: Any, pointer: str = "") -> Iterator[Difference]:
-    """Where two values differ, as deep as their shapes agree; lists are compared index by index."""
+    """The innermost places at which two values differ. Lists are compared index by index."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(key for key in new if key not in old)]:
             yield from differences(old.get(key, ABSENT), new.get(key, ABSENT), join(pointer, key))
     elif isinstance(old, list) and isinstance(new, list):
-        for at in range(max(len(old), len(new))):
-            left, right = (side[at] if at < len(side) else ABSENT for side in (old, new))
-            yield from differences(left, right, join(pointer, at))
+        for index in range(max(len(old), len(new))):
+            left, right = (side[index] if index < len(side) else ABSENT for side in (old, new))
+            yield from differences(left, right, join(pointer, index))
     elif old is ABSENT or new is ABSENT or not same(old, new):
         yield Difference(pointer, old, new)
 
 
 def join(pointer: str, *tokens: str | int) -> str:
-    """A JSON pointer (RFC 6901) prolonged by raw tokens."""
+    """A JSON pointer (RFC 6901) with raw tokens appended."""
     return pointer + "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
 
 
 def resolve(value: Any, pointer: str) -> Any:
-    """What a JSON pointer points at; raises LookupError where it points at nothing."""
+    """The value at a JSON pointer. Raises ``LookupError`` if there is none."""
     for raw in pointer.split("/")[1:]:
         token = raw.replace("~1", "/").replace("~0", "~")
         if isinstance(value, list):

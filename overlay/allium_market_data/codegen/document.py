@@ -1,4 +1,4 @@
-"""One OpenAPI document out of those of several pages: what they share must agree, what only one has is kept."""
+"""Merge the OpenAPI documents of several pages into one. Shared parts must agree; parts of a single page are kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .page import METHODS, Document, Part
 from .yaml_syntax import dump
 
 _Pieces: TypeAlias = list[tuple[str, Any]]
-"""What each part says about one place: (where the part stands, the value)."""
+"""The value of each part at one place: (where the part was found, the value)."""
 
 _Rule: TypeAlias = Callable[[str, _Pieces], Any]
 
@@ -26,13 +26,13 @@ _HEADER: Final = "# Extracted from the pages in spec/upstream/ by `nox -s update
 def merge(parts: Iterable[Part]) -> Document:
     """Merge the documents of one or more parts; the order in which they come does not matter.
 
-    Equal pieces become one. Different pieces in the same place, a server or a security requirement that only some parts
-    state, the same path under two names of its parameter, one operationId for two operations, and a reference to
-    nothing are each a `SpecError` that names the parts and the place.
+    Equal pieces become one. Each of these is a `SpecError` that names the parts and the place: different values at one
+    place, a server or security requirement that only some parts have, one path with two names for its parameter, two
+    operations with one operationId, and a reference without a target.
     """
     ordered = sorted(parts, key=lambda part: (part.where, canonical(part.document)))
     if not ordered:
-        raise SpecError("spec/upstream", "there is no page to read")
+        raise SpecError("spec/upstream", "has no page")
     pieces: _Pieces = [(part.where, part.document) for part in ordered]
     merged: Document = {}
     for key in sorted({key for part in ordered for key in part.document}, key=_rank):
@@ -49,19 +49,19 @@ def merge(parts: Iterable[Part]) -> Document:
 
 
 def render(document: Document) -> bytes:
-    """The YAML file of a merged document; equal documents in equal order give equal bytes."""
+    """The YAML file of a merged document. Equal documents in equal order give equal bytes."""
     return (_HEADER + dump(document)).encode()
 
 
 def check_references(where: str, document: Document) -> None:
-    """Raise `SpecError` for a reference that leads out of the document or to nothing in it."""
+    """Raise `SpecError` for a reference whose target is outside of the document or missing in it."""
     for pointer, target in _references(document, ""):
         if not target.startswith("#"):
             raise SpecError(where, f"{pointer} refers to {target}, outside of the document")
         try:
             resolve(document, target[1:].replace("%7B", "{").replace("%7D", "}"))
         except LookupError:
-            raise SpecError(where, f"{pointer} refers to {target}, which is not there") from None
+            raise SpecError(where, f"{pointer} refers to {target}, which does not exist") from None
 
 
 def _references(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
@@ -69,11 +69,11 @@ def _references(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
         for key, item in value.items():
             if key == "$ref" and isinstance(item, str):
                 yield pointer, item
-            elif key not in {"example", "examples", "default", "enum", "const"}:  # these hold data, not references
+            elif key not in {"example", "examples", "default", "enum", "const"}:  # data, not references
                 yield from _references(item, join(pointer, key))
     elif isinstance(value, list):
-        for at, item in enumerate(value):
-            yield from _references(item, join(pointer, at))
+        for index, item in enumerate(value):
+            yield from _references(item, join(pointer, index))
 
 
 def _rank(key: str) -> tuple[int, str]:
@@ -95,15 +95,15 @@ def _short(value: Any) -> str:
 
 
 def _check_stated_by_all(pointer: str, pieces: _Pieces, key: str) -> None:
-    """A thing that holds for a whole document must not come to hold for another page's operations."""
+    """A setting of a whole document must not be applied to the operations of another page."""
     having = [where for where, value in pieces if key in value]
     lacking = [where for where, value in pieces if key not in value]
     if having and lacking:
-        raise SpecError(f"{having[0]} and {lacking[0]}", f"differ at {pointer}: only the first states it")
+        raise SpecError(f"{having[0]} and {lacking[0]}", f"differ at {pointer}: only the first has it")
 
 
 def _by_key(rule: _Rule, *, ordered: bool = False, stated_by_all: frozenset[str] = frozenset()) -> _Rule:
-    """A rule for mappings: their keys together, each merged by ``rule``; sorted, or as first seen."""
+    """A rule for mappings: the union of their keys, each merged by ``rule``; sorted, or in order of appearance."""
 
     def merged(pointer: str, pieces: _Pieces) -> Any:
         if not all(isinstance(value, dict) for _, value in pieces):
@@ -120,12 +120,12 @@ def _by_key(rule: _Rule, *, ordered: bool = False, stated_by_all: frozenset[str]
 
 
 def _tags(pointer: str, pieces: _Pieces) -> Any:
-    """Tags are a list, yet each is known by its name."""
+    """Tags are a list whose items are identified by name."""
     named: dict[str, _Pieces] = {}
     for where, tags in pieces:
         for tag in tags if isinstance(tags, list) else [tags]:
             if not isinstance(tag, dict) or not isinstance(tag.get("name"), str):
-                raise SpecError(where, f"{pointer} holds a tag without a name")
+                raise SpecError(where, f"{pointer} has a tag without a name")
             named.setdefault(tag["name"], []).append((where, tag))
     return [_same(join(pointer, name), named[name]) for name in sorted(named)]
 
@@ -147,7 +147,10 @@ def _check_paths(parts: list[Part]) -> None:
         for path in part.document["paths"]:
             where, known = seen.setdefault(re.sub(r"\{[^}]*\}", "{}", path), (part.where, path))
             if known != path:
-                raise SpecError(f"{where} and {part.where}", f"have one path under two names: {known} and {path}")
+                raise SpecError(
+                    f"{where} and {part.where}",
+                    f"have the same path with different parameter names: {known} and {path}",
+                )
 
 
 def _check_operation_ids(where: str, document: Document) -> None:

@@ -1,4 +1,8 @@
-"""Fenced code blocks of a Markdown text, as CommonMark defines them, and a little more tolerant of indentation."""
+"""Fenced code blocks of a Markdown text: CommonMark's rules, but independent of what surrounds the block.
+
+A CommonMark parser is not used here. Published pages put fences into components such as ``<Tab>``, with or without
+indentation, and CommonMark takes those for HTML or for indented code.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ _OPENING: Final = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<info>[^\n
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """One fenced block. Lines are counted from 1; ``start`` and ``end`` are those of the fences themselves."""
+    """A fenced block. Lines count from 1; ``start`` and ``end`` are the lines of the opening and closing fence."""
 
     info: str
     body: str
@@ -22,16 +26,15 @@ class Fence:
 
     @property
     def language(self) -> str:
-        """The first word of the info string in lower case, or nothing."""
+        """The first word of the info string in lower case; empty if there is none."""
         word = re.match(r"[\w+-]+", self.info)
         return word[0].lower() if word else ""
 
 
 def fences(text: str) -> Iterator[Fence]:
-    """The fenced blocks of a text whose lines end in ``\\n``, in order; what stands inside a block is not looked into.
+    """The fenced blocks of a text whose lines end in ``\\n``, in order. Fences inside a block are part of its body.
 
-    A fence indented by four spaces or more counts too (it is one inside a list item); its indentation is taken off the
-    lines of its block.
+    A fence may have any indentation, as in a list item or a component; the lines of its body lose the same indentation.
     """
     lines = text.split("\n")
     number = 0
@@ -48,17 +51,17 @@ def fences(text: str) -> Iterator[Fence]:
 
 
 def _opening(line: str) -> tuple[int, str, str] | None:
-    found = _OPENING.fullmatch(line)
-    if found is None or (found["fence"][0] == "`" and "`" in found["info"]):
+    match = _OPENING.fullmatch(line)
+    if match is None or (match["fence"][0] == "`" and "`" in match["info"]):
         return None  # a backtick in the info string makes it inline code
-    return len(found["indent"]), found["fence"], found["info"].strip()
+    return len(match["indent"]), match["fence"], match["info"].strip()
 
 
 def _closing(lines: list[str], first: int, indent: int, fence: str) -> int:
-    """The number of the line that closes the block, or that behind the last one."""
+    """The index of the closing line, or of the end of the text."""
     widest = indent + 3 if indent > 3 else 3
     pattern = re.compile(rf" {{0,{widest}}}{fence[0]}{{{len(fence)},}}[ \t]*")
-    return next((at for at in range(first, len(lines)) if pattern.fullmatch(lines[at])), len(lines))
+    return next((index for index in range(first, len(lines)) if pattern.fullmatch(lines[index])), len(lines))
 
 
 def _unindented(line: str, indent: int) -> str:

@@ -1,4 +1,4 @@
-"""The bytes behind a file name or an address; nothing is guessed, followed or repaired on the way."""
+"""Read a page from a file or an http(s) address, without following redirects."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     import httpx
 
 TIMEOUT: Final = 30.0
-"""Seconds that a download may take as a whole."""
+"""Maximum duration of a download, in seconds."""
 
 SIZE_LIMIT: Final = 8 * 1024 * 1024
-"""Bytes that a page or a document may have."""
+"""Maximum size of a page or document, in bytes."""
 
 
 def is_url(source: str) -> bool:
-    """Whether a source is an address rather than a file name."""
+    """True if a source is an address, not a file name."""
     return "://" in source
 
 
@@ -32,8 +32,8 @@ def fetch(
 ) -> bytes:
     """The bytes of a file, or of a page at an http(s) address.
 
-    Only a plain 200 counts: a redirect, any other status, a download that is too long or too slow, a broken connection
-    and a missing file are each a `SpecError`. ``transport`` stands in for the network in tests.
+    Raises `SpecError` for a missing file, a status other than 200 (redirects included), a download that is too large or
+    too slow, and a broken connection. ``transport`` replaces the network in tests.
     """
     if not is_url(source):
         return _from_file(source, size_limit)
@@ -82,6 +82,6 @@ def _from_address(source: str, timeout: float, size_limit: int, transport: httpx
 def _check_status(source: str, response: httpx.Response) -> None:
     if response.has_redirect_location:
         target = response.headers["location"]
-        raise SpecError(source, f"moved to {target} (status {response.status_code}); pass that address if it is right")
+        raise SpecError(source, f"moved to {target} (status {response.status_code}); pass that address if you trust it")
     if response.status_code != 200:
         raise SpecError(source, f"answered with status {response.status_code}, not 200")

@@ -1,4 +1,4 @@
-"""Files and folders as {relative path: bytes}: read them, say how two differ, and put new ones in place as a whole."""
+"""Folders as {relative path: bytes}: read one, compare two, and replace several files and folders as a whole."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DIFF_LINES: Final = 12
 
 
 def read(folder: Path) -> Tree:
-    """The files below a folder, sorted; Python's caches are left out, and a missing folder is empty."""
+    """The files below a folder, sorted, without Python's caches. A missing folder is empty."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -26,7 +26,7 @@ def read(folder: Path) -> Tree:
 
 
 def compare(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[str]:
-    """What stands between two trees, a line or a short diff for each file; empty where they are equal."""
+    """The differences between two trees: a line or a short diff for each file."""
     report = []
     for path in sorted(old.keys() | new.keys()):
         if path not in old:
@@ -53,26 +53,26 @@ def _diff(old: bytes, new: bytes) -> str:
 
 
 def swap(root: Path, contents: Mapping[str, bytes | Tree | None]) -> None:
-    """Put files (bytes), folders (trees) and removals (None) in place below ``root``: all of them or none.
+    """Replace files (bytes) and folders (trees) below ``root``, and remove others (None): all of them or none.
 
-    Everything is written beside its place first; then the old is renamed away and the new renamed in. Where a step
-    fails, every step before it is taken back, and the error goes on.
+    New content is written next to its destination first. Then the old is renamed away and the new is renamed to its
+    destination. If a step fails, all steps before it are undone, and the error is raised.
     """
-    mark = uuid.uuid4().hex[:8]
+    suffix = uuid.uuid4().hex[:8]
     places = {root / path: content for path, content in contents.items()}
     staged, moved, placed = [], [], []
     try:
         for place, content in places.items():
             if content is not None:
-                staged.append(_beside(place, mark, "new"))
+                staged.append(_temporary(place, suffix, "new"))
                 _write(staged[-1], content)
         for place, content in places.items():
-            aside = _beside(place, mark, "old")
+            aside = _temporary(place, suffix, "old")
             if place.exists():
                 place.rename(aside)
                 moved.append((aside, place))
             if content is not None:
-                _beside(place, mark, "new").rename(place)
+                _temporary(place, suffix, "new").rename(place)
                 placed.append(place)
     except BaseException:
         for place in placed:
@@ -86,8 +86,8 @@ def swap(root: Path, contents: Mapping[str, bytes | Tree | None]) -> None:
         _remove(aside)
 
 
-def _beside(place: Path, mark: str, what: str) -> Path:
-    return place.with_name(f".{place.name}.{what}-{mark}")
+def _temporary(place: Path, suffix: str, kind: str) -> Path:
+    return place.with_name(f".{place.name}.{kind}-{suffix}")
 
 
 def _write(place: Path, content: bytes | Tree) -> None:

@@ -1,4 +1,4 @@
-"""spec/lock.toml: where each page came from and when, and the fingerprints of everything made from them."""
+"""spec/lock.toml: the source and date of each page, and the hashes of everything made from the pages."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _HEADER: Final = """\
 
 @dataclass(frozen=True, slots=True)
 class LockedPage:
-    """One page: its file in spec/upstream, its address ("" if unknown), the day its bytes came, their SHA-256.
+    """A page: its file in spec/upstream, its address ("" if unknown), the day it was retrieved, its SHA-256.
 
-    ``index`` is the index of all pages that the page itself points to ("" if it names none).
+    ``index`` is the address of the list of all pages, as the page states it ("" if it does not).
     """
 
     file: str
@@ -39,7 +39,7 @@ class LockedPage:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """The whole file. ``merged`` and ``patched`` are the digests of the documents, ``tools`` versions by name."""
+    """The lock file. ``merged`` and ``patched`` are digests of the documents; ``tools`` are versions by name."""
 
     pages: tuple[LockedPage, ...] = ()
     merged: str = ""
@@ -47,19 +47,19 @@ class Lock:
     tools: Mapping[str, str] = field(default_factory=dict)
 
     def page(self, file: str) -> LockedPage | None:
-        """The entry of a page, if there is one."""
+        """The entry of a page; None if it has none."""
         return next((page for page in self.pages if page.file == file), None)
 
-    def addresses(self, otherwise: str) -> tuple[str, ...]:
-        """Where the pages are published. Raises `SpecError`, with what to do ``otherwise``, where one is not known."""
+    def addresses(self, remedy: str) -> tuple[str, ...]:
+        """The addresses of the pages. Raises `SpecError`, with a ``remedy`` in its message, if one is unknown."""
         known = tuple(page.source for page in self.pages)
         if not known or not all(known):
-            raise SpecError("spec/lock.toml", f"does not know the address of every page: {otherwise}")
+            raise SpecError("spec/lock.toml", f"does not have the address of every page: {remedy}")
         return known
 
 
 def read(text: str, *, where: str = "spec/lock.toml") -> Lock:
-    """Read a lock file; what is missing in it is empty, what is unknown is left out. `SpecError` if it is no TOML."""
+    """Read a lock file. Missing values are empty, unknown ones are ignored. Raises `SpecError` if it is not TOML."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
@@ -88,7 +88,7 @@ def _page(raw: dict[str, Any]) -> LockedPage:
 
 
 def render(lock: Lock) -> bytes:
-    """The file of a lock; equal locks give equal bytes."""
+    """The lock file. Equal locks give equal bytes."""
     lines = [_HEADER]
     for page in sorted(lock.pages, key=lambda page: page.file):
         lines += [
@@ -107,11 +107,11 @@ def render(lock: Lock) -> bytes:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON's escapes are all TOML's too
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML has all escapes of JSON
 
 
 def locked_page(file: str, data: bytes, old: Lock, *, today: dt.date, address: str | None = None) -> LockedPage:
-    """The entry of a page; its day moves only with its bytes. ``address`` is where they were read just now."""
+    """The entry of a page. Its date changes only with its bytes. ``address`` is given if it was just read from there."""
     known = old.page(file)
     sha256 = hashlib.sha256(data).hexdigest()
     unchanged = known is not None and known.sha256 == sha256
@@ -126,5 +126,5 @@ def locked_page(file: str, data: bytes, old: Lock, *, today: dt.date, address: s
 
 
 def _index(data: bytes) -> str:
-    found = _INDEX.search(data)
-    return found[0].decode() if found else ""
+    match = _INDEX.search(data)
+    return match[0].decode() if match else ""

@@ -1,7 +1,7 @@
 """Our patches to the published document: an OpenAPI Overlay 1.0 document, applied by oas-patch and checked.
 
-oas-patch says nothing about an action whose target is gone, so each action's targets are found here first, and its
-result is compared with what the Overlay standard says it must be.
+oas-patch silently ignores an action whose target does not exist. So the targets of each action are looked up here first,
+and its result is compared with the one that the Overlay standard defines.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _VERSION: Final = re.compile(r"1\.0\.[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One patch: a JSONPath, why it is needed, and what it merges into each target (None: it removes the target)."""
+    """A patch: a JSONPath, the reason for it, and the value to merge into each target (None removes the target)."""
 
     target: str
     reason: str
@@ -33,20 +33,20 @@ class Action:
 
     @property
     def removes(self) -> bool:
-        """Whether the targets are taken out."""
+        """True if it removes its targets."""
         return self.update is None
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A patch that was applied, and the JSON pointers of its targets."""
+    """An applied patch, and the JSON pointers of its targets."""
 
     action: Action
     places: tuple[str, ...]
 
 
 def read(text: str, *, where: str = "spec/overlay.yaml") -> tuple[Action, ...]:
-    """The actions of an overlay document; `SpecError` for anything that is none, or an action without its reason."""
+    """The actions of an overlay document. Raises `SpecError` if it is not one, or if an action has no reason."""
     overlay = parse(text, where=where)
     if not isinstance(overlay, dict) or not _VERSION.fullmatch(str(overlay.get("overlay"))):
         raise SpecError(where, "not an OpenAPI Overlay 1.0 document")
@@ -61,7 +61,7 @@ def read(text: str, *, where: str = "spec/overlay.yaml") -> tuple[Action, ...]:
 
 def _action(where: str, raw: Any) -> Action:
     if not isinstance(raw, dict):
-        raise SpecError(where, "no mapping")
+        raise SpecError(where, "is not a mapping")
     unknown = sorted(key for key in raw.keys() - {"target", "description", "update", "remove"} if key[:2] != "x-")
     if unknown:
         raise SpecError(where, f"has the unknown key {unknown[0]!r}")
@@ -79,11 +79,11 @@ def _action(where: str, raw: Any) -> Action:
 def apply(
     document: Document, actions: tuple[Action, ...], *, where: str = "spec/overlay.yaml"
 ) -> tuple[Document, tuple[Applied, ...]]:
-    """Apply the actions in order to a copy of a document; give the patched document and what each action met.
+    """Apply the actions in order to a copy of a document; return the patched document and the targets of each action.
 
-    A target that matches nothing, an action that changes nothing, one that would replace what the document says (remove
-    it first, in an action of its own), and a result other than the standard's are each a `SpecError` with the action's
-    number, target and reason.
+    Raises `SpecError`, with the number, target and reason of the action, for a target that matches nothing, an action
+    that changes nothing, one that would replace a value (remove that first, in another action), and a result that is not
+    the one that the standard defines.
     """
     patched = copy.deepcopy(document)
     applied = []
@@ -104,17 +104,17 @@ class _FailedError(Exception):
 def _apply(document: Document, action: Action) -> tuple[Document, tuple[str, ...]]:
     places = _matches(document, action.target)
     if not places:
-        raise _FailedError("matches nothing any more")
+        raise _FailedError("no longer matches anything")
     expected = copy.deepcopy(document)
-    # Later places first, so that taking an item out of a list does not move those still to come.
+    # Last place first, so that removing an item of a list does not move the others.
     for place in reversed(places):
         expected = _without(expected, place) if action.removes else _updated(expected, place, action.update)
     if same(expected, document):
-        raise _FailedError("already says so; the patch is no longer needed")
-    result = _by_tool(document, action)
-    wrong = next(differences(expected, result), None)
-    if wrong is not None:
-        raise _FailedError(f"was patched wrongly by oas-patch at {wrong.pointer or 'the root'}")
+        raise _FailedError("already has this value; the patch is no longer needed")
+    result = _patched_by_tool(document, action)
+    difference = next(differences(expected, result), None)
+    if difference is not None:
+        raise _FailedError(f"was patched incorrectly by oas-patch at {difference.pointer or 'the root'}")
     return result, places
 
 
@@ -123,10 +123,10 @@ def _matches(document: Document, target: str) -> tuple[str, ...]:
     from jsonpath_ng.ext.parser import parse as parse_path
 
     try:
-        found = parse_path(target).find(document)
+        matches = parse_path(target).find(document)
     except (JSONPathError, ValueError, TypeError, AttributeError) as problem:
-        raise _FailedError(f"is no JSONPath: {problem}") from None
-    return tuple(dict.fromkeys(_pointer(match) for match in found))
+        raise _FailedError(f"is not a JSONPath: {problem}") from None
+    return tuple(dict.fromkeys(_pointer(match) for match in matches))
 
 
 def _pointer(match: Any) -> str:
@@ -137,7 +137,7 @@ def _pointer(match: Any) -> str:
     return join(_pointer(match.context), token)
 
 
-def _by_tool(document: Document, action: Action) -> Document:
+def _patched_by_tool(document: Document, action: Action) -> Document:
     change: Mapping[str, Any] = {"remove": True} if action.removes else {"update": copy.deepcopy(action.update)}
     try:
         result: Document = _tool()(copy.deepcopy(document), {"actions": [{"target": action.target, **change}]})
@@ -148,7 +148,7 @@ def _by_tool(document: Document, action: Action) -> Document:
 
 @functools.cache
 def _tool() -> Callable[[Document, Any], Document]:
-    """oas-patch's function, loaded without its package: that imports deepdiff, and so every frame library there is."""
+    """The function of oas-patch, loaded without its package, which imports deepdiff and with it pandas and polars."""
     package = importlib.util.find_spec("oas_patch")
     if package is None or not package.submodule_search_locations:
         raise ModuleNotFoundError("oas-patch is not installed")
@@ -186,7 +186,7 @@ def _holder(document: Any, place: str) -> tuple[Any, Any]:
 
 
 def _merged(value: Any, update: Any, place: str) -> Any:
-    """What the Overlay standard makes of a value: mappings merge, lists are prolonged; nothing is replaced."""
+    """A value updated as the Overlay standard defines: mappings are merged, lists are extended, nothing is replaced."""
     if isinstance(value, dict) and isinstance(update, dict):
         result = dict(value)
         for key, item in update.items():

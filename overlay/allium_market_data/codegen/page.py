@@ -26,7 +26,7 @@ _HTML: Final = re.compile(r"<(!doctype\s+html|html|head|body)[\s>]", re.IGNORECA
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One OpenAPI document of a page, and where it stands, for messages: ``page.md (line 27)``."""
+    """An OpenAPI document of a page, and its location for messages: ``page.md (line 27)``."""
 
     where: str
     document: Document
@@ -34,7 +34,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page as read: its text with plain line ends, its prose (the text without the OpenAPI blocks), its documents."""
+    """A page: its text with ``\\n`` as line ends, its prose (the text without the OpenAPI blocks), its documents."""
 
     name: str
     text: str
@@ -43,8 +43,8 @@ class Page:
 
     @property
     def operations(self) -> frozenset[tuple[str, str]]:
-        """What the page describes, as (METHOD, path)."""
-        return frozenset(found for part in self.parts for found in operations(part.document))
+        """The operations of the page as (METHOD, path)."""
+        return frozenset(operation for part in self.parts for operation in operations(part.document))
 
 
 def operations(document: Document) -> list[tuple[str, str]]:
@@ -61,8 +61,8 @@ def operations(document: Document) -> list[tuple[str, str]]:
 def read(name: str, data: bytes) -> Page:
     """Read a published page, or a bare OpenAPI document in YAML or JSON.
 
-    Raises `SpecError` naming the page for whatever is no such thing: an empty file, other than UTF-8, an HTML page, a
-    page without a usable OpenAPI block or cut short inside it, an OpenAPI version other than 3.0 or 3.1.
+    Raises `SpecError`, which names the page, for an empty file, a file that is not UTF-8, an HTML page, a page without a
+    usable OpenAPI block or truncated inside it, and an OpenAPI version other than 3.0 or 3.1.
     """
     text = _text(name, data)
     if _is_bare(text):
@@ -85,12 +85,12 @@ def _text(name: str, data: bytes) -> str:
 
 
 def _is_bare(text: str) -> bool:
-    """Whether the whole text is a document: JSON, or a line ``openapi:`` at the margin before any fence."""
+    """True if the whole text is a document: JSON, or YAML with a line ``openapi:`` before any fence."""
     if text.lstrip().startswith("{"):
         return True
     lines = text.strip().split("\n")
     if lines[0].rstrip() == "---" and any(line.rstrip() == "---" for line in lines[1:]):
-        return False  # front matter, which may itself hold a line "openapi: get /path"
+        return False  # front matter, which may have a line "openapi: get /path"
     for line in lines:
         if line.lstrip(" ").startswith(("```", "~~~")):
             return False
@@ -100,7 +100,7 @@ def _is_bare(text: str) -> bool:
 
 
 def _claims(block: Fence) -> bool:
-    """Whether a block says of itself that it is an OpenAPI document, so that a fault in it counts."""
+    """True if a block is meant to be an OpenAPI document, so that a fault in it is an error."""
     if "openapi" in block.info.lower():
         return True
     try:
@@ -123,19 +123,19 @@ def _why_none(text: str) -> str:
 def _part(name: str, block: Fence) -> Part:
     where = f"{name} (line {block.start})"
     if not block.closed:
-        raise SpecError(where, "the OpenAPI block is never closed; the page seems to be cut short")
+        raise SpecError(where, "the OpenAPI block is never closed; the page seems to be truncated")
     return Part(where, check(where, parse(block.body, where=where, first_line=block.start + 1)))
 
 
 def _without(text: str, blocks: list[Fence]) -> str:
-    taken = {number for block in blocks for number in range(block.start, block.end + 1)}
-    return "\n".join(line for number, line in enumerate(text.split("\n"), 1) if number not in taken)
+    removed = {number for block in blocks for number in range(block.start, block.end + 1)}
+    return "\n".join(line for number, line in enumerate(text.split("\n"), 1) if number not in removed)
 
 
 def check(where: str, value: Any) -> Document:
-    """Plain data as an OpenAPI document of a version that this project reads, or `SpecError`."""
+    """Return plain data as an OpenAPI document. Raises `SpecError` if it is not one of a supported version."""
     if not isinstance(value, dict):
-        raise SpecError(where, "the OpenAPI document is no mapping")
+        raise SpecError(where, "the OpenAPI document is not a mapping")
     if "swagger" in value:
         raise SpecError(where, f"Swagger {value['swagger']} is not supported; OpenAPI 3.0 or 3.1 is needed")
     version = value.get("openapi")
@@ -148,5 +148,5 @@ def check(where: str, value: Any) -> Document:
         raise SpecError(where, "the document has no mapping `paths`")
     for path, item in paths.items():
         if not path.startswith(("/", "x-")) or not isinstance(item, dict):
-            raise SpecError(where, f"`paths` has the entry {path!r}, which is no path with its methods")
+            raise SpecError(where, f"`paths` has the entry {path!r}, which is not a path with its methods")
     return value

@@ -1,4 +1,4 @@
-"""The specification in a folder: read its pages, make everything that follows from them, and say what would change."""
+"""The specification in a folder: read its pages, build everything from them, and report what would change."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import SpecError
-from . import document, lock, page
-from . import file_tree as tree
-from . import overlay as patch
-from . import package as wire
+from . import document, file_tree, lock, overlay, package, page
 from .canonical import digest
 from .fetch import fetch, is_url
 from .lock import Lock
@@ -23,49 +20,49 @@ UPSTREAM: Final = "spec/upstream"
 DOCUMENT: Final = "spec/openapi.yaml"
 OVERLAY: Final = "spec/overlay.yaml"
 LOCK: Final = "spec/lock.toml"
-PACKAGE: Final = f"generated/{wire.PACKAGE}"
+PACKAGE: Final = f"generated/{package.PACKAGE}"
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run makes, and what of it differs from the folder; `apply` puts it in place.
+    """The files of a run; `apply` writes those that differ from the folder.
 
-    ``merged`` is the document as published and ``patched`` the one that the package is generated from.
+    ``merged`` is the document as published, ``patched`` the one that the package is generated from.
     """
 
     root: Path
     merged: Document
     patched: Document
-    contents: Mapping[str, bytes | tree.Tree | None]
+    contents: Mapping[str, bytes | file_tree.Tree | None]
 
     def differences(self) -> list[str]:
-        """A line or a short diff for each file of the folder that is not what the plan makes; empty if none is."""
+        """A line or a short diff for each file of the folder that differs from the plan."""
         old: dict[str, bytes] = {}
         new: dict[str, bytes] = {}
         for path, content in self.contents.items():
             old |= _flat(path, _present(self.root / path))
             new |= _flat(path, content)
-        return tree.compare(old, new)
+        return file_tree.compare(old, new)
 
     def apply(self) -> None:
-        """Put in place what differs: all of it, or nothing."""
+        """Write the files that differ: all of them or none."""
         changed = {
             path: content
             for path, content in self.contents.items()
             if _flat(path, _present(self.root / path)) != _flat(path, content)
         }
-        tree.swap(self.root, changed)
+        file_tree.swap(self.root, changed)
 
 
-def _present(place: Path) -> bytes | tree.Tree | None:
+def _present(place: Path) -> bytes | file_tree.Tree | None:
     if place.is_dir():
-        return tree.read(place)
+        return file_tree.read(place)
     return place.read_bytes() if place.exists() else None
 
 
-def _flat(path: str, content: bytes | tree.Tree | None) -> dict[str, bytes]:
+def _flat(path: str, content: bytes | file_tree.Tree | None) -> dict[str, bytes]:
     match content:
         case None:
             return {}
@@ -77,20 +74,20 @@ def _flat(path: str, content: bytes | tree.Tree | None) -> dict[str, bytes]:
 def plan_update(
     root: Path, sources: Sequence[str] = (), *, today: dt.date, read: Callable[[str], bytes] = fetch
 ) -> Plan:
-    """Plan to take new pages in (each ``source`` a file or an address) and to make everything anew.
+    """Plan to import pages (each ``source`` is a file or an address) and to build everything again.
 
-    A source replaces the page of its own name, or else the one that describes the same operations; otherwise it is a
-    new page. Raises `SpecError`; nothing is written.
+    A source replaces the page with its name, or else the page with the same operations. Otherwise it is a new page.
+    Raises `SpecError`. Nothing is written.
     """
     pages = _pages(root)
     addresses: dict[str, str] = {}
-    taken: dict[str, str] = {}
+    imported: dict[str, str] = {}
     for source in sources:
         data = read(source)
-        name = _place(page.read(source, data), file_name(source), pages)
-        if name in taken:
-            raise SpecError(f"{taken[name]} and {source}", f"both stand for {UPSTREAM}/{name}")
-        taken[name] = source
+        name = _name(page.read(source, data), file_name(source), pages)
+        if name in imported:
+            raise SpecError(f"{imported[name]} and {source}", f"would both be {UPSTREAM}/{name}")
+        imported[name] = source
         pages[name] = data
         if is_url(source):
             addresses[name] = source
@@ -98,38 +95,37 @@ def plan_update(
 
 
 def plan_generate(root: Path, *, today: dt.date) -> Plan:
-    """Plan to generate the package anew from the pages as they stand.
+    """Plan to generate the package again from the present pages.
 
-    Raises `SpecError` where that would not be the same specification (spec/openapi.yaml is not what the pages say) or
-    not the same tools (other versions than the lock's).
+    Raises `SpecError` if spec/openapi.yaml does not match the pages, or if the tools have other versions than in the lock.
     """
     locked = _lock(root)
-    installed = wire.tool_versions()
+    installed = package.tool_versions()
     for tool, version in locked.tools.items():
         if installed.get(tool, version) != version:
             raise SpecError(LOCK, f"was made with {tool} {version}, but {installed[tool]} is installed")
     plan = _plan(root, _pages(root), locked, today=today, addresses={})
     if _present(root / DOCUMENT) != plan.contents[DOCUMENT]:
-        raise SpecError(DOCUMENT, f"is not what the pages in {UPSTREAM} say; run `nox -s update_spec`")
+        raise SpecError(DOCUMENT, f"does not match the pages in {UPSTREAM}; run `nox -s update_spec`")
     return plan
 
 
 def published(root: Path) -> tuple[str, ...]:
-    """Where the pages are published, by the lock file. Raises `SpecError` where it does not know that of a page."""
+    """The addresses of the pages in the lock file. Raises `SpecError` if one is missing."""
     return _lock(root).addresses("name them with --from")
 
 
 def file_name(source: str) -> str:
-    """The name under which a page from a file or an address is kept: its last segment, with ``.md``."""
+    """The file name for a page from a file or an address: its last segment, with ``.md``."""
     path = re.sub(r"^[^:]*://[^/?#]*|[?#].*", "", source) if is_url(source) else source
     segment = path.rstrip("/").replace("\\", "/").rpartition("/")[2]
     stem = re.sub(r"\.(md|mdx|markdown|ya?ml|json)$", "", segment, flags=re.IGNORECASE)
     if not _NAME.fullmatch(stem):
-        raise SpecError(source, "has no last segment that can name a page")
+        raise SpecError(source, "has no last segment that can be the name of a page")
     return f"{stem}.md"
 
 
-def _place(new: Page, name: str, pages: Mapping[str, bytes]) -> str:
+def _name(new: Page, name: str, pages: Mapping[str, bytes]) -> str:
     if name in pages:
         return name
     for known, data in pages.items():
@@ -157,15 +153,15 @@ def _text(place: Path, where: str) -> str:
 def _plan(root: Path, pages: Mapping[str, bytes], old: Lock, *, today: dt.date, addresses: Mapping[str, str]) -> Plan:
     parts = [part for name, data in pages.items() for part in page.read(name, data).parts]
     merged = document.merge(parts)
-    patched, _ = patch.apply(merged, patch.read(_text(root / OVERLAY, OVERLAY)))
+    patched, _ = overlay.apply(merged, overlay.read(_text(root / OVERLAY, OVERLAY)))
     new = Lock(
         pages=tuple(
             lock.locked_page(name, data, old, today=today, address=addresses.get(name)) for name, data in pages.items()
         ),
         merged=digest(merged),
         patched=digest(patched),
-        tools=wire.tool_versions(),
+        tools=package.tool_versions(),
     )
-    contents: dict[str, bytes | tree.Tree | None] = {f"{UPSTREAM}/{name}": data for name, data in pages.items()}
-    contents |= {DOCUMENT: document.render(merged), LOCK: lock.render(new), PACKAGE: wire.generate(patched)}
+    contents: dict[str, bytes | file_tree.Tree | None] = {f"{UPSTREAM}/{name}": data for name, data in pages.items()}
+    contents |= {DOCUMENT: document.render(merged), LOCK: lock.render(new), PACKAGE: package.generate(patched)}
     return Plan(root, merged, patched, contents)

@@ -1,8 +1,8 @@
-"""YAML or JSON text to plain data and back, read the way OpenAPI means it: JSON's types and nothing else.
+"""Parse and write YAML and JSON with the types of JSON only, as OpenAPI requires.
 
-YAML is read with the scalars of its 1.2 core schema, so that ``2026-05-01``, ``yes`` and ``on`` stay text and the key
-``200`` is the text "200". What JSON cannot say (aliases, tags, not-a-number) and what readers disagree on (the same key
-twice) is an error, with its line where YAML gives one.
+YAML scalars follow the core schema of YAML 1.2: ``2026-05-01``, ``yes`` and ``on`` are text, and the key ``200`` is the text
+"200". Features without a counterpart in JSON (aliases, tags, not-a-number) and duplicate keys are errors, with their line
+where YAML gives one.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _BadNodeError(Exception):
 
 
 class _Nodes(Reader, Scanner, Parser, Composer, BaseResolver):
-    """The text as a tree of nodes, without aliases and without a guess at what a plain scalar is."""
+    """Composes a text into nodes, without aliases, and without a type for plain scalars."""
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
@@ -63,16 +63,16 @@ class _Nodes(Reader, Scanner, Parser, Composer, BaseResolver):
 
 
 def parse(text: str, *, where: str, first_line: int = 1) -> Any:
-    """Plain data (dict, list, str, int, float, bool, None) from YAML or JSON; keys are always text.
+    """Plain data (dict, list, str, int, float, bool, None) from YAML or JSON. Keys are always text.
 
-    ``where`` and ``first_line`` place the text for the message of the `SpecError` that anything unreadable raises.
+    Raises `SpecError` for invalid text; ``where`` and ``first_line`` locate it in the message.
     """
     try:
         if text.lstrip().startswith(("{", "[")):
             try:
                 return _parse_json(text)
             except json.JSONDecodeError:
-                pass  # it may still be YAML in flow style; if not, that reader's complaint counts
+                pass  # it may still be YAML in flow style; otherwise the YAML error is reported
         return _parse_yaml(text)
     except _BadNodeError as problem:
         line = None if problem.line is None else problem.line + first_line
@@ -84,7 +84,7 @@ def parse(text: str, *, where: str, first_line: int = 1) -> Any:
     except yaml.YAMLError as problem:
         raise SpecError(where, f"unreadable: {problem}") from None
     except RecursionError:
-        raise SpecError(where, "unreadable: nested too deep") from None
+        raise SpecError(where, "unreadable: nested too deeply") from None
 
 
 def _at(line: int | None, reason: str) -> str:
@@ -104,7 +104,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise _BadNodeError(f"the key {twice!r} stands twice in one object")
+        raise _BadNodeError(f"the key {twice!r} appears twice in one object")
     return result
 
 
@@ -123,14 +123,14 @@ def _integer(text: str, base: int = 10) -> int:
     try:
         return int(text, base)
     except ValueError:  # Python's own limit on the digits of a number
-        raise _BadNodeError(f"a number of {len(text)} digits") from None
+        raise _BadNodeError(f"a number has {len(text)} digits, which is too long") from None
 
 
 def _check_text(value: Any) -> None:
     match value:
         case str():
             if any("\ud800" <= character <= "\udfff" for character in value):
-                raise _BadNodeError("half of a surrogate pair in a text")
+                raise _BadNodeError("a text has half of a surrogate pair")
         case dict():
             for key, item in value.items():
                 _check_text(key)
@@ -160,7 +160,7 @@ def _value(node: yaml.Node) -> Any:
     for key_node, value_node in node.value:
         key = _key(key_node)
         if key in result:
-            raise _BadNodeError(f"the key {key!r} stands twice in one mapping", key_node.start_mark.line)
+            raise _BadNodeError(f"the key {key!r} appears twice in one mapping", key_node.start_mark.line)
         result[key] = _value(value_node)
     return result
 
@@ -168,7 +168,7 @@ def _value(node: yaml.Node) -> Any:
 def _key(node: yaml.Node) -> str:
     line = node.start_mark.line
     if not isinstance(node, yaml.ScalarNode) or node.tag not in {_PLAIN, _TEXT}:
-        raise _BadNodeError("a key that is no plain text", line)
+        raise _BadNodeError("a key is not text", line)
     key: str = node.value
     if key == "<<" and node.tag == _PLAIN:
         raise _BadNodeError("a merge key (<<) is not allowed", line)
@@ -203,19 +203,19 @@ def _plain(text: str) -> Any:
 
 
 class _Writer(yaml.SafeDumper):
-    """Block style without aliases; a text that any YAML reader could take for something else is quoted."""
+    """Block style without aliases. Text that a YAML reader could take for another type is quoted."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, False)  # list items stand below their key, indented, as the pages have them
+        super().increase_indent(flow, False)  # list items are indented below their key, as in the pages
 
 
 def _write_text(writer: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = None
     if _BREAKS.search(text):
-        style = '"'  # escaped; raw, they would be folded like a line end
+        style = '"'  # escaped, because a reader would fold them like a line end
     elif "\n" in text:
         style = "|"
     elif text == "<<" or _NOT_FINITE.fullmatch(text) or not isinstance(_plain_or_text(text), str):
@@ -234,7 +234,7 @@ _Writer.add_representer(str, _write_text)
 
 
 def dump(value: Any) -> str:
-    """YAML text of plain data: the same data give the same text, and `parse` gives the same data back."""
+    """YAML text of plain data. Equal data give equal text, and `parse` restores the data."""
     return yaml.dump(
         value,
         Dumper=_Writer,
