@@ -166,7 +166,7 @@ def generate(session: nox.Session) -> None:
 @nox.session(venv_backend="uv")
 def bench(session: nox.Session) -> None:
     """Speed, as ratios in one run, against a peer in an environment of its own; writes tests/benchmarks/RESULTS.md."""
-    _install(session, "demo", extras="[all]")
+    _install(session, "bench", extras="[all]")
     rival = os.path.join(session.create_tmp(), "rival")  # noqa: PTH118 - nox takes text
     session.run("uv", "venv", "--quiet", "--clear", rival, external=True)
     session.run(

@@ -1,6 +1,6 @@
-"""How much memory a streamed export takes at its peak over the import: prints MiB as one JSON object.
+"""The peak memory of a streamed export over that of the import: prints MiB as one JSON object.
 
-Reads the peak of this very process, so that each size is measured in a process of its own.
+It measures its own process, so each size needs a process of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import pyarrow.compute
-import pyarrow.parquet  # noqa: F401 - imported before the mark is set, as the import is not what is measured
+import pyarrow.parquet  # noqa: F401 - imported before the first measurement
 from server import MARKET, MINUTE, START
 
 from allium_market_data import MarketData
@@ -21,12 +21,12 @@ from allium_market_data.formats.files import Format, write
 
 
 def peak() -> float:
-    """The most memory that this process had so far, in MiB."""
+    """The peak memory of this process so far, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> None:
-    """Stream so many rows into a file, and say what it took."""
+    """Stream ``--rows`` rows into a file and print the peak."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", required=True)
     parser.add_argument("--rows", type=int, required=True)

@@ -1,6 +1,6 @@
-"""What this library, and the floor beneath it, take for one piece of work: prints seconds, one JSON object a line.
+"""Times pieces of work of this library, and of the floor: prints seconds, one JSON object a line.
 
-The floor is httpx fetching the same bytes and msgspec decoding them to plain text fields: nothing is checked or converted.
+The floor is httpx fetching the same bytes and msgspec decoding them to text fields, without checks or conversions.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class Row(msgspec.Struct):
 
 
 class Page(msgspec.Struct):
-    """An answer as text."""
+    """A response with text fields."""
 
     items: list[Row]
 
 
 def floor(url: str, rows: int) -> None:
-    """Every answer of the fewest requests, decoded to text."""
+    """The fewest requests, each response decoded to text."""
     decoder = msgspec.json.Decoder(Page)
     pages = []
     with httpx.Client(base_url=url) as client:
@@ -55,13 +55,13 @@ def floor(url: str, rows: int) -> None:
                 "end_timestamp": (START + (first + PAGE) * MINUTE).isoformat(),
                 "limit": PAGE,
             }
-            answer = client.get(f"/api/v1/markets/{MARKET}/perps/open_interest", params=params)
-            pages.append(decoder.decode(answer.content))
+            response = client.get(f"/api/v1/markets/{MARKET}/perps/open_interest", params=params)
+            pages.append(decoder.decode(response.content))
     assert sum(len(page.items) for page in pages) == rows
 
 
 def fetched(use: Callable[[OpenInterestSeries], object], concurrency: int = 1) -> Callable[[str, int], None]:
-    """The whole series through the client, and then what ``use`` makes of it."""
+    """Fetch the whole series with the client, and call ``use`` with it."""
 
     def work(url: str, rows: int) -> None:
         with MarketData("benchmark", url, max_concurrency=concurrency) as client:
@@ -73,10 +73,10 @@ def fetched(use: Callable[[OpenInterestSeries], object], concurrency: int = 1) -
 
 
 def rows_as_they_come(url: str, rows: int) -> None:
-    """Every typed row, page by page, as ``iter_open_interest`` hands them on."""
+    """Every typed row from ``iter_open_interest``."""
     with MarketData("benchmark", url, max_concurrency=1) as client:
-        found = list(client.iter_open_interest(MARKET, interval="1m", start=START, end=START + rows * MINUTE))
-    assert len(found) == rows
+        streamed = list(client.iter_open_interest(MARKET, interval="1m", start=START, end=START + rows * MINUTE))
+    assert len(streamed) == rows
 
 
 def _parquet(series: OpenInterestSeries) -> None:
@@ -85,12 +85,12 @@ def _parquet(series: OpenInterestSeries) -> None:
 
 
 def http(url: str, rows: int) -> list[tuple[Window, bytes]]:
-    """The bodies of all answers, one after the other, through the client's transport: nothing is read or made of them."""
+    """The bodies of all responses, one after the other, through the client's transport, without decoding."""
     windows = plan(OPEN_INTEREST, "1m", START, START + rows * MINUTE)
-    told = check_settings(ApiKey("benchmark"), url, 30, 1, None, None, False)
+    settings = check_settings(ApiKey("benchmark"), url, 30, 1, None, None, False)
 
     async def run() -> list[tuple[Window, bytes]]:
-        transport = Transport(told)
+        transport = Transport(settings)
         try:
             return [
                 (w, await transport.send(request(OPEN_INTEREST, MARKET, "1m", w), bytes, lambda: None)) for w in windows
@@ -101,23 +101,23 @@ def http(url: str, rows: int) -> list[tuple[Window, bytes]]:
     return asyncio.run(run())
 
 
-def stages(url: str, rows: int, tell: Callable[[str, float], None]) -> None:
-    """What each stage of a fetch takes by itself."""
+def stages(url: str, rows: int, report: Callable[[str, float], None]) -> None:
+    """The seconds of each stage of a fetch, alone."""
     seconds = time.perf_counter
     began = seconds()
-    answers = http(url, rows)
-    tell("stage: HTTP", seconds() - began)
+    responses = http(url, rows)
+    report("stage: HTTP", seconds() - began)
     now = datetime.now(UTC)
     began = seconds()
-    decoded = [decode(body, PageRequest(OPEN_INTEREST, MARKET, "1m", window, now)) for window, body in answers]
-    tell("stage: decode and check", seconds() - began)
-    del answers, decoded
+    decoded = [decode(body, PageRequest(OPEN_INTEREST, MARKET, "1m", window, now)) for window, body in responses]
+    report("stage: decode and check", seconds() - began)
+    del responses, decoded
     with MarketData("benchmark", url, max_concurrency=1) as client:
         series = client.open_interest(MARKET, interval="1m", start=START, end=START + rows * MINUTE)
     for name, build in BUILDS.items():
         began = seconds()
         build(series)
-        tell(f"stage: series to {name}", seconds() - began)
+        report(f"stage: series to {name}", seconds() - began)
 
 
 BUILDS: dict[str, Callable[[OpenInterestSeries], object]] = {
@@ -135,31 +135,31 @@ WORK: dict[str, Callable[[str, int], object]] = {
 
 
 def main() -> None:
-    """Do each piece of work ``--times`` times, in turn, after once to warm up."""
+    """Do each piece of work ``--times`` times, in turn, after one warm-up."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", required=True)
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("work", nargs="+", choices=[*WORK, "stages"])
-    given = parser.parse_args()
+    options = parser.parse_args()
 
-    for turn in range(given.times + 1):
-        tell = _print if turn else _hush
-        for name in given.work:
+    for turn in range(options.times + 1):
+        report = _print if turn else _ignore
+        for name in options.work:
             if name == "stages":
-                stages(given.url, given.rows, tell)
+                stages(options.url, options.rows, report)
                 continue
             began = time.perf_counter()
-            WORK[name](given.url, given.rows)
-            tell(name, time.perf_counter() - began)
+            WORK[name](options.url, options.rows)
+            report(name, time.perf_counter() - began)
 
 
 def _print(name: str, seconds: float) -> None:
     print(json.dumps({"work": name, "seconds": seconds}), flush=True)
 
 
-def _hush(name: str, seconds: float) -> None:
-    """The first turn warms up."""
+def _ignore(name: str, seconds: float) -> None:
+    """The first turn is a warm-up."""
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The same work for coinmetrics-api-client, on the same rows in its own format: prints seconds, one JSON object a line.
+"""The same pieces of work for coinmetrics-api-client, on the same rows in its own format: prints seconds, one JSON object a line.
 
-It runs in an environment of its own. ``stream`` is its default, one long answer; ``pages`` asks for 5,000 rows at a time.
-Its rows are dictionaries of text, and its frames hold floats: it is not asked for what it does not do.
+It runs in an environment of its own. ``stream`` is its default, one long response; ``pages`` requests 5,000 rows at a time.
+Its rows are dictionaries of text, and its frames hold floats.
 """
 
 import argparse

@@ -18,10 +18,10 @@ HEAD = """\
 # Benchmark results
 
 Made by `nox -s bench` on {day}, Python {python}, {cores} cores: ratios of medians of {times} or more, {rows:,} rows at `1m`,
-one request at a time unless said otherwise, every server in a process of its own.
+one request at a time unless the row says otherwise, every server in a process of its own.
 The floor is httpx fetching the same bytes and msgspec decoding them to plain text fields; it neither checks nor converts.
 coinmetrics-api-client fetches the same rows in its own format; its rows are dictionaries of text, its frames hold floats.
-Machines are shared: from run to run a ratio may move by a tenth of itself, and now and then by more.
+Machines are shared: from run to run a ratio may move by a tenth of itself, and sometimes by more.
 
 | what | against | ratio | goal | |
 | --- | --- | --- | --- | --- |
@@ -29,34 +29,36 @@ Machines are shared: from run to run a ratio may move by a tenth of itself, and 
 
 
 def main() -> None:
-    """Measure, and write the table."""
+    """Measure everything and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=500_000)
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--rival", help="a Python that has coinmetrics-api-client")
     parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
-    given = parser.parse_args()
-    fetches, took = measures.fetches(given.rows, given.times, given.rival)
-    memory, told = measures.memory()
+    options = parser.parse_args()
+    fetches, took = measures.fetches(options.rows, options.times, options.rival)
+    memory, figures = measures.memory()
     lines = [
         *fetches,
-        *measures.decoding(given.times),
-        *measures.concurrent(given.rows, given.times),
-        *measures.requests(given.rows),
+        *measures.decoding(options.times),
+        *measures.concurrent(options.rows, options.times),
+        *measures.requests(options.rows),
         *memory,
-        *measures.imports(2 * given.times),
-        *measures.cold_start(2 * given.times),
-        *measures.sandbox(given.times),
+        *measures.imports(2 * options.times),
+        *measures.cold_start(2 * options.times),
+        *measures.sandbox(options.times),
     ]
     head = HEAD.format(
         day=f"{datetime.now(UTC):%Y-%m-%d}",
         python=platform.python_version(),
         cores=os.cpu_count(),
-        times=given.times,
-        rows=given.rows,
+        times=options.times,
+        rows=options.rows,
     )
-    given.output.write_text(head + table(lines) + where(took) + "\n## Memory\n\n" + "".join(f"- {it}\n" for it in told))
-    print(given.output.read_text())
+    options.output.write_text(
+        head + table(lines) + where(took) + "\n## Memory\n\n" + "".join(f"- {it}\n" for it in figures)
+    )
+    print(options.output.read_text())
 
 
 def table(lines: list[Line]) -> str:
@@ -69,12 +71,12 @@ def table(lines: list[Line]) -> str:
 
 
 def where(took: dict[str, float]) -> str:
-    """Where the time of a fetch goes: each stage by itself, as a share of the floor."""
+    """The time of each stage of a fetch, as a share of the floor."""
     stages = {name.removeprefix("stage: "): seconds for name, seconds in took.items() if name.startswith("stage: ")}
     rows = "".join(f"| {stage} | {seconds / took['floor']:.2f} |\n" for stage, seconds in stages.items())
     return (
-        "\n## Where the time goes\n\nEach stage by itself, as a part of the floor's time. "
-        "A fetch takes less than their sum: the next answer is on its way while one is read.\n\n"
+        "\n## Where the time goes\n\nEach stage alone, as a share of the floor's time. "
+        "A fetch takes less than their sum: the next response is on its way while one is read.\n\n"
         f"| stage | of the floor |\n| --- | --- |\n{rows}"
     )
 

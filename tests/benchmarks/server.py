@@ -1,8 +1,8 @@
-"""A server of ready bytes, in a process of its own: as little work as possible between a question and its answer.
+"""A server of prepared bytes, in a process of its own, which does as little as possible for each request.
 
-It serves the same made-up rows in three forms: as the specification says, as a stream of JSON lines, and as JSON pages, the
-way coinmetrics-api-client wants them. ``--delay`` makes each answer wait first; ``--lazy`` writes rows when they are asked
-for, in the form of the specification alone, so that there may be millions.
+It serves the same synthetic rows in three forms: that of the specification, a stream of JSON lines, and JSON pages as
+coinmetrics-api-client expects them. ``--delay`` delays each response. ``--lazy`` renders rows on request, in the form of the
+specification only, so that there can be millions.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Rows:
 
 
 class LazyRows(Rows):
-    """The same, written when asked for."""
+    """The same rows, rendered on request."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -65,16 +65,16 @@ class LazyRows(Rows):
         ]
 
 
-def answer(rows: Rows, target: str) -> bytes:
-    """The body for a request."""
+def response_body(rows: Rows, target: str) -> bytes:
+    """The body of the response to a request."""
     url = urlsplit(target)
     query = {name: values[-1] for name, values in parse_qs(url.query).items()}
     if "openinterest" not in url.path:
         first, stop = rows.index(query["start_timestamp"]), rows.index(query["end_timestamp"])
         step = STEPS[query["interval"]]
         first += -first % step
-        wanted = rows.part(first, min(stop, first + step * int(query["limit"])))[::step]
-        return b'{"items":[' + b",".join(wanted) + b"]}"
+        selected = rows.part(first, min(stop, first + step * int(query["limit"])))[::step]
+        return b'{"items":[' + b",".join(selected) + b"]}"
     if query.get("format") == "json_stream":
         return b"\n".join(rows.lines) + b"\n"
     first = int(query.get("next_page_token", "0"))
@@ -84,7 +84,7 @@ def answer(rows: Rows, target: str) -> bytes:
 
 
 async def serve(rows: Rows, delay: float) -> None:
-    """Serve until killed, after saying the port."""
+    """Print the port and serve until killed."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -92,7 +92,7 @@ async def serve(rows: Rows, delay: float) -> None:
                 head = await reader.readuntil(b"\r\n\r\n")
                 if delay:
                     await asyncio.sleep(delay)
-                body = answer(rows, head.split(b" ", 2)[1].decode())
+                body = response_body(rows, head.split(b" ", 2)[1].decode())
                 writer.write(
                     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
                     + body

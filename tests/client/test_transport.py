@@ -115,7 +115,7 @@ def test_a_base_url_may_have_a_path() -> None:
 
 @pytest.mark.parametrize("url", ["https://xn--a"])
 def test_a_base_url_with_an_invalid_host_is_refused(url: str) -> None:
-    with pytest.raises(UsageError, match="base_url is no URL"):
+    with pytest.raises(UsageError, match="base_url is not a URL"):
         fetch(client(url=url))
 
 
