@@ -31,7 +31,7 @@ Cut = Callable[[list[Row]], list[Row]]
 
 
 def small(interval: Interval, buckets: int) -> Endpoint:
-    """Open interest if a request could span only so many buckets: many windows from few samples."""
+    """Open interest if a request could span only a few buckets: many windows from few samples."""
     return replace(OPEN_INTEREST, span=buckets * WIDTHS[interval])
 
 

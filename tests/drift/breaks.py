@@ -117,7 +117,7 @@ def _breaking_numbers() -> Iterator[Edit]:
         "limit.range-1",
     )
     yield Edit(
-        "the cap is no longer told",
+        "the cap is no longer stated",
         swapped("The query window is currently capped at **7 days** per request.", "Enjoy."),
         "breaking",
         "prose.clause",

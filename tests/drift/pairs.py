@@ -418,12 +418,12 @@ def _surroundings(version: str) -> Iterator[tuple[str, str, Document, Document]]
         shop(parameters=[{"name": "q", "in": "query", "schema": T, **one}])
         for one in ({}, {"allowReserved": True}, {"allowEmptyValue": True}, {"deprecated": True})
     ]
-    told: list[dict[str, Any]] = [
+    parameters: list[dict[str, Any]] = [
         {"schema": T},
         {"schema": T, "explode": False},
         {"content": {"application/json": {"schema": T}}},
     ]
-    written = [shop(parameters=[{"name": "q", "in": "query", **one}]) for one in told]
+    written = [shop(parameters=[{"name": "q", "in": "query", **one}]) for one in parameters]
     yield "one value joined", DOCS, written[0], written[1]
     yield "one value apart", DOCS, written[1], written[0]
     yield "a value becomes JSON", BREAKING, written[0], written[2]

@@ -212,7 +212,7 @@ def test_search_finds_the_key_in_every_form_and_place() -> None:
         logging.getLogger("some.library").log(1, "sent %s", HIDDEN[0], extra={"more": 5})
     assert search(everything([], None, log.texts))
     namespace: dict[str, Any] = {}
-    source = "def fail(told):\n    local = [{'deep': (told,)}]\n    raise ValueError('nothing to see')\n"
+    source = "def fail(key):\n    local = [{'deep': (key,)}]\n    raise ValueError('nothing to see')\n"
     exec(compile(source, "a_library.py", "exec"), namespace)  # noqa: S102 - frames that are no test's
     with pytest.raises(ValueError, match="nothing") as caught:
         namespace["fail"](HIDDEN[0])

@@ -229,7 +229,7 @@ def peek_coverage(uri: str | PathLike[str], options: Mapping[str, str] | None = 
 
 
 def _merge_source(rows: pa.Table, deletions: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """The rows to write, then the keys of rows to delete, told apart by a column ``deleted``."""
+    """The rows to write, then the keys of rows to delete, distinguished by a column ``deleted``."""
     pa = require("pyarrow", "store")
     keys = [{name: row[name] for name in (*schema.PARTITIONS, "ts")} for row in deletions]
     parts = rows, pa.Table.from_pylist(keys, rows.schema)

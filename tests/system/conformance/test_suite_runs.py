@@ -26,7 +26,7 @@ def run(*options: str, key: str | None = None) -> subprocess.CompletedProcess[st
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_a_live_run_against_a_served_sandbox_passes_and_writes_its_profile(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_live_run_against_a_sandbox_passes_and_writes_its_profile(sandbox: Sandbox, tmp_path: Path) -> None:
     profile = tmp_path / "profile.toml"
     market = ["--market=hl:perp:BTC-USDC", "--non-perp-market=hl:spot:HYPE-USDC"]
     result = run("--target=live", f"--base-url={sandbox.url}", *market, f"--profile-out={profile}", key=sandbox.key)
