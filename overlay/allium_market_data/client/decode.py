@@ -78,13 +78,21 @@ def decode(body: bytes, request: PageRequest) -> Page:
     limit, names = request.endpoint.limit, request.endpoint.values
     if len(items) > limit:
         raise contract_error(f"{len(items)} rows, more than the limit of {limit}")
-    values = tuple([list(map(attrgetter(f"value_{index}"), items)) for index in range(len(names))])
+    values = _value_columns(items, len(names))
     for name, column in zip(names, values, strict=True):
         _check_decimals(column, name)
     labels = [item.ts for item in items]
     rows = _ascending(labels, values, request)
     _check_inside(rows.ts, labels, request)
     return Page(_mark_provisional(rows, request), unknown_fields)
+
+
+def _value_columns(items: list[Any], count: int) -> tuple[list[str], ...]:
+    """The decimal fields as columns. Python reads an attribute that is written out in half the time of any other."""
+    first = [item.value_0 for item in items]
+    second = [item.value_1 for item in items] if count > 1 else []
+    others = (list(map(attrgetter(f"value_{index}"), items)) for index in range(2, count))
+    return (first, second, *others)[:count]
 
 
 @lru_cache(maxsize=256)
