@@ -37,7 +37,7 @@ every_arrow_format = pytest.mark.parametrize("file_format", ["parquet", "arrow"]
 def read(path: Path) -> pa.Table:
     """The table in a Parquet or an Arrow file."""
     if path.read_bytes()[:4] == b"PAR1":
-        return pq.ParquetFile(path).read()
+        return pq.read_table(path)
     return pa.ipc.open_file(path.read_bytes()).read_all()
 
 

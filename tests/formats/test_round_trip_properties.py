@@ -93,7 +93,7 @@ def read_jsonl(original: OpenInterestSeries, folder: Path) -> list[dict[str, str
 
 def read_parquet(original: OpenInterestSeries, folder: Path) -> pa.Table:
     original.to_parquet(folder / "f", overwrite=True)
-    return pq.ParquetFile(folder / "f").read()
+    return pq.read_table(folder / "f")
 
 
 def read_arrow_file(original: OpenInterestSeries, folder: Path) -> pa.Table:
@@ -193,7 +193,7 @@ def write_and_read(pages: list[tuple[str, Columns]], path: Path, file_format: An
         files.write(pages, path, file_format, interval="1m")
     except PrecisionError:
         return "refused"
-    return pq.ParquetFile(path).read() if file_format == "parquet" else pa.ipc.open_file(path.read_bytes()).read_all()
+    return pq.read_table(path) if file_format == "parquet" else pa.ipc.open_file(path.read_bytes()).read_all()
 
 
 @pytest.mark.parametrize("file_format", ["parquet", "arrow"])
