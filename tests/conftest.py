@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, create_app, running
+from allium_market_data.sandbox.synthetic import END
 from support import budget
 from support.serving import Sandbox
 
@@ -71,7 +72,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def served_samples() -> Iterator[Samples]:
-    with Samples.open() as samples:
+    with Samples.open(now=lambda: END) as samples:
         yield samples
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 
 from allium_market_data.model.intervals import DAY, INTERVALS, WIDTHS, Interval, floor
 from allium_market_data.sandbox.answer import DECIMALS, Row, render, respond, select
+from allium_market_data.sandbox.history import MarketHistory
 from allium_market_data.sandbox.query import MAX_WINDOW, Query
 from allium_market_data.sandbox.readings import READINGS, Reading, reading_named
-from allium_market_data.sandbox.samples import MarketHistory, Samples, connect
-from allium_market_data.sandbox.source import Sample, Source, insert
+from allium_market_data.sandbox.samples import Samples, connect
+from allium_market_data.sandbox.source import Eras, Sample, Source, insert
 
 MARKET = 'own:perp:A%s-\u00e9"B'
 BASE = 1_777_593_600_000_000  # 2026-05-01T00:00:00Z, a boundary of every interval
@@ -85,6 +87,30 @@ def test_rows_follow_the_definitions(case: tuple[list[Sample], Query], several: 
     history = history_of(samples)
     for reading in (Reading(), *several):
         assert select(query, reading, history) == expected(samples, query, reading)
+
+
+@given(histories_and_queries(), readings, st.integers(1, 3), st.data())
+def test_growing_history_has_what_is_past(
+    case: tuple[list[Sample], Query], reading: Reading, days: int, data: st.DataObject
+) -> None:
+    samples, query = case
+    length = days * DAY
+    first, last = (moment // length for moment in (min(samples)[0], max(samples)[0]))
+    # Every era begins with a sample.
+    samples = [*((era * length, "1", "2") for era in range(first, last + 1)), *samples]
+    now = data.draw(st.sampled_from([sample[0] for sample in samples]).map(lambda t: t + 1) | instants(query.width))
+
+    def fill(connection: object, table: str, era: int) -> None:
+        rows = [sample for sample in samples if sample[0] // length == first + era]
+        insert(connection, table, rows, ("BIGINT", "VARCHAR", "VARCHAR"))
+
+    source = Source(MARKET, "synthetic", "", Eras(first * length, length, fill))
+    with closing(DATABASE.cursor()) as connection:
+        history = Samples(connection, [source], now=lambda: now).history(MARKET)
+        past = [sample for sample in samples if sample[0] < now]
+        rows = select(query, reading, history)
+        assert rows == (expected(past, query, reading) if past else [])
+        assert respond(MARKET, query, reading, history) == render(MARKET, rows, query.width, reading)
 
 
 @given(histories_and_queries(), readings)

@@ -39,7 +39,8 @@ def test_each_real_minute_is_its_last_sample(samples: Samples) -> None:
 
 
 def test_repeated_instants_count_once(samples: Samples) -> None:
-    assert samples.history(MARKET_ID).count == 768 - 12
+    history = samples.history(MARKET_ID)
+    assert len(history.last_per_bucket(1, Span(history.first, history.last + 1))) == 768 - 12
 
 
 def test_same_seed_gives_same_samples(samples: Samples) -> None:
@@ -70,6 +71,59 @@ def test_synthetic_market_is_irregular_with_gaps(samples: Samples, market: str) 
     scales = {len(base.partition(".")[2]) for _, base, _ in minutes}
     assert scales >= {0, 1, 2, 4, 8, 18}
     assert any(quote.endswith("0") and "." in quote for _, _, quote in minutes)
+
+
+LATER = END + 40 * DAY + 5 * HOUR + 17 * MINUTE + 1
+"""A moment in the second era, and in the middle of a minute."""
+
+
+def at(now: int) -> Samples:
+    return Samples.open(now=lambda: now)
+
+
+@pytest.mark.parametrize("now", [END, END + 3 * HOUR, LATER, parse_instant("2031-07-01T12:34:56.7")])
+def test_last_24_hours_have_rows_at_any_time(now: int) -> None:
+    with at(now) as samples:
+        rows = samples.history(SOL).last_per_bucket(HOUR, Span(now - DAY, now + DAY))
+    assert len(rows) in {24, 25}
+    assert now - HOUR <= rows[-1][0] <= now
+
+
+def test_sample_appears_when_its_time_has_come() -> None:
+    with at(LATER) as samples:
+        minutes = samples.history(SOL).last_per_bucket(1, Span(LATER - HOUR, LATER + 1))
+        instant = minutes[-1][0]
+    clock = [instant]
+    with Samples.open(now=lambda: clock[0]) as samples:
+        assert samples.history(SOL).last == minutes[-2][0]
+        assert samples.history(SOL).last_before(LATER) == minutes[-2][1:]
+        clock[0] += 1
+        assert samples.history(SOL).last == instant
+        assert samples.history(SOL).last_before(LATER) == minutes[-1][1:]
+
+
+def test_before_its_beginning_a_market_is_empty() -> None:
+    with at(START - DAY) as samples:
+        history = samples.history(SOL)
+        assert history.last_per_bucket(HOUR, Span(START - DAY, START + DAY)) == []
+        assert history.last_before(START + DAY) is None
+        assert history.last < history.first
+
+
+def test_same_instants_have_the_same_values_whenever_asked() -> None:
+    span = Span(END - 2 * HOUR, END + 2 * HOUR)
+    with at(END + 2 * HOUR) as soon, at(parse_instant("2028-01-01")) as late:
+        assert soon.history(SOL).last_per_bucket(MINUTE, span) == late.history(SOL).last_per_bucket(MINUTE, span)
+
+
+@pytest.mark.parametrize("market", [BTC, SOL])
+def test_later_era_continues_the_walk(market: str) -> None:
+    with at(LATER) as samples:
+        rows = samples.history(market).last_per_bucket(MINUTE, Span(END - HOUR, END + HOUR))
+    holes = [later[0] - earlier[0] for earlier, later in pairwise(rows)]
+    assert max(holes) <= 50 * MINUTE
+    amounts = [Decimal(base) for _, base, _ in rows]
+    assert max(amounts) / min(amounts) < Decimal("1.05")
 
 
 def test_day_of_the_specifications_example_has_every_hour(samples: Samples) -> None:

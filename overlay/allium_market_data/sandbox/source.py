@@ -17,13 +17,37 @@ _BATCH: Final = 50_000
 
 
 @dataclass(frozen=True)
+class Eras:
+    """A history that grows with time, made in eras of the same length. Times are in microseconds.
+
+    ``fill(connection, table, era)`` inserts the samples of an era, counted from 0. Each era but the first has a sample
+    at its very start, so that the last sample of the era before it has a known successor.
+    """
+
+    start: int
+    length: int
+    fill: Callable[[Any, str, int], None]
+
+    def era_of(self, instant: int) -> int:
+        """The era that contains ``instant``; 0 for an instant before ``start``."""
+        return max(instant - self.start, 0) // self.length
+
+    def end_of(self, era: int) -> int:
+        """The exclusive end of an era."""
+        return self.start + (era + 1) * self.length
+
+
+@dataclass(frozen=True)
 class Source:
-    """One market: ``fill(connection, table)`` inserts its samples as (t, oi_base, oi_quote_usd), in loading order."""
+    """One market: ``fill(connection, table)`` inserts its samples as (t, oi_base, oi_quote_usd), in loading order.
+
+    A history that grows with time has `Eras` instead; each of its samples appears when its time has come.
+    """
 
     market_id: str
     kind: Kind
     note: str
-    fill: Callable[[Any, str], None]
+    fill: Callable[[Any, str], None] | Eras
 
     @property
     def perpetual(self) -> bool:
