@@ -23,7 +23,7 @@ from support.serving import MARKET, SECRET, Sandbox, http, served
 
 SPAN = ["--interval", "1h", "--start", "2026-03-01", "--end", "2026-03-03"]
 LONG = ["--interval", "1m", "--start", "2026-03-01", "--end", "2026-03-09"]
-HEADER = "market_id,ts,oi_base,oi_quote_usd"
+HEADER = "market_id,ts,oi_base,oi_quote_usd,provisional"
 READ: dict[str, Any] = {
     "csv": lambda file: list(csv.DictReader(file.read_text().splitlines())),
     "jsonl": lambda file: [json.loads(line) for line in file.read_text().splitlines()],
@@ -64,14 +64,16 @@ def test_pipe_gets_csv_with_the_servers_decimals(fetch: Any, sandbox: Sandbox) -
     assert ",".join(rows[0]) == HEADER
     with MarketData(sandbox.key, sandbox.url) as client:
         series = client.open_interest(MARKET, interval="1h", start="2026-03-01", end="2026-03-03")
-    assert rows[1:] == [[row.market_id, row.ts.isoformat(), f"{row.oi_base}", f"{row.oi_quote_usd}"] for row in series]
+    assert rows[1:] == [
+        [row.market_id, row.ts.isoformat(), f"{row.oi_base}", f"{row.oi_quote_usd}", "false"] for row in series
+    ]
     assert rows[1][1] == "2026-03-01T00:00:00+00:00"
 
 
 def test_json_lines_have_the_same_values_as_csv(fetch: Any) -> None:
     lines = [json.loads(line) for line in fetch(MARKET, *SPAN, "--format", "jsonl").stdout.splitlines()]
     rows = list(csv.DictReader(fetch(MARKET, *SPAN, "-f", "csv").stdout.splitlines()))
-    assert lines == rows
+    assert [{**line, "provisional": str(line["provisional"]).lower()} for line in lines] == rows
     assert len(lines) == 48
 
 
@@ -246,7 +248,7 @@ def test_sandbox_on_a_taken_port_is_one_line(sandbox: Sandbox) -> None:
 
 def test_broken_data_file_error_names_the_line(tmp_path: Path) -> None:
     file = tmp_path / "samples.csv"
-    file.write_text(f"{HEADER}\nm:perp:X,2026-03-01T00:00:00Z,1.5,2\nm:perp:X,never,1.5,2\n")
+    file.write_text("market_id,ts,oi_base,oi_quote_usd\nm:perp:X,2026-03-01T00:00:00Z,1.5,2\nm:perp:X,never,1.5,2\n")
     failed(run("sandbox", "--port", "0", "--data", str(file)), 1, "samples.csv", "line 3")
     failed(run("sandbox", "--port", "0", "--data", str(tmp_path / "none.csv")), 1, "none.csv")
 

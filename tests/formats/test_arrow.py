@@ -8,6 +8,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -16,9 +20,11 @@ from allium_market_data.formats.arrow import Decimals, RowSchema, source_metadat
 from allium_market_data.formats.decimal_width import DecimalWidth
 from allium_market_data.model.intervals import INTERVALS, Interval
 from allium_market_data.model.rows import Columns
+from allium_market_data.series.align import align
 from allium_market_data.series.series import OpenInterestSeries
 from support.sample_series import MARKET, START, columns, instant, series
 
+mpl.use("agg")
 NINES = "9" * 38
 DEFAULT = pa.decimal128(38, 18)
 
@@ -195,8 +201,6 @@ def test_an_unknown_representation_of_decimals_is_refused() -> None:
 
 
 def test_polars_holds_exact_decimals() -> None:
-    import polars as pl
-
     frame = series_of("12483.50", "9" * 20 + "." + "9" * 18).to_polars()
     assert frame.schema["oi_base"] == pl.Decimal(38, 18)
     assert frame.schema["ts"] == pl.Datetime("us", "UTC")
@@ -211,24 +215,65 @@ def test_polars_refuses_more_than_38_digits() -> None:
 
 
 def test_pandas_holds_exact_decimals_in_an_arrow_dtype() -> None:
-    import pandas as pd
-
-    frame = series_of("12483.50", "7").to_pandas()
+    frame = series_of("12483.50", "7").to_pandas(decimals="exact")
     assert frame["oi_base"].dtype == pd.ArrowDtype(DEFAULT)
     assert str(frame["ts"].dtype) == "datetime64[us, UTC]"
     assert frame["oi_base"].tolist() == [Decimal("12483.50"), Decimal(7)]
     assert list(frame.columns) == ["market_id", "ts", "oi_base", "oi_quote_usd", "provisional"]
-    assert series_of("9" * 76).to_pandas()["oi_base"].tolist() == [Decimal("9" * 76)]
+    assert series_of("9" * 76).to_pandas(decimals="exact")["oi_base"].tolist() == [Decimal("9" * 76)]
 
 
-def test_pandas_holds_text_and_floats_on_request() -> None:
+def test_pandas_holds_text_on_request() -> None:
     assert series_of("1.50").to_pandas(decimals="text")["oi_base"].tolist() == ["1.50"]
-    assert str(series_of("1.50").to_pandas(decimals="float")["oi_base"].dtype) == "float64"
 
 
-def test_any_arrow_library_reads_a_series() -> None:
-    two = series_of("12483.50", "7")
-    assert pa.table(two) == two.to_arrow()
+def test_what_people_do_in_pandas_works_on_the_default() -> None:
+    amounts = series_of("100", "150", "75").to_pandas().set_index("ts")["oi_base"]
+    assert str(amounts.dtype) == "float64"
+    assert amounts.diff().tolist()[1:] == [50, -75]
+    assert amounts.pct_change().tolist()[1:] == [0.5, -0.5]
+    assert (amounts / amounts.shift(1)).tolist()[1:] == [1.5, 0.5]
+    assert np.log(amounts).iloc[0] == np.log(100)
+    assert amounts.describe()["max"] == amounts.rolling(2).max().iloc[1] == 150
+    assert amounts.plot().get_lines()[0].get_ydata().tolist() == [100, 150, 75]
+
+
+def test_what_people_do_in_polars_works_on_the_exact_default() -> None:
+    amounts = series_of("100", "150", "75").to_polars()["oi_base"]
+    assert str(amounts.dtype) == "Decimal(precision=38, scale=18)"
+    assert amounts.diff().to_list()[1:] == [Decimal("50"), Decimal("-75")]
+    assert amounts.pct_change().to_list()[1:] == [0.5, -0.5]
+    assert (amounts / amounts.shift(1)).to_list()[1:] == [Decimal("1.5"), Decimal("0.5")]
+    assert amounts.log().round(6).to_list()[0] == 4.60517
+    assert amounts.describe().height > 0
+
+
+FRAMED = [series_of("12483.50", "9" * 20), series_of("12483.50").densify(), align(series_of("1", "2"))]
+
+
+@pytest.mark.parametrize("rows", FRAMED, ids=lambda rows: type(rows).__name__)
+def test_any_arrow_library_reads_the_rows_as_they_are(rows: Any) -> None:
+    assert pa.table(rows) == rows.to_arrow()
+    assert pl.DataFrame(rows).equals(rows.to_polars())
+
+
+def test_a_polars_frame_of_the_rows_loses_no_digit_of_a_long_decimal() -> None:
+    """Row by row polars makes null of a decimal with more than 20 digits before the point."""
+    assert pl.DataFrame(series_of("9" * 36 + ".5"))["oi_base"].to_list() == [Decimal("9" * 36 + ".5")]
+
+
+def test_a_pandas_frame_of_the_rows_is_exact() -> None:
+    two = series_of("12483.50", "9" * 36 + ".5")
+    frame = pd.DataFrame(two)
+    assert list(frame.columns) == ["market_id", "ts", "oi_base", "oi_quote_usd", "provisional"]
+    assert frame["oi_base"].tolist() == [Decimal("12483.50"), Decimal("9" * 36 + ".5")]
+    assert str(frame["ts"].dtype) == "datetime64[us, UTC]"
+    assert pd.DataFrame(two.densify())["oi_base"].tolist() == frame["oi_base"].tolist()
+
+
+def test_an_array_of_aligned_markets_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"use to_pandas\(\)"):
+        pd.DataFrame(align(series_of("1")))
 
 
 def test_a_requested_arrow_schema_never_rounds() -> None:

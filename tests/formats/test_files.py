@@ -81,10 +81,10 @@ class TestText:
     def test_csv_has_the_text_of_the_server(self, tmp_path: Path) -> None:
         assert write(PAGES, tmp_path / "f", "csv", interval="1m") == 3
         assert (tmp_path / "f").read_bytes() == (
-            b"market_id,ts,oi_base,oi_quote_usd\n"
-            b"hl:perp:BTC-USDC,2026-05-01T00:00:00+00:00,12483.50,0.000\n"
-            b"hl:perp:BTC-USDC,2026-05-01T00:01:00+00:00,7,1\n"
-            b"b,2026-05-01T00:00:00+00:00,0.50,0.50\n"
+            b"market_id,ts,oi_base,oi_quote_usd,provisional\n"
+            b"hl:perp:BTC-USDC,2026-05-01T00:00:00+00:00,12483.50,0.000,false\n"
+            b"hl:perp:BTC-USDC,2026-05-01T00:01:00+00:00,7,1,true\n"
+            b"b,2026-05-01T00:00:00+00:00,0.50,0.50,false\n"
         )
 
     def test_json_lines_have_the_same_as_strings(self, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ class TestText:
         first, _, last = (tmp_path / "f").read_text().splitlines()
         assert first == (
             '{"market_id":"hl:perp:BTC-USDC","ts":"2026-05-01T00:00:00+00:00",'
-            '"oi_base":"12483.50","oi_quote_usd":"0.000"}'
+            '"oi_base":"12483.50","oi_quote_usd":"0.000","provisional":false}'
         )
         assert json.loads(last)["market_id"] == "b"
 
@@ -118,7 +118,9 @@ class TestText:
         assert text.count("\n") == 1
         assert json.loads(text)["market_id"] == market_id
 
-    @pytest.mark.parametrize(("text_format", "text"), [("csv", "market_id,ts,oi_base,oi_quote_usd\n"), ("jsonl", "")])
+    @pytest.mark.parametrize(
+        ("text_format", "text"), [("csv", "market_id,ts,oi_base,oi_quote_usd,provisional\n"), ("jsonl", "")]
+    )
     def test_no_rows_are_a_header_in_csv_only(self, text_format: TextFormat, text: str) -> None:
         stream = io.StringIO()
         write_text([(MARKET, Columns.empty(2))], stream, text_format, interval="1m")

@@ -8,13 +8,14 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from allium_market_data.errors import UsageError
-from allium_market_data.validation import to_instant
+from allium_market_data.validation import to_instant, to_span
 
 NOON = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
 fixed_offsets = st.integers(-82_800, 82_800).map(lambda seconds: timezone(timedelta(seconds=seconds)))
@@ -91,7 +92,14 @@ def test_forms_of_iso_8601_text(text: str, expected: datetime) -> None:
     "text",
     [
         "",
-        "now",
+        "tomorrow",
+        "7d",
+        "-7",
+        "-7 d",
+        "-7M",
+        "-1.5h",
+        "--7d",
+        "-٧d",
         "May 1, 2026",
         "01/05/2026",
         "1777593600",
@@ -175,9 +183,11 @@ def test_a_time_zone_without_an_offset_counts_as_naive() -> None:
     assert to_instant(datetime(2026, 5, 1, 12, 30, tzinfo=NoOffset()), "start") == NOON
 
 
-@pytest.mark.parametrize("value", [None, 1777593600, 1.5, date(2026, 5, 1), b"2026-05-01", ["2026-05-01"], True])
+@pytest.mark.parametrize("value", [None, 1777593600, 1.5, np.int64(1777593600), b"2026-05-01", ["2026-05-01"], True])
 def test_other_types_are_refused(value: Any) -> None:
-    with pytest.raises(UsageError, match=f"start must be a datetime or ISO 8601 text, not {type(value).__name__}"):
+    with pytest.raises(
+        UsageError, match=f"start must be a datetime, a date or ISO 8601 text, not {type(value).__name__}"
+    ):
         to_instant(value, "start")
 
 
@@ -185,3 +195,49 @@ def test_other_types_are_refused(value: Any) -> None:
 def test_an_instant_outside_the_years_of_utc_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="start is outside the years 1 to 9999 in UTC"):
         to_instant(text, "start")
+
+
+@given(st.dates())
+def test_a_date_is_its_midnight_in_utc(day: date) -> None:
+    assert to_instant(day, "start") == datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+@given(st.integers(0, 10_000), st.sampled_from("smhdw"))
+def test_a_relative_time_lies_before_now(count: int, unit: str) -> None:
+    seconds = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}[unit]
+    assert NOON - to_instant(f" -{count}{unit} ", "start", NOON) == count * timedelta(seconds=seconds)
+
+
+def test_a_span_without_an_end_ends_now_and_has_one_now() -> None:
+    before = datetime.now(UTC)
+    start, end = to_span("-7d", None)
+    assert end - start == timedelta(days=7)
+    assert before <= end <= datetime.now(UTC)
+    start, end = to_span("-1h", "now")
+    assert end - start == timedelta(hours=1)
+    assert to_span("2026-05-01T12:30", date(2026, 5, 2)) == (NOON, datetime(2026, 5, 2, tzinfo=UTC))
+
+
+@given(st.integers(-(8 * 10**15), 8 * 10**15), st.sampled_from(["D", "h", "m", "s", "ms", "us", "ns"]))
+def test_a_numpy_datetime_is_the_same_instant(moment: int, unit: str) -> None:
+    value = np.datetime64(moment, "us").astype(f"datetime64[{unit}]")
+    assert to_instant(value, "start") == value.astype("datetime64[us]").item().replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.datetime64("NaT"), "start is not a time"),
+        (np.datetime64("NaT", "ns"), "start is not a time"),
+        (np.datetime64(1, "ns"), "start is finer than a microsecond"),
+        (np.datetime64(-1_500, "ns"), "start is finer than a microsecond"),
+        (np.datetime64(10**15, "Y"), "start is outside the years 1 to 9999"),
+        (np.datetime64(10**6, "M"), "start is outside the years 1 to 9999"),
+        ("-999999999w", "start is outside the years 1 to 9999"),
+        ("-999999w", "start is outside the years 1 to 9999"),
+        (np.timedelta64(1, "D"), "start must be a datetime"),
+    ],
+)
+def test_an_instant_that_python_cannot_hold_is_refused(value: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        to_instant(value, "start")

@@ -101,7 +101,7 @@ def test_dense_frames_have_nulls_and_exact_decimals() -> None:
     dense = series([0, 2]).densify(fill="last")
     assert dense.to_polars()["oi_base"].to_list() == [Decimal("0.5"), Decimal("0.5"), Decimal("2.5")]
     assert dense.to_polars()["filled"].to_list() == [False, True, False]
-    assert str(dense.to_pandas()["oi_base"].dtype).startswith("decimal128(38, 18)")
+    assert str(dense.to_pandas(decimals="exact")["oi_base"].dtype).startswith("decimal128(38, 18)")
     assert repr(dense) == f"<DenseSeries {MARKET!r} 1m: 3 rows, 1 filled, 0 empty>"
     assert dense[1:2] == [dense[1]]
 
@@ -111,7 +111,7 @@ def test_aligned_frames_have_nulls_and_exact_decimals() -> None:
     assert repr(aligned) == "<Aligned 2 markets 1m 2026-05-01T00:00:00Z to 2026-05-01T00:03:00Z: 3 buckets>"
     assert aligned.to_polars()["a:b:c:oi_quote_usd"].to_list() == [None, Decimal("1.5"), None]
     assert aligned.to_polars(decimals="float")["a:b:c:oi_quote_usd"].to_list() == [None, 1.5, None]
-    assert str(aligned.to_pandas()[f"{MARKET}:oi_base"].dtype).startswith("decimal128(38, 18)")
+    assert str(aligned.to_pandas(decimals="exact")[f"{MARKET}:oi_base"].dtype).startswith("decimal128(38, 18)")
 
 
 def test_a_value_that_fits_no_type_in_a_wide_table_names_its_column() -> None:

@@ -35,6 +35,27 @@ def test_rows_come_back_from_parquet_polars_and_duckdb(tmp_path: Path) -> None:
     assert (from_duckdb.provenance.base_url, from_duckdb.provenance.requests) == ("unknown", 0)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("rows.csv", b"market_id,ts\na,b,c\n", "cannot read .*rows.csv as csv: .*Expected 2 columns, got 3"),
+        ("rows.jsonl", b"market_id,ts\n", "cannot read .*rows.jsonl as jsonl: JSON parse error"),
+        ("rows.parquet", b"PAR1", "cannot read .*rows.parquet as parquet"),
+        ("rows.arrow", b"", "cannot read .*rows.arrow as arrow"),
+        ("rows.arrow", None, "cannot read .*rows.arrow as arrow: .*No such file"),
+        ("rows.jsonl", None, "cannot read .*rows.jsonl as jsonl: .*No such file"),
+        ("rows.txt", b"", r"cannot tell the format of .*rows.txt: name it .csv, .jsonl, .parquet, .arrow"),
+        ("rows.csv", b"market_id,ts,oi_base,oi_quote_usd\n", "missing column provisional"),
+        ("rows.csv", b"market_id,ts,oi_base,oi_quote_usd,provisional\n", "does not say its interval: pass interval="),
+    ],
+)
+def test_a_file_that_is_not_ours_is_refused(name: str, content: bytes | None, message: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        OpenInterestSeries.from_file(tmp_path / name)
+
+
 def test_the_time_of_the_fetch_is_given_or_inferred() -> None:
     table = series(columns([0, 5, 6], provisional=[6]), 0, 60).to_arrow()
     with_column = table.append_column("fetched_at", pa.array([instant(8)] * 3, pa.timestamp("us", tz="UTC")))
@@ -72,7 +93,7 @@ def table_with(name: str, values: list[Any], kind: Any = None) -> pa.Table:
         (series([0, 1]).to_arrow(), {"interval": "1h"}, "interval of the rows is 1m, not 1h: resample"),
         (series([0, 1]).to_arrow(), {"end": instant(9)}, "the table covers .*, not all of"),
         (series([0, 1]).to_arrow(), {"start": instant(2)}, "is not before"),
-        (series([0, 1]).to_arrow().replace_schema_metadata({}), {}, "0 values of interval: choose one"),
+        (series([0, 1]).to_arrow().replace_schema_metadata({}), {}, "does not say its interval: pass interval="),
         (series([0]).to_arrow().replace_schema_metadata({}), {"interval": "1m"}, "complete: pass start="),
         (
             series([0, 1]).to_arrow().replace_schema_metadata({}),

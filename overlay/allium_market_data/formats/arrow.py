@@ -115,7 +115,11 @@ class RowSchema:
 
 
 class Tabular(ABC):
-    """Adds frames to a class that has an Arrow table."""
+    """Adds frames to a class that has an Arrow table.
+
+    Such a class is never a ``collections.abc.Sequence`` or ``Mapping``: polars would read one row by row, guess its types, and
+    replace a decimal that does not fit by null. Without them it takes the Arrow stream.
+    """
 
     __slots__ = ()
 
@@ -123,8 +127,16 @@ class Tabular(ABC):
     def to_arrow(self, *, decimals: Decimals = "exact") -> pa.Table:
         """The rows as an Arrow table."""
 
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The Arrow PyCapsule interface, by which any library that reads Arrow reads these rows: ``polars.DataFrame(rows)``."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
     def to_polars(self, *, decimals: Decimals = "exact") -> pl.DataFrame:
-        """A polars frame with the columns of ``to_arrow``. Raises ``PrecisionError`` where 38 digits are not enough."""
+        """A polars frame with the columns of ``to_arrow``, exact by default: polars computes with decimals.
+
+        A quotient has the scale of the column, and what has no exact result, such as a logarithm, is a float. Raises
+        ``PrecisionError`` where 38 digits are not enough.
+        """
         polars, table = require("polars", "polars"), self.to_arrow(decimals=decimals)
         for column in table.schema:
             if getattr(column.type, "precision", 0) > 38:
@@ -133,8 +145,13 @@ class Tabular(ABC):
                 )
         return polars.from_arrow(table)
 
-    def to_pandas(self, *, decimals: Decimals = "exact") -> pd.DataFrame:
-        """A pandas frame with the columns of ``to_arrow``; exact decimals have a ``pandas.ArrowDtype``, never floats."""
+    def to_pandas(self, *, decimals: Decimals = "float") -> pd.DataFrame:
+        """A pandas frame with the columns of ``to_arrow``, decimals as float64 by default, each the nearest to its decimal.
+
+        This is the one frame that is not exact by default: pandas divides, compares over time, plots and describes floats
+        only. ``decimals="exact"`` keeps every digit, as Arrow decimals (``pandas.ArrowDtype``). Raises ``PrecisionError`` for a
+        value out of range for a float.
+        """
         pandas, table = require("pandas", "pandas"), self.to_arrow(decimals=decimals)
         is_decimal = require("pyarrow", "pandas").types.is_decimal
         return table.to_pandas(types_mapper=lambda kind: pandas.ArrowDtype(kind) if is_decimal(kind) else None)

@@ -1,10 +1,10 @@
-"""Rows as lines of text: CSV and JSON Lines, with decimals as the server wrote them."""
+"""Rows as lines of text: CSV and JSON Lines, with decimals as the server wrote them and ``provisional`` as true or false."""
 
 from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain, repeat
 from typing import Literal, TypeAlias
@@ -22,26 +22,37 @@ SUFFIX = ":00+00:00"
 """The text of a timestamp after its minute."""
 
 
-def header(text_format: TextFormat) -> str:
-    """The text before the first row: column names for CSV, nothing for JSON Lines."""
-    return ",".join(("market_id", "ts", *OPEN_INTEREST.values)) + "\n" if text_format == "csv" else ""
+def header(text_format: TextFormat, fields: Sequence[str] = OPEN_INTEREST.values) -> str:
+    """The text before the first row: column names for CSV, nothing for JSON Lines. ``fields`` are the decimal columns."""
+    return ",".join(("market_id", "ts", *fields, "provisional")) + "\n" if text_format == "csv" else ""
 
 
-def lines(market_id: str, columns: Columns, interval: Interval, text_format: TextFormat) -> Iterator[str]:
+def lines(
+    market_id: str,
+    columns: Columns,
+    interval: Interval,
+    text_format: TextFormat,
+    fields: Sequence[str] = OPEN_INTEREST.values,
+) -> Iterator[str]:
     """The rows as text, several complete lines at a time.
 
-    ``ts`` is written like 2026-05-01T01:00:00+00:00. A market id is written unchanged, quoted where CSV requires it.
+    ``ts`` is written like 2026-05-01T01:00:00+00:00. A market id is written unchanged, quoted where CSV requires it. In JSON
+    Lines ``provisional`` is a boolean and everything else a string.
     """
     if text_format == "csv":
-        prefix, separators, line_end = _quoted(market_id) + ",", [","] * len(OPEN_INTEREST.values), "\n"
+        prefix, separators = _quoted(market_id) + ",", [","] * len(fields)
+        line_ends = {False: ",false\n", True: ",true\n"}
     else:
         prefix = f'{{"market_id":{json.dumps(market_id, ensure_ascii=False)},"ts":"'
-        separators, line_end = [f'","{name}":"' for name in OPEN_INTEREST.values], '"}\n'
+        separators = [f'","{name}":"' for name in fields]
+        line_ends = {flag: f'","provisional":{str(flag).lower()}}}\n' for flag in (False, True)}
     for first, stop, day, times in _days(columns.ts, interval):
-        cells: list[Sequence[str] | repeat[str]] = [repeat(prefix + day), times]
+        cells: list[Iterable[str]] = [repeat(prefix + day), times]
         for separator, column in zip(separators, columns.values, strict=True):
             cells += (repeat(separator), column[first:stop])
-        yield "".join(chain.from_iterable(zip(*cells, repeat(line_end), strict=False)))
+        flags = columns.provisional[first:stop]
+        cells.append(map(line_ends.__getitem__, flags) if True in flags else repeat(line_ends[False]))
+        yield "".join(chain.from_iterable(zip(*cells, strict=False)))
 
 
 def _quoted(value: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import reduce
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, TypeAlias, get_args
 
 from ..errors import IncompleteError, UsageError
 from ..formats.arrow import Decimals, Tabular, typed
@@ -40,8 +40,8 @@ class Total(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Aligned(Tabular, Mapping[str, DenseSeries]):
-    """Markets over the same buckets ``ts``: a mapping from market to its ``DenseSeries``, all of one length.
+class Aligned(Tabular):
+    """Markets over the same buckets ``ts``, read like a dictionary from market to its ``DenseSeries``, all of one length.
 
     The span start <= ts < end is covered by every market's series, so None means that there is no row, never that the
     row was not requested. If the markets were fetched at different times, the buckets that began in between are
@@ -65,6 +65,21 @@ class Aligned(Tabular, Mapping[str, DenseSeries]):
 
     def __len__(self) -> int:
         return len(self.columns)
+
+    def keys(self) -> KeysView[str]:
+        """The markets."""
+        return self.columns.keys()
+
+    def values(self) -> list[DenseSeries]:
+        """The series of each market."""
+        return [self[market_id] for market_id in self]
+
+    def items(self) -> list[tuple[str, DenseSeries]]:
+        """Each market and its series."""
+        return [(market_id, self[market_id]) for market_id in self]
+
+    def __array__(self, *_: object, **__: object) -> NoReturn:
+        raise UsageError("aligned markets are not an array: use to_pandas(), to_polars() or to_arrow()")
 
     def __repr__(self) -> str:
         span = f"{to_iso(self.start)} to {to_iso(self.end)}"

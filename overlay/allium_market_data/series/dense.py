@@ -50,7 +50,7 @@ class DenseColumns(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class DenseSeries(Tabular, Sequence[DenseRow]):
+class DenseSeries(Tabular):
     """Every bucket with start <= ts < end that had begun when the fetch finished, ascending: see ``densify``.
 
     ``columns`` stores the rows. It is internal: users have rows and frames.

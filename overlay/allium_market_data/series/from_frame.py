@@ -111,6 +111,8 @@ def _only_value(requested: str | None, available: list[Any], name: str) -> str:
     """The requested value, or else the only one available."""
     if requested is not None:
         return requested
+    if not available:
+        raise UsageError(f"the table does not say its {name}: pass {name}=")
     if len(available) != 1 or available[0] is None:
         raise UsageError(f"the table has {len(available)} values of {name}: choose one with {name}=")
     return str(available[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from ..errors import UsageError
 from ..formats.arrow import Decimals, RowSchema, Tabular, source_metadata, to_table
 from ..formats.files import Format, Path, write
+from ..formats.read_file import read_file
+from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import Interval
 from ..model.rows import OpenInterest
 from ..validation import Instant, check_choice
@@ -26,8 +28,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class OpenInterestSeries(SeriesBase, Tabular, Sequence[OpenInterest]):
-    """Every row of one market with start <= ts < end, ascending and each once: a sequence of ``OpenInterest``.
+class OpenInterestSeries(SeriesBase, Tabular):
+    """Every row of one market with start <= ts < end, ascending and each once.
+
+    It is read like a list of ``OpenInterest``: ``len``, ``in``, iteration, an index or a slice. ``polars.DataFrame``,
+    ``pandas.DataFrame``, ``pyarrow.table`` and everything else that reads Arrow take it as it is, with exact decimals.
 
     ``unknown_fields`` counts, for each field that the specification does not name, the rows or responses that had it.
     Two series are equal if market, interval, span and records are equal; their provenance does not matter.
@@ -154,6 +159,24 @@ class OpenInterestSeries(SeriesBase, Tabular, Sequence[OpenInterest]):
         """
         return from_frame(cls, frame, market_id, interval, start, end, fetched)
 
+    @classmethod
+    def from_file(
+        cls,
+        path: Path,
+        *,
+        market_id: str | None = None,
+        interval: Interval | None = None,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        fetched: Instant | None = None,
+    ) -> OpenInterestSeries:
+        """A series from a CSV, JSON Lines, Parquet or Arrow file, as its suffix says; the arguments are those of ``from_frame``.
+
+        Parquet and Arrow files that this package wrote say what their rows are. CSV and JSON Lines do not say over which span
+        they are complete, so those need ``interval``, ``start`` and ``end``. Raises ``UsageError`` for any other file.
+        """
+        return from_frame(cls, read_file(path, OPEN_INTEREST.values), market_id, interval, start, end, fetched)
+
     def to_arrow(self, *, decimals: Decimals = "exact") -> pa.Table:
         """An Arrow table: market_id, ts (microseconds, UTC), oi_base, oi_quote_usd, provisional; its metadata says the source.
 
@@ -164,20 +187,17 @@ class OpenInterestSeries(SeriesBase, Tabular, Sequence[OpenInterest]):
         schema = RowSchema(decimals=decimals, metadata=self._metadata())
         return to_table([(self.market_id, self.columns)], self.interval, schema)
 
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """The Arrow PyCapsule interface, by which any library that reads Arrow can read a series."""
-        return self.to_arrow().__arrow_c_stream__(requested_schema)
-
     def to_csv(self, path: Path, *, overwrite: bool = False) -> int:
-        """Write CSV: market_id, ts, oi_base, oi_quote_usd, decimals as the server wrote them. Returns the number of rows.
+        """Write CSV: market_id, ts, oi_base, oi_quote_usd, provisional (true or false). Returns the number of rows.
 
-        Like all files it appears complete or not at all, and an existing file is kept unless ``overwrite`` is true.
+        Decimals are written as the server wrote them; ``from_file`` reads them back. Like all files it appears complete
+        or not at all, and an existing file is kept unless ``overwrite`` is true.
         Raises ``OutputError``.
         """
         return self._write(path, "csv", overwrite=overwrite)
 
     def to_jsonl(self, path: Path, *, overwrite: bool = False) -> int:
-        """Write JSON Lines with the fields of ``to_csv``, all as strings. Returns the number of rows."""
+        """Write JSON Lines with the fields of ``to_csv``: strings, and a boolean. Returns the number of rows."""
         return self._write(path, "jsonl", overwrite=overwrite)
 
     def to_parquet(self, path: Path, *, overwrite: bool = False, decimals: Decimals = "exact") -> int:

@@ -19,7 +19,7 @@ from support.serving import MARKET, Sandbox, http, served
 
 SPAN = ["--interval", "1h", "--start", "2026-03-01", "--end", "2026-03-03"]
 LONG = ["--interval", "1m", "--start", "2026-03-01", "--end", "2026-03-09"]
-HEADER = "market_id,ts,oi_base,oi_quote_usd"
+HEADER = "market_id,ts,oi_base,oi_quote_usd,provisional"
 MAIN = [sys.executable, "-W", "error", "-c", "from allium_market_data.cli.main import main; main()"]
 
 
