@@ -12,9 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from allium_market_data import sandbox
+from allium_market_data.cli import main as cli
 from allium_market_data.cli import sandbox as command
+from allium_market_data.cli.sandbox import Options
 from allium_market_data.errors import SandboxError
 from allium_market_data.sandbox import (
     DEFAULT_API_KEY,
@@ -205,23 +208,33 @@ def test_impossible_port_is_an_error(samples: Samples, port: int) -> None:
 
 def test_command_rejects_invalid_options(tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match="no reading"):
-        command.run(0, "127.0.0.1", [], "k", ["none"], 1)
+        command.run(Options(readings=["none"]))
     with pytest.raises(SandboxError, match="no such file"):
-        command.run(0, "127.0.0.1", [tmp_path / "x.csv"], "k", [], 1)
+        command.run(Options(data=[tmp_path / "x.csv"]))
     with pytest.raises(SandboxError, match="API key"):
-        command.run(0, "127.0.0.1", [], "", [], 1)
+        command.run(Options(api_key=""))
 
 
 def test_command_prints_reading_and_markets_but_no_own_key(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "serve", lambda app, host, port, on_start: on_start("http://127.0.0.1:1"))
-    command.run(0, "127.0.0.1", [], "own-secret", ["ts-z"], 7)
+    command.run(Options(api_key="own-secret", readings=["ts-z"], seed=7))
     output = capsys.readouterr().out
     assert output.startswith("sandbox at http://127.0.0.1:1\n")
     assert "synthetic  made from seed 7" in output
     assert "reading: ts-z" in output
     assert "own-secret" not in output
+
+
+def test_command_counts_the_rows_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "serve", lambda app, host, port, on_start: on_start("http://127.0.0.1:1"))
+    file = tmp_path / "own.csv"
+    file.write_text("market_id,time,oi_base,oi_quote_usd\nown:perp:A,2026-05-01,1,2\nown:perp:A,never,1,2\n")
+    arguments = ["sandbox", "--data", str(file), "--map", "ts=time", "--skip-bad-rows"]
+    output = CliRunner().invoke(cli.app, arguments).output
+    assert f"{file}: 2 rows, 1 of them bad and skipped; the first: line 3, column time: 'never': not an ISO" in output
+    assert "own:perp:A               file       from --data" in output
 
 
 def test_missing_extra_is_an_error_with_the_command_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,7 +151,16 @@ def plan(interval: Interval, start: Start, end: End) -> None:
 def sandbox(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    data: Annotated[list[Path] | None, typer.Option(help="CSV or Parquet file of raw samples (repeatable).")] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option(help="File of raw samples: CSV, CSV with gzip, or Parquet (repeatable).")
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="Columns of the files: ts=time:ms,oi_base=sumOpenInterest (repeatable)."),
+    ] = None,
+    skip_bad_rows: Annotated[
+        bool, typer.Option("--skip-bad-rows", help="Skip and count rows that are invalid.")
+    ] = False,
     api_key: Annotated[str, typer.Option(help="The key to accept.")] = "sandbox-key",
     reading: Annotated[list[str] | None, typer.Option(help="Simulate this reading (repeatable).")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic samples.")] = 20260501,
@@ -159,10 +168,15 @@ def sandbox(
 ) -> None:
     """Serve the endpoint on this machine, with real samples, synthetic ones, or your own."""
     try:
-        from .sandbox import run
+        from .sandbox import Options, run
     except ImportError as error:
         raise AlliumError(str(error)) from None
-    run(port, host, data or [], api_key, reading or [], seed, fault or [])
+    run(
+        Options(
+            port=port, host=host, data=data or (), columns=columns or (), skip_bad_rows=skip_bad_rows, api_key=api_key,
+            readings=reading or (), seed=seed, faults=fault or (),
+        )
+    )  # fmt: skip
 
 
 _table.register(app, _failures)

@@ -2,49 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from ..sandbox import DEFAULT_API_KEY, Samples, create_app, reading_named, serve
+from ..sandbox import DEFAULT_API_KEY, DEFAULT_SEED, Samples, create_app, reading_named, serve
 from ..sandbox.endpoint import SandboxEndpoint
 from ..sandbox.faults import faults_named
 from ..sandbox.faults.server import serve_with_faults
+from ..sandbox.server import LOOPBACK
 
 
-def run(
-    port: int,
-    host: str,
-    data: Sequence[Path],
-    api_key: str,
-    readings: Sequence[str],
-    seed: int,
-    faults: Sequence[str] = (),
-) -> None:
-    """Serve a sandbox until it is interrupted. ``port`` 0 takes a free one.
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of the command. ``port`` 0 takes a free one."""
+
+    port: int = 0
+    host: str = LOOPBACK
+    data: Sequence[Path] = ()
+    columns: Sequence[str] = ()
+    skip_bad_rows: bool = False
+    api_key: str = DEFAULT_API_KEY
+    readings: Sequence[str] = ()
+    seed: int = DEFAULT_SEED
+    faults: Sequence[str] = ()
+
+
+def run(options: Options) -> None:
+    """Serve a sandbox until it is interrupted.
 
     Raises `SandboxError` for a broken file, an unknown or contradictory reading, an unknown fault, an address that
     cannot be used and a key that cannot be sent.
     """
-    reading, chosen = reading_named(readings), faults_named(faults)
-    with Samples.open(data, seed) as samples:
-        app = create_app(samples, reading, api_key)  # checks the key
+    reading, faults = reading_named(options.readings), faults_named(options.faults)
+    with Samples.open(
+        options.data, options.seed, columns=options.columns, skip_bad_rows=options.skip_bad_rows
+    ) as samples:
+        app = create_app(samples, reading, options.api_key)  # checks the key
 
         def show(base_url: str) -> None:
-            print("\n".join([f"sandbox at {base_url}", *_banner(samples, api_key, readings, faults)]), flush=True)
+            print("\n".join([f"sandbox at {base_url}", *_banner(samples, options)]), flush=True)
 
-        if chosen:
-            serve_with_faults(SandboxEndpoint(samples, reading, api_key), chosen, host, port, show)
+        if faults:
+            endpoint = SandboxEndpoint(samples, reading, options.api_key)
+            serve_with_faults(endpoint, faults, options.host, options.port, show)
         else:
-            serve(app, host, port, show)
+            serve(app, options.host, options.port, show)
 
 
-def _banner(samples: Samples, api_key: str, readings: Sequence[str], faults: Sequence[str]) -> list[str]:
+def _banner(samples: Samples, options: Options) -> Iterator[str]:
     # A key that the user chose is a secret; the default one is in the documentation.
-    key = api_key if api_key == DEFAULT_API_KEY else "the one you gave"
-    return [
-        f"header X-API-KEY: {key}",
-        f"reading: {', '.join(readings) or 'plain'}",
-        *([f"simulated faults: {', '.join(faults)}"] if faults else []),
-        "markets:",
-        *(f"  {source.market_id:<24} {source.kind:<10} {source.note}" for source in samples.sources),
-    ]
+    yield f"header X-API-KEY: {options.api_key if options.api_key == DEFAULT_API_KEY else 'the one you gave'}"
+    yield f"reading: {', '.join(options.readings) or 'plain'}"
+    if options.faults:
+        yield f"simulated faults: {', '.join(options.faults)}"
+    for file in samples.files:
+        skipped = f", {file.skipped:,} of them bad and skipped; the first: {file.first_problem}" if file.skipped else ""
+        yield f"{file.path}: {file.rows:,} rows{skipped}"
+    yield "markets:"
+    for source in samples.sources:
+        yield f"  {source.market_id:<24} {source.kind:<10} {source.note}"

@@ -10,15 +10,18 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 
 from .bitmex import bitmex_sources
-from .files import load_files
+from .files import LoadedFile, load_files
 from .history import MarketHistory, MarketTables
+from .layout import layout_of
 from .source import Source
 from .synthetic import DEFAULT_SEED, synthetic_sources
+
+_SIGNED: Final = {"oi_base": False, "oi_quote_usd": False}
 
 
 def _now() -> int:
@@ -40,9 +43,17 @@ class Samples:
     Several applications may share one.
     """
 
-    def __init__(self, connection: Any, sources: Iterable[Source], now: Callable[[], int] = _now) -> None:
+    def __init__(
+        self,
+        connection: Any,
+        sources: Iterable[Source],
+        now: Callable[[], int] = _now,
+        files: Sequence[LoadedFile] = (),
+    ) -> None:
         self._connection = connection
         self._now = now
+        self.files = tuple(files)
+        """The files of the user that were loaded."""
         lock = threading.Lock()
         self._markets = {
             source.market_id: (source, MarketTables(connection, number, source, lock))
@@ -50,20 +61,32 @@ class Samples:
         }
 
     @classmethod
-    def open(cls, data: Sequence[Path] = (), seed: int = DEFAULT_SEED, now: Callable[[], int] = _now) -> Samples:
-        """The bundled markets and those of the files ``data``, each CSV or Parquet.
+    def open(
+        cls,
+        data: Sequence[Path] = (),
+        seed: int = DEFAULT_SEED,
+        now: Callable[[], int] = _now,
+        columns: Sequence[str] = (),
+        *,
+        skip_bad_rows: bool = False,
+    ) -> Samples:
+        """The bundled markets and those of the files ``data``, each CSV (also with gzip) or Parquet.
 
-        A market in a file is served from files only: real, synthetic and own samples never mix in one series. If two
-        files have the same instant, the later file wins. Raises `SandboxError` for an invalid file.
+        ``columns`` maps columns to their names in the files, as ``ts=time,oi_base=sumOpenInterest`` does (see
+        `layout_of`). A market in a file is served from files only: real, synthetic and own samples never mix in one
+        series. If two files have the same instant, the later file wins. Raises `SandboxError` for an invalid file; rows
+        that are no samples may be skipped, and `files` counts them.
         """
+        layout = layout_of(_SIGNED, columns)
         connection = connect()
         try:
             sources = {source.market_id: source for source in (*bitmex_sources(), *synthetic_sources(seed))}
-            sources |= {source.market_id: source for source in load_files(connection, data)}
+            own, files = load_files(connection, data, layout, skip_bad_rows=skip_bad_rows)
+            sources |= {source.market_id: source for source in own}
         except BaseException:
             connection.close()
             raise
-        return cls(connection, sources.values(), now)
+        return cls(connection, sources.values(), now, files)
 
     @property
     def sources(self) -> tuple[Source, ...]:

@@ -10,7 +10,10 @@ import httpx
 
 
 def test_ctrl_c_ends_the_command_quietly() -> None:
-    code = "from allium_market_data.cli.sandbox import run; run(0, '127.0.0.1', [], 'own-secret', ['ts-z'], 7)"
+    code = (
+        "from allium_market_data.cli.sandbox import Options, run; "
+        "run(Options(api_key='own-secret', readings=['ts-z'], seed=7))"
+    )
     with subprocess.Popen(
         [sys.executable, "-W", "error", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
