@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,18 @@ def test_sightings_do_not_depend_on_the_order(entries: list[HistoryEntry], data:
     for fingerprint, found in known.items():
         times = sorted(entry.checked_at for entry in entries if fingerprint in entry.fingerprints)
         assert found == Sightings(times[0], times[-1], len(times))
+
+
+@given(entries=st.lists(st.builds(replace, ENTRIES, run=st.sampled_from(["", "a", "b"])), max_size=6))
+def test_the_last_entry_of_a_run_counts(entries: list[HistoryEntry], tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("history") / "history.jsonl"
+    for entry in entries:
+        append(path, entry)
+    read = read_history(path)
+    assert [entry for entry in read if not entry.run] == [entry for entry in entries if not entry.run]
+    last = {entry.run: entry for entry in entries if entry.run}
+    assert {entry.run: entry for entry in read if entry.run} == last
+    assert len([entry for entry in read if entry.run]) == len(last)
 
 
 def test_an_entry_is_one_write_at_the_end_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +93,7 @@ def test_an_unfinished_last_line_is_ended_first(tmp_path: Path) -> None:
         b'{"checked_at": "x", "verdict": [], "fingerprints": []}',
         b'{"checked_at": "x", "verdict": "none", "fingerprints": [1]}',
         b'{"checked_at": "x", "verdict": "none", "fingerprints": null}',
+        b'{"checked_at": "x", "verdict": "none", "fingerprints": [], "run": 1}',
         b"[" * 100_000,
     ],
 )

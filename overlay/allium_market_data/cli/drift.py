@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import secrets
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -18,7 +24,7 @@ from ..drift.impact.live import AROUND, MARKET, Server, observe
 from ..drift.model import Level
 from ..drift.report import terminal, writer
 from ..drift.result import UNCHECKED, CheckResult
-from ..errors import AlliumError, SpecError, UsageError
+from ..errors import AlliumError, OutputError, SpecError, UsageError
 from ..model.times import to_iso
 from ..version import VERSION
 
@@ -28,6 +34,8 @@ STATUS: Final = {Level.NONE: 0, Level.DOCS: 0, Level.COMPATIBLE: 3, Level.BREAKI
 UNFINISHED: Final = "the run that started this report did not finish"
 NO_KEY: Final = "there is no API key: set ALLIUM_API_KEY to check the server too"
 NO_LIVE: Final = "--no-live was given"
+
+_SIGNALS: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +64,22 @@ def server_options(
 def run(options: Options, *, read: Read = fetch) -> int:
     """Run the check. Returns the exit status: 0, 3 or 4, or 1 if the server should have been observed and was not.
 
-    Raises ``UsageError``, ``OutputError``, and ``AlliumError`` if the check failed. The reports are written as "unchecked"
-    before anything else, so that a report of an earlier run is never taken for one of this run.
+    Raises ``UsageError``, ``OutputError``, and ``AlliumError`` if the check failed. The run is recorded as "unchecked" before
+    anything else, in the history and in the reports. So it counts as unchecked however it ends, unless it ends with a result.
     """
     _check_options(options)
     now = dt.datetime.now(dt.UTC).replace(microsecond=0)
-    _write_unchecked(options, UNFINISHED, now)
-    try:
-        past = history.read_history(options.history) if options.history else ()
-    except SpecError as problem:  # a broken history is left as it is
-        _write_unchecked(options, str(problem), now)
-        raise AlliumError(f"the check failed: {problem}") from None
-    try:
+    started = HistoryEntry(to_iso(now), UNCHECKED, run=secrets.token_hex(6))
+    with _failures_reported(options, now):
+        try:
+            _write_unchecked(options, UNFINISHED, now)
+        finally:
+            past = _start_history(options.history, started)
         result = _check(options, past, now, read)
-    except SpecError as problem:
-        _write_unchecked(options, str(problem), now)
+        if options.report_dir:
+            writer.write(options.report_dir, writer.files(result))
         if options.history:
-            history.append(options.history, HistoryEntry(to_iso(now), UNCHECKED))
-        raise AlliumError(f"the check failed: {problem}") from None
-    if options.report_dir:
-        writer.write(options.report_dir, writer.files(result))
-    if options.history:
-        history.append(options.history, _entry(result))
+            history.append(options.history, replace(_entry(result), run=started.run))
     print_result(result)
     return 1 if result.is_unchecked else STATUS[result.level]
 
@@ -107,6 +109,81 @@ def _check(options: Options, past: Sequence[HistoryEntry], now: dt.datetime, rea
 def _entry(result: CheckResult) -> HistoryEntry:
     fingerprints = tuple(sorted(change.fingerprint for change in result.judgement.changes))
     return HistoryEntry(result.checked_at, result.verdict, fingerprints)
+
+
+def _start_history(path: Path | None, started: HistoryEntry) -> Sequence[HistoryEntry]:
+    """The earlier entries of the history; the one of this run is appended."""
+    if path is None:
+        return ()
+    try:
+        past = history.read_history(path)
+    except SpecError:  # it is broken, or another kind of file, and is left as it is
+        raise
+    except BaseException:
+        history.append(path, started)
+        raise
+    history.append(path, started)
+    return past
+
+
+@contextmanager
+def _failures_reported(options: Options, now: dt.datetime) -> Iterator[None]:
+    """Write the reason of any failure to the reports; an exception that nobody expected becomes an ``AlliumError``."""
+    try:
+        with _signals_as_interrupts():
+            yield
+    except BaseException as problem:
+        reason = _reason(problem)
+        if options.server:
+            reason = options.server.key.redact(reason)
+        with suppress(OutputError):  # the first failure is the one to report
+            _write_unchecked(options, reason, now)
+        if isinstance(problem, _Terminated):
+            print(f"allium-md: the check was ended by {problem.name}", file=sys.stderr)
+            raise SystemExit(problem.status) from None
+        if isinstance(problem, SpecError) or not isinstance(problem, AlliumError | KeyboardInterrupt):
+            raise AlliumError(f"the check failed: {reason}") from problem
+        raise
+
+
+def _reason(problem: BaseException) -> str:
+    match problem:
+        case _Terminated():
+            return f"{UNFINISHED}: it was ended by {problem.name}"
+        case KeyboardInterrupt():
+            return f"{UNFINISHED}: it was interrupted"
+        case AlliumError():
+            return str(problem)
+    here = Path(__file__).parents[1]
+    frames = [frame for frame in traceback.extract_tb(problem.__traceback__) if here in Path(frame.filename).parents]
+    where = f" ({Path(frames[-1].filename).relative_to(here)}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(problem).__name__}: {problem}{where}; this is an error in the check itself: please report it"
+
+
+class _Terminated(KeyboardInterrupt):
+    """A signal that ends the process. Libraries treat it like an interrupt, so none swallows it."""
+
+    def __init__(self, number: int) -> None:
+        self.name = signal.Signals(number).name
+        self.status = 128 + number
+
+
+@contextmanager
+def _signals_as_interrupts() -> Iterator[None]:
+    """Raise `_Terminated` for SIGTERM and SIGHUP, which would otherwise end the process at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(number: int, _frame: object) -> None:
+        raise _Terminated(number)
+
+    earlier = {number: signal.signal(number, terminate) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
 
 
 def _write_unchecked(options: Options, reason: str, now: dt.datetime) -> None:

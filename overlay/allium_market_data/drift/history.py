@@ -1,6 +1,8 @@
-"""The history of the drift check: JSON Lines, one line per run, and when each change was first and last seen.
+"""The history of the drift check: JSON Lines, and when each change was first and last seen.
 
-A line has ``checked_at`` (ISO 8601, UTC), ``verdict`` (a level, or ``unchecked``) and ``fingerprints`` (a list of strings).
+A line has ``checked_at`` (ISO 8601, UTC), ``verdict`` (a level, or ``unchecked``), ``fingerprints`` (a list of strings) and
+``run`` (the id of the run). A run appends an ``unchecked`` line when it starts, and its result when it ends. The last line
+of a run counts, so a run that was killed counts as unchecked.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ class HistoryEntry:
     checked_at: str
     verdict: str
     fingerprints: tuple[str, ...] = ()
+    run: str = ""
+    """The id of the run; "" if it is unknown, and then the line is a run of its own."""
 
     def line(self) -> bytes:
         """The line of the file, with its line end."""
@@ -35,7 +39,7 @@ class HistoryEntry:
 
 
 def read_history(path: Path) -> tuple[HistoryEntry, ...]:
-    """All entries of a file, in order; none if the file does not exist. Raises `SpecError` with the line at fault."""
+    """The last entry of each run, in order; none if the file does not exist. Raises `SpecError` with the line at fault."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -43,7 +47,9 @@ def read_history(path: Path) -> tuple[HistoryEntry, ...]:
     except OSError as problem:
         raise SpecError(str(path), f"cannot be read: {problem.strerror}") from None
     lines = enumerate(data.split(b"\n"), 1)
-    return tuple(_entry(line, f"{path}, line {number}") for number, line in lines if line.strip())
+    entries = (_entry(line, f"{path}, line {number}") for number, line in lines if line.strip())
+    runs = {entry.run or number: entry for number, entry in enumerate(entries)}
+    return tuple(runs.values())
 
 
 def _entry(line: bytes, where: str) -> HistoryEntry:
@@ -52,10 +58,11 @@ def _entry(line: bytes, where: str) -> HistoryEntry:
     except (ValueError, RecursionError) as problem:
         raise SpecError(where, f"not JSON: {problem}") from None
     checked_at, verdict, fingerprints = (raw.get(key) if isinstance(raw, dict) else None for key in _KEYS)
+    run = raw.get("run", "") if isinstance(raw, dict) else ""
     is_verdict = isinstance(verdict, str) and verdict in _VERDICTS
-    if not isinstance(checked_at, str) or not is_verdict or not _are_strings(fingerprints):
+    if not (isinstance(checked_at, str) and is_verdict and _are_strings(fingerprints) and isinstance(run, str)):
         raise SpecError(where, f"not a run of the drift check: it needs {', '.join(_KEYS)}")
-    return HistoryEntry(checked_at, str(verdict), tuple(fingerprints))
+    return HistoryEntry(checked_at, str(verdict), tuple(fingerprints), run)
 
 
 def _are_strings(value: Any) -> TypeGuard[list[str]]:

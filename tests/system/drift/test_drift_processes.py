@@ -12,8 +12,11 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
 from allium_market_data.cli.codegen import main as codegen
 from allium_market_data.codegen import project
+from allium_market_data.drift.history import read_history
 from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, create_app, reading_named, running
 from conformance.mutants import mutant_endpoint
 from drift.page import PAGE, ROOT
@@ -29,6 +32,35 @@ from allium_market_data.drift import Source, judge
 data = Path("spec/upstream/get-open-interest.md").read_bytes()
 page = Source.of_bytes([("get-open-interest.md", data)])
 print(judge(page, page).verdict, sorted({"hypothesis", "httpx", "griffe"} & set(sys.modules)))
+"""
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from allium_market_data.cli import drift
+from allium_market_data.drift import check
+from allium_market_data.drift.report import writer
+
+folder, page = Path(sys.argv[1]), "spec/upstream/get-open-interest.md"
+stages = [
+    (drift.history, "append", 2), (check, "_source", 1), (check, "compare", 1), (drift, "not_observed", 1),
+    (writer, "files", 1), (writer, "write", 2), (drift, "_entry", 1),
+]
+for module, name, number in stages:
+    if not (child := os.fork()):
+        real, calls = getattr(module, name), []
+
+        def call(*arguments, **options):
+            calls.append(1)
+            if len(calls) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*arguments, **options)
+
+        setattr(module, name, call)
+        drift.run(drift.Options(upstream=[page], report_dir=folder / name, history=folder / f"{name}.jsonl"))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL, name
+    print(name)
 """
 
 CALL = """
@@ -51,9 +83,17 @@ def test_comparison_without_a_change_imports_nothing_heavy() -> None:
     assert process.stdout == "none []\n"
 
 
-def test_interrupted_run_leaves_unchecked_reports(tmp_path: Path) -> None:
-    """The interrupt is sent when the check requests the page, so the check is certainly running."""
-    folder = tmp_path / "reports"
+@pytest.mark.parametrize(
+    ("number", "status", "message", "reason"),
+    [
+        (signal.SIGINT, 130, "allium-md: interrupted; nothing half-written stays\n", "it was interrupted"),
+        (signal.SIGTERM, 143, "allium-md: the check was ended by SIGTERM\n", "it was ended by SIGTERM"),
+        (signal.SIGKILL, -signal.SIGKILL, "", "did not finish"),
+    ],
+)
+def test_ended_run_is_unchecked(number: int, status: int, message: str, reason: str, tmp_path: Path) -> None:
+    """The signal is sent when the check requests the page, so the check is certainly running."""
+    folder, history = tmp_path / "reports", tmp_path / "history.jsonl"
     requested = threading.Event()
 
     def respond(connection: socket.socket, request: bytes) -> None:
@@ -61,15 +101,29 @@ def test_interrupted_run_leaves_unchecked_reports(tmp_path: Path) -> None:
         connection.recv(1)  # returns when the process closes the connection
 
     with served(respond) as url:
-        words = ["--upstream", f"{url}/page.md", "--report-dir", str(folder)]
+        words = ["--upstream", f"{url}/page.md", "--report-dir", str(folder), "--history", str(history)]
         process = subprocess.Popen([*DRIFT, *words], stderr=subprocess.PIPE, text=True)
         assert requested.wait(60)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, stderr = process.communicate(timeout=60)
-    assert (process.returncode, stderr) == (130, "allium-md: interrupted; nothing half-written stays\n")
+    assert (process.returncode, stderr) == (status, message)
     assert {path.name for path in folder.iterdir()} == REPORTS
     assert json.loads((folder / "drift.json").read_text())["verdict"] == "unchecked"
-    assert "did not finish" in (folder / "drift.md").read_text()
+    assert reason in (folder / "drift.md").read_text()
+    assert [entry.verdict for entry in read_history(history)] == ["unchecked"]
+
+
+def test_run_killed_at_any_stage_is_unchecked(tmp_path: Path) -> None:
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    stages = process.stdout.split()
+    assert len(stages) == 7
+    for stage in stages:
+        report = json.loads((tmp_path / stage / "drift.json").read_text())
+        verdicts = [entry.verdict for entry in read_history(tmp_path / f"{stage}.jsonl")]
+        assert verdicts == ["unchecked"], stage
+        assert report["verdict"] == ("none" if stage == "append" else "unchecked"), stage
 
 
 def test_run_against_a_changed_server(tmp_path: Path) -> None:
