@@ -21,13 +21,13 @@ def table(tmp_path: Path) -> Path:
     return tmp_path / "oi"
 
 
-def all_rows(table: Path) -> list[dict[str, Any]]:
+def all_rows(table: Path | str) -> list[dict[str, Any]]:
     """Every row, in order."""
     rows = Table(table).delta.to_pyarrow_table().to_pylist()
     return sorted(rows, key=lambda row: (row["market_id"], row["interval"], row["ts"]))
 
 
-def final_values(table: Path, market: str = BTC, interval: Interval = "1h") -> Values:
+def final_values(table: Path | str, market: str = BTC, interval: Interval = "1h") -> Values:
     """The values of a market's final rows by label. Fails for duplicates."""
     rows = [row for row in all_rows(table) if (row["market_id"], row["interval"]) == (market, interval)]
     assert len(rows) == len({row["ts"] for row in rows})

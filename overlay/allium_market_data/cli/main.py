@@ -21,7 +21,7 @@ import typer
 
 from ..errors import AlliumError, UsageError
 from . import table as _table
-from .options import BaseUrl, Concurrency, End, Interval, Markets, Overwrite, Rate, Start, Timeout
+from .options import BaseUrl, Concurrency, End, Interval, Markets, Overwrite, Rate, Start, StorageOption, Timeout
 
 app = typer.Typer(
     name="allium-md",
@@ -121,6 +121,7 @@ def plot(
     rate: Rate = None,
     overwrite: Overwrite = False,
     table: Annotated[str | None, typer.Option(help="Read the rows from this table instead of the server.")] = None,
+    storage_option: StorageOption = None,
 ) -> None:
     """Draw a chart of one or more markets. The API key comes from ALLIUM_API_KEY."""
     from ..series.plot import check_plot_target, save_plot
@@ -128,7 +129,7 @@ def plot(
 
     check_plot_target(output, amount, overwrite=overwrite)  # before the first request
     if table is not None:
-        series = _table.read_series(table, market, interval, start, end)
+        series = _table.read_series(table, market, interval, start, end, storage_option)
     else:
         with connect(base_url, timeout, concurrency, rate) as client:
             series = client.open_interest(market, interval=interval, start=start, end=end)  # type: ignore[call-overload]

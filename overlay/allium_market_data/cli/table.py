@@ -37,6 +37,7 @@ def backfill(
     timeout: options.Timeout = 30.0,
     concurrency: options.Concurrency = 8,
     rate: options.Rate = None,
+    storage_option: options.StorageOption = None,
 ) -> None:
     """Fill a table with every closed bucket that it is missing. The same command again resumes."""
     from ..store import backfill as run
@@ -49,7 +50,8 @@ def backfill(
     check_budget(max_requests)
     with connect(base_url, timeout, concurrency, rate) as client, _cluster(dask) as cluster:
         client.plan(interval=interval, start=start, end=end)  # type: ignore[arg-type]  # checks them before the table
-        names, coverage = check_markets(market), peek_coverage(table)
+        storage = options.storage_options(storage_option)
+        names, coverage = check_markets(market), peek_coverage(table, storage)
         tasks = pending_tasks(coverage, table, names, interval, start, end, client)  # type: ignore[arg-type]
         with progress_bar(confirm(tasks, max_requests, yes)) as report:
             done = run(
@@ -58,6 +60,7 @@ def backfill(
                 dask=cluster,
                 max_requests=max_requests,
                 progress=report,
+                storage_options=storage,
             )
     print(f"{table}: {done.rows:,} rows in {done.requests:,} requests, {done.seconds:.1f} s", file=sys.stderr)
 
@@ -87,6 +90,7 @@ def update(
     timeout: options.Timeout = 30.0,
     concurrency: options.Concurrency = 8,
     rate: options.Rate = None,
+    storage_option: options.StorageOption = None,
 ) -> None:
     """Bring every market of a table up to now, and look back for values that changed on the server."""
     from ..store import Table
@@ -97,12 +101,14 @@ def update(
     from .table_output import confirm, progress_bar, show_update
 
     check_budget(max_requests)
-    store, days = Table(table), _days(look_back, "--look-back")
+    storage, days = options.storage_options(storage_option), _days(look_back, "--look-back")
+    store = Table(table, storage_options=storage)
     markets = market or None
     with connect(base_url, timeout, concurrency, rate) as client:
         tasks = pending_tasks(store, client, markets, days, provisional)
         with progress_bar(confirm(tasks, max_requests, yes)) as report:
             run_options: dict[str, Any] = {"client": client, "max_requests": max_requests, "progress": report}
+            run_options["storage_options"] = storage
             result = run(table, markets=markets, look_back=days, provisional=provisional, **run_options)
     show_update(table, result)
 
@@ -119,11 +125,13 @@ def compact(
     vacuum: Annotated[
         float | None, typer.Option(help="Delete replaced files that are older than this many days, 1 or more.")
     ] = None,
+    storage_option: options.StorageOption = None,
 ) -> None:
     """Merge the small files that frequent updates leave. Other processes may read and write the table meanwhile."""
     from ..store import compact as run
 
-    result = run(table, vacuum=None if vacuum is None else _days(vacuum, "--vacuum"))
+    age = None if vacuum is None else _days(vacuum, "--vacuum")
+    result = run(table, vacuum=age, storage_options=options.storage_options(storage_option))
     print(
         f"{table}: {result.before:,} files became {result.after:,}, {result.deleted:,} old files deleted",
         file=sys.stderr,
@@ -134,6 +142,7 @@ def status(
     table: options.TableUri,
     plot: Annotated[Path | None, typer.Option(help="Also draw the status to this PNG file.")] = None,
     overwrite: options.Overwrite = False,
+    storage_option: options.StorageOption = None,
 ) -> None:
     """Show what a table holds of each market: rows, complete windows, gaps."""
     from ..store import Table
@@ -144,7 +153,7 @@ def status(
 
     if plot is not None:
         check_file(plot, overwrite=overwrite)
-    store = Table(table)
+    store = Table(table, storage_options=options.storage_options(storage_option))
     statuses = run(store)
     show_status(statuses)
     if crowded := find_small_files(store.delta, CROWDED_FILES):
@@ -165,13 +174,15 @@ def verify(
     timeout: options.Timeout = 30.0,
     concurrency: options.Concurrency = 8,
     rate: options.Rate = None,
+    storage_option: options.StorageOption = None,
 ) -> None:
     """Fetch a sample of a table again and compare. The exit status is 1 if they differ."""
     from ..store import verify as run
     from .output import connect
 
     with connect(base_url, timeout, concurrency, rate) as client:
-        result = run(table, windows=windows, seed=seed, client=client)
+        storage = options.storage_options(storage_option)
+        result = run(table, windows=windows, seed=seed, client=client, storage_options=storage)
     for line in result.differences:
         print(line)
     print(f"{result.windows} windows, {result.rows:,} rows, {len(result.differences):,} differences", file=sys.stderr)
@@ -189,6 +200,7 @@ def watch(
     timeout: options.Timeout = 30.0,
     concurrency: options.Concurrency = 8,
     rate: options.Rate = None,
+    storage_option: options.StorageOption = None,
 ) -> None:
     """Follow markets live, bucket by bucket, until Ctrl-C. A lost connection leaves no gap."""
     from ..store import Table, Watch
@@ -197,18 +209,21 @@ def watch(
     def warn(message: str) -> None:
         print(f"allium-md: {message}", file=sys.stderr, flush=True)
 
-    store = Table(table, create=True) if table else None
+    storage = options.storage_options(storage_option)
+    store = Table(table, create=True, storage_options=storage) if table else None
     with connect(base_url, timeout, concurrency, rate) as client:
         for row in Watch(client, market, interval, store, provisional, grace, warn).rows():  # type: ignore[arg-type]
             mark = ",provisional" if row.provisional else ""
             print(f"{row.market_id},{to_iso(row.ts)},{row.oi_base:f},{row.oi_quote_usd:f}{mark}", flush=True)
 
 
-def read_series(table: str, markets: list[str], interval: Any, start: str, end: str) -> dict[str, OpenInterestSeries]:
+def read_series(
+    table: str, markets: list[str], interval: Any, start: str, end: str, storage_option: list[str] | None = None
+) -> dict[str, OpenInterestSeries]:
     """The series of each market, read from a table. Raises ``StoreError`` if they are not complete there."""
     from ..store import Table
 
-    store = Table(table)
+    store = Table(table, storage_options=options.storage_options(storage_option))
     return {market: store.series(market, interval, start, end) for market in markets}
 
 

@@ -48,7 +48,7 @@ def backfill(
     names = check_markets(markets)  # a wrong call must not create a table
     with use_client(client) as chosen:
         chosen.plan(interval=interval, start=start, end=end)
-        store = Table(table, create=True, options=storage_options)
+        store = Table(table, create=True, storage_options=storage_options)
         tasks = pending_tasks(store.coverage, store.uri, names, interval, start, end, chosen)
         if dask is not None:
             from .dask.driver import run_on_cluster

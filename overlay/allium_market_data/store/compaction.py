@@ -17,7 +17,6 @@ from ..errors import UsageError
 from ..optional import require
 from .coverage import CommitNote
 from .reading import open_dataset, sql_in
-from .storage import storage_errors
 from .table import Table
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def compact(
     """
     if vacuum is not None and vacuum < MIN_VACUUM_AGE:
         raise UsageError(f"vacuum must be a day or more, not {vacuum}: younger files may still be read")
-    store = Table(table, options=storage_options)
+    store = Table(table, storage_options=storage_options)
     before, after = _compact(store, lambda: store.delta, store.commit_properties)
     restatements = [store.restatements()] if store.has_restatements() else []
     if restatements:
@@ -59,7 +58,7 @@ def compact(
     if vacuum is not None:
         options = {"retention_hours": int(vacuum / timedelta(hours=1)), "dry_run": False, "full": True}
         store.refresh()
-        with storage_errors(store.uri):
+        with store.storage_errors():
             for delta in (store.delta, *restatements):
                 deleted += len(delta.vacuum(**options, enforce_retention_duration=False))
     return CompactionResult(before, after, deleted)
@@ -111,7 +110,11 @@ def _compact(store: Table, open_table: Callable[[], DeltaTable], properties: Cal
 
         def attempt(group: list[SmallFiles] = group) -> tuple[int, int]:
             months = [((interval, month.market_id), month.month) for month in group for interval in month.intervals]
-            return _rewrite(open_table(), group, properties(CommitNote(), months))
+            commit_properties = properties(CommitNote(), months)
+            counts = _rewrite(open_table(), group, commit_properties)
+            if commit_properties is not None:
+                store.confirm(commit_properties)
+            return counts
 
         removed, added = store.retry(attempt)
         before, after = before + removed, after + added

@@ -22,6 +22,8 @@ from ..model.intervals import Interval
 from .spans import Span, Spans, union
 
 METADATA_KEY: Final = "allium_md"
+COMMIT_ID_KEY: Final = "allium_md_commit"
+"""The key of a commit's identifier in its record. A writer reads it back to see that nobody replaced its commit."""
 SNAPSHOT_EVERY: Final = 50
 """One commit in this many carries the coverage of all commits before it."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
-from .coverage import SNAPSHOT_EVERY, Coverage, find_snapshot, replay
+from .coverage import COMMIT_ID_KEY, SNAPSHOT_EVERY, Coverage, find_snapshot, replay
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -20,6 +20,18 @@ class CoverageLog:
     uri: str
     version: int = -1
     coverage: Coverage = field(default_factory=Coverage)
+    newest: list[dict[str, Any]] = field(default_factory=list)
+    """The commits that the last refresh added, oldest first; empty after the first."""
+
+    def confirm(self, commit_id: str) -> None:
+        """Load the commits since the last refresh. Raises ``StoreError`` if none of them has this identifier."""
+        self.refresh()
+        if not any(commit.get(COMMIT_ID_KEY) == commit_id for commit in self.newest):
+            raise StoreError(
+                f"a commit to {self.uri} was replaced by another writer's: the store does not protect concurrent commits, "
+                "and rows are missing that earlier runs reported; use another store (store/README.md names some), and "
+                "fetch the table again there"
+            )
 
     def refresh(self) -> Coverage:
         """Load the commits of other writers.
@@ -30,14 +42,15 @@ class CoverageLog:
         self.delta.update_incremental()
         while True:
             version = self.delta.version()
-            coverage = self.coverage
+            coverage, commits = self.coverage, list[dict[str, Any]]()
             if self.version < 0:
                 coverage = self._read_all(version)
             elif version > self.version:
-                coverage = replay(coverage, self._read_commits(self.version, version))
+                commits = self._read_commits(self.version, version)
+                coverage = replay(coverage, commits)
             self.delta.update_incremental()
             if self.delta.version() == version:
-                self.coverage, self.version = coverage, version
+                self.coverage, self.version, self.newest = coverage, version, commits
                 return coverage
 
     def _read_all(self, version: int) -> Coverage:

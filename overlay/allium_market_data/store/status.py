@@ -9,7 +9,6 @@ from os import PathLike
 from ..model.intervals import WIDTHS
 from .coverage import SeriesKey
 from .spans import Spans, month_of, split_by_month, subtract, total_length
-from .storage import storage_errors
 from .table import Table
 
 
@@ -37,9 +36,9 @@ class SeriesStatus:
 def status(table: Table | str | PathLike[str], *, storage_options: dict[str, str] | None = None) -> list[SeriesStatus]:
     """The status of every series, in order. Reads no rows: Delta's log counts them. Raises ``StoreError``."""
     if not isinstance(table, Table):
-        table = Table(table, options=storage_options)
+        table = Table(table, storage_options=storage_options)
     counts: dict[SeriesKey, dict[str, int]] = {}
-    with storage_errors(table.uri):
+    with table.storage_errors():
         actions = table.delta.get_add_actions(flatten=True)
         names = ("partition.interval", "partition.market_id", "partition.month", "num_records")
         columns = [actions.column(name).to_pylist() for name in names]

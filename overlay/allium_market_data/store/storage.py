@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from os import PathLike, fspath
 from pathlib import Path
 from shutil import disk_usage
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from ..errors import NoTableError, StoreError
+from ..errors import NoTableError, StoreError, UsageError
 from ..optional import require
 from . import schema
+from .object_store import prove_put_if_absent
+from .storage_error import REDACTED, describe
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,7 +38,7 @@ def open_delta(
     versioned_name = f"{name} {schema.VERSION}"
     if (folder := _local_path(uri)) and folder.exists() and not folder.is_dir():
         raise StoreError(f"{uri} is not an open-interest table but a file: name a folder")
-    with storage_errors(uri):
+    with storage_errors(uri, options):
         try:
             delta = deltalake.DeltaTable(uri, storage_options=options)
         except problems.TableNotFoundError:
@@ -54,6 +56,25 @@ def open_delta(
     raise StoreError(f"{uri} is a Delta table, but not an open-interest table of allium-md: use another folder")
 
 
+def table_uri(uri: str | PathLike[str]) -> str:
+    """The folder or URI of a table as text, without a slash at its end. Raises ``UsageError`` if it contains keys."""
+    text = fspath(uri).rstrip("/")
+    scheme, _, rest = text.partition("://")
+    user, at, host = rest.partition("/")[0].rpartition("@")
+    if at and (":" in user or not scheme.startswith("abfs")):  # abfs://CONTAINER@ACCOUNT has no keys
+        raise UsageError(
+            f"{scheme}://{REDACTED}@{host}... contains keys, which the store ignores and logs may show: remove them, and use "
+            "storage options (--storage-option) or environment variables such as AWS_ACCESS_KEY_ID"
+        )
+    return text
+
+
+def check_conditional_writes(uri: str, options: Mapping[str, str] | None) -> None:
+    """Raise ``StoreError`` if this is an object store that does not refuse the second of two conflicting writes."""
+    if _local_path(uri) is None:
+        prove_put_if_absent(uri, options)
+
+
 def _local_path(uri: str) -> Path | None:
     """The path of a table on this machine; ``None`` for an object store."""
     if uri.startswith("file://"):
@@ -63,7 +84,7 @@ def _local_path(uri: str) -> Path | None:
 
 def is_delta(uri: str, options: Mapping[str, str] | None) -> bool:
     """True if there is any Delta table at the URI."""
-    with storage_errors(uri):
+    with storage_errors(uri, options):
         return bool(require("deltalake", "store").DeltaTable.is_deltatable(uri, options))
 
 
@@ -103,15 +124,11 @@ def _create(uri: str, options: dict[str, str] | None, name: str, columns: pa.Sch
 
 
 @contextmanager
-def storage_errors(uri: str) -> Iterator[None]:
-    """Turn errors of the engine and the operating system into a ``StoreError`` of one line."""
+def storage_errors(uri: str, options: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Turn errors of the engine and the operating system into a ``StoreError`` of one line, which shows no key."""
     problems = require("deltalake.exceptions", "store")
     try:
         yield
     except (problems.DeltaError, OSError) as error:
-        reason = " ".join(str(error).split())
-        if isinstance(error, OSError) and error.strerror:
-            reason = error.strerror
-        elif cause := re.search(r"([A-Z][^:()]*) \(os error \d+\)", reason):  # at the end of a long chain of causes
-            reason = cause[1]
-        raise StoreError(f"cannot use the table {uri}: {reason:.300} (earlier commits are intact)") from error
+        reason = describe(error, options, is_local=_local_path(uri) is not None)
+        raise StoreError(f"cannot use the table {uri}: {reason} (earlier commits are intact)") from error

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from os import PathLike, fspath
+from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..client.plan import plan
@@ -18,11 +20,19 @@ from ..optional import require
 from ..series.series import OpenInterestSeries
 from ..validation import Instant, check_market, to_instant
 from . import schema
-from .coverage import METADATA_KEY, SNAPSHOT_EVERY, CommitNote, Coverage, SeriesKey, encode
+from .coverage import COMMIT_ID_KEY, METADATA_KEY, SNAPSHOT_EVERY, CommitNote, Coverage, SeriesKey, encode
 from .log import CoverageLog
 from .reading import check_complete, open_dataset, rows_between, sql_in, to_series
 from .spans import Span, month_of, split_by_month, subtract, union
-from .storage import check_space, is_delta, is_occupied, open_delta, storage_errors
+from .storage import (
+    check_conditional_writes,
+    check_space,
+    is_delta,
+    is_occupied,
+    open_delta,
+    storage_errors,
+    table_uri,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,10 +65,14 @@ class Table:
     Raises ``StoreError`` if this is another kind of table or schema version, or if it cannot be read or written.
     """
 
-    def __init__(self, uri: str | PathLike[str], *, create: bool = False, options: Mapping[str, str] | None = None):
-        self.uri = fspath(uri).rstrip("/")
-        self.options = dict(options) if options else None
-        self.delta = open_delta(self.uri, self.options, schema.NAME, schema.rows_schema if create else None)
+    def __init__(
+        self, uri: str | PathLike[str], *, create: bool = False, storage_options: Mapping[str, str] | None = None
+    ) -> None:
+        self.uri = table_uri(uri)
+        self.storage_options = dict(storage_options) if storage_options else None
+        if create:
+            self.check_store()
+        self.delta = open_delta(self.uri, self.storage_options, schema.NAME, schema.rows_schema if create else None)
         self._log = CoverageLog(self.delta, self.uri)
         self.refresh()
 
@@ -69,8 +83,22 @@ class Table:
 
     def refresh(self) -> Coverage:
         """Load the commits of other writers."""
-        with storage_errors(self.uri):
+        with self.storage_errors():
             return self._log.refresh()
+
+    def check_store(self) -> None:
+        """Raise ``StoreError`` if the table is in an object store where concurrent commits would lose rows."""
+        with self.storage_errors():
+            check_conditional_writes(self.uri, self.storage_options)
+
+    def storage_errors(self) -> AbstractContextManager[None]:
+        """Turn errors of the engine and the operating system into a ``StoreError`` of one line."""
+        return storage_errors(self.uri, self.storage_options)
+
+    def confirm(self, properties: Any) -> None:
+        """Read a commit back. Raises ``StoreError`` if another writer has replaced it."""
+        with self.storage_errors():
+            self._log.confirm(properties.custom_metadata[COMMIT_ID_KEY])
 
     def commit(self, batches: Sequence[Batch]) -> int:
         """Commit batches of a backfill, except what is complete already. Returns the number of rows written."""
@@ -142,6 +170,7 @@ class Table:
             merger.when_not_matched_insert(values, "NOT s.deleted").execute()
         else:
             deltalake.write_deltalake(self.delta, rows, mode="append", commit_properties=properties)
+        self.confirm(properties)
         return len(rows)
 
     def commit_properties(self, note: CommitNote, months: Iterable[tuple[SeriesKey, str]] = ()) -> Any:
@@ -160,7 +189,8 @@ class Table:
         ]
         snapshot = (version, self.coverage) if (version + 1) % SNAPSHOT_EVERY == 0 else None
         return deltalake.CommitProperties(
-            custom_metadata={METADATA_KEY: encode(note, snapshot)}, app_transactions=guards
+            custom_metadata={METADATA_KEY: encode(note, snapshot), COMMIT_ID_KEY: uuid.uuid4().hex},
+            app_transactions=guards,
         )
 
     def retry(self, attempt: Callable[[], T], size: int = 0) -> T:
@@ -169,7 +199,8 @@ class Table:
         ``size`` is roughly the number of bytes to write; it is checked against the space on a local disk.
         """
         conflict = require("deltalake.exceptions", "store").CommitFailedError
-        with storage_errors(self.uri):
+        self.check_store()
+        with self.storage_errors():
             check_space(self.uri, size)
             for turn in range(MAX_COMMIT_ATTEMPTS):
                 self.refresh()
@@ -188,7 +219,7 @@ class Table:
         markets = sorted({market for (_, market), _ in requested})
         months = sorted({month_of(start) for _, span in requested for start, _ in split_by_month(span)})
         first, last = min(span[0] for _, span in requested), max(span[1] for _, span in requested)
-        with storage_errors(self.uri):
+        with self.storage_errors():
             in_time = (pc.field("ts") >= from_micros(first)) & (pc.field("ts") < from_micros(last))
             rows = open_dataset(self.delta, markets, months).to_table(filter=in_time)
         rows = rows.select(columns.names).cast(columns).sort_by("ts")
@@ -214,18 +245,21 @@ class Table:
 
     def restatements(self) -> DeltaTable:
         """The table of restatements, created if there is none."""
-        return open_delta(self._restatements_uri, self.options, schema.RESTATEMENTS_NAME, schema.restatements_schema)
+        return open_delta(
+            self._restatements_uri, self.storage_options, schema.RESTATEMENTS_NAME, schema.restatements_schema
+        )
 
     def has_restatements(self) -> bool:
         """True if a restatement was ever written."""
-        return is_delta(self._restatements_uri, self.options)
+        return is_delta(self._restatements_uri, self.storage_options)
 
 
-def peek_coverage(uri: str | PathLike[str], options: Mapping[str, str] | None = None) -> Coverage:
+def peek_coverage(uri: str | PathLike[str], storage_options: Mapping[str, str] | None = None) -> Coverage:
     """The coverage of a table, empty if there is none yet. Creates nothing. Raises ``StoreError``."""
-    if not is_occupied(fspath(uri)) and not is_delta(fspath(uri), options):
+    address = table_uri(uri)
+    if not is_occupied(address) and not is_delta(address, storage_options):
         return Coverage()
-    return Table(uri, options=options).coverage
+    return Table(uri, storage_options=storage_options).coverage
 
 
 def _merge_source(rows: pa.Table, deletions: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -44,7 +44,8 @@ def update(
     server no longer knows keeps its rows, and is raised at the end. Commits and raises as ``backfill`` does.
     """
     check_budget(max_requests)
-    store, total = Table(table, options=storage_options), UpdateResult()
+    store, total = Table(table, storage_options=storage_options), UpdateResult()
+    store.check_store()
 
     def commit(results: list[FetchedRows]) -> int:
         nonlocal total

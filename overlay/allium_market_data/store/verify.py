@@ -55,7 +55,7 @@ def verify(
     """Compare up to ``windows`` windows, chosen by ``seed``, with the server. Writes nothing. Raises as a fetch does."""
     if windows < 1:
         raise UsageError(f"windows must be at least 1, not {windows}")
-    store = Table(table, options=storage_options)
+    store = Table(table, storage_options=storage_options)
 
     async def run(inner: LoopClient) -> VerifyResult:
         rows = requests = 0

@@ -81,7 +81,7 @@ def run_on_cluster(
     report(progress)
     if not isinstance(dask, Client) or dask.asynchronous:
         raise UsageError(f"dask must be a distributed.Client that is not asynchronous, not {type(dask).__name__}")
-    if table.options:
+    if table.storage_options:
         raise UsageError("with dask, workers take the storage options from their environment: do not pass them")
     uri = table.uri if "://" in table.uri else os.path.abspath(table.uri)  # noqa: PTH100 - a Path would change a URI
     with _scheduler_errors(dask):

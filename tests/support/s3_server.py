@@ -1,0 +1,80 @@
+"""A process with an S3 server, moto, some of whose buckets misbehave. ``support.object_store`` starts it.
+
+``forgetful-...`` ignores ``If-None-Match``; ``locked-...`` refuses every key. A write can be held: the line ``BUCKET NUMBER`` on
+standard input chooses the NUMBER-th next write to a bucket. When it arrives, its path is printed, and it waits for the line
+``apply`` or ``drop``. The process ends when its input does.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import queue
+import sys
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+REFUSED = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>InvalidAccessKeyId</Code><Message>The AWS Access Key Id you provided does not exist in our records.</Message>
+<AWSAccessKeyId>%s</AWSAccessKeyId></Error>"""
+
+
+class Buckets:
+    """WSGI: moto, and the misbehaviour in front of it."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.lock = threading.Lock()
+        self.bucket, self.writes_left = "", 0
+        self.verdicts: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def obey(self, line: str) -> None:
+        """Arm a hold, or release what is held."""
+        if line in ("apply", "drop"):
+            self.verdicts.put(line)
+            return
+        with self.lock:
+            bucket, number = line.split()
+            self.bucket, self.writes_left = bucket, int(number)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        bucket = environ["PATH_INFO"].split("/")[1]
+        if bucket.startswith("forgetful-"):
+            environ.pop("HTTP_IF_NONE_MATCH", None)
+        if bucket.startswith("locked-") and "HTTP_AUTHORIZATION" in environ:
+            start_response("403 Forbidden", [("Content-Type", "application/xml")])
+            return [REFUSED % environ["HTTP_AUTHORIZATION"].partition("Credential=")[2].partition("/")[0].encode()]
+        if self._is_held(bucket, environ["REQUEST_METHOD"]):
+            environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+            print(environ["PATH_INFO"], flush=True)
+            if self.verdicts.get() == "drop":
+                start_response("400 Bad Request", [])
+                return []
+        answer: Iterable[bytes] = self.app(environ, start_response)
+        return answer
+
+    def _is_held(self, bucket: str, method: str) -> bool:
+        with self.lock:
+            if method != "PUT" or bucket != self.bucket:
+                return False
+            self.writes_left -= 1
+            return self.writes_left == 0
+
+
+def main() -> None:
+    """Serve until standard input ends. The first line printed is the port."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    buckets = Buckets(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, buckets, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_port, flush=True)
+    for line in sys.stdin:
+        buckets.obey(line.strip())
+
+
+if __name__ == "__main__":
+    main()
