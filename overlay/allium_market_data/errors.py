@@ -34,10 +34,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .model.windows import Window
 from .sanitize import clean
+
+if TYPE_CHECKING:  # the generator of the contract needs these errors, and windows need the contract
+    from .model.windows import Window
 
 BODY_KEPT = 2_000
 """The number of bytes of a response body that an error keeps."""

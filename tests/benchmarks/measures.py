@@ -141,7 +141,7 @@ def requests(rows: int) -> list[Line]:
         gappy = client.open_interest("hl:perp:SOL-USDC", interval="1m", start="2026-02-05", end="2026-05-06")
     lines = []
     for series, name, goal in ((dense, "no gap", "at most 1.2"), (gappy, f"{len(gappy.gaps()):,} gaps", "at most 1.6")):
-        fewest = -(-((series.end - series.start) // MINUTE) // OPEN_INTEREST.limit)
+        fewest = -(-((series.end - series.start) // MINUTE) // OPEN_INTEREST.operation.limit_maximum)
         sent = series.provenance.requests
         lines.append(Line(f"requests, {name}: {sent}", f"the fewest: {fewest}", sent / fewest, goal))
     return lines

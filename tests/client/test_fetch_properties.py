@@ -23,6 +23,7 @@ from allium_market_data.sandbox.answer import Row, render, select
 from allium_market_data.sandbox.query import Query
 from allium_market_data.sandbox.readings import Reading
 from support.budget import examples
+from support.endpoints import changed
 from support.strategies import AROUND, ListHistory, any_readings, histories, readings
 
 MARKET = "hl:perp:BTC-USDC"
@@ -32,7 +33,7 @@ Cut = Callable[[list[Row]], list[Row]]
 
 def small(interval: Interval, buckets: int) -> Endpoint:
     """Open interest if a request could span only a few buckets: many windows from few samples."""
-    return replace(OPEN_INTEREST, span=buckets * WIDTHS[interval])
+    return changed(window_cap=buckets * WIDTHS[interval])
 
 
 class Server:
@@ -44,7 +45,7 @@ class Server:
         self.history, self.interval, self.reading, self.cut = history, interval, reading, cut
 
     async def fetch_page(self, window: Window) -> Page:
-        query = Query(self.interval, micros(window.start), micros(window.end), OPEN_INTEREST.limit)
+        query = Query(self.interval, micros(window.start), micros(window.end), OPEN_INTEREST.operation.limit_maximum)
         rows = self.cut(select(query, self.reading, self.history))
         body = render(MARKET, rows, WIDTHS[self.interval], self.reading)
         return decode(body, PageRequest(OPEN_INTEREST, MARKET, self.interval, window, NOW))

@@ -49,7 +49,7 @@ def plan_of_days(days: int) -> Plan:
 
 def fewest(minutes: int) -> int:
     """The requests needed if each response could be full."""
-    return -(-minutes // OPEN_INTEREST.limit)
+    return -(-minutes // OPEN_INTEREST.operation.limit_maximum)
 
 
 def fetch(server: GappyServer, windows: Plan) -> list[datetime]:

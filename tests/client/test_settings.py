@@ -17,8 +17,9 @@ from rich.traceback import Traceback
 from allium_market_data import AsyncMarketData, MarketData
 from allium_market_data.client.api_key import ApiKey
 from allium_market_data.client.retry import RetryPolicy
-from allium_market_data.client.settings import SERVER, Settings, check_settings
+from allium_market_data.client.settings import Settings, check_settings
 from allium_market_data.errors import UsageError
+from allium_market_data_wire.contract import SERVER
 from security.leaks import forms
 from support.serving import SECRET
 

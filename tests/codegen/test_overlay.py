@@ -9,7 +9,7 @@ import pytest
 
 from allium_market_data.codegen import SpecError
 from allium_market_data.codegen import overlay as patch
-from allium_market_data.codegen.canonical import differences
+from allium_market_data.codegen.canonical import ABSENT, differences
 from allium_market_data.codegen.document import merge
 from allium_market_data.codegen.overlay import Action, apply, read
 from allium_market_data.codegen.page import Document
@@ -32,16 +32,14 @@ def patched(target: str, update: Any) -> Document:
     return apply(DOCUMENT, (Action(target, "why", update),))[0]
 
 
-def test_our_overlay_adds_names_only() -> None:
+def test_our_overlay_adds_names_and_extensions_only() -> None:
     document = published()
     result, applied = apply(document, read(OVERLAY))
-    operation = "/paths/~1api~1v1~1markets~1{market_id}~1perps~1open_interest/get"
-    assert {(found.pointer, found.new) for found in differences(document, result)} == {
-        (f"{operation}/operationId", "get_open_interest"),
-        (f"{operation}/parameters/1/schema/title", "Interval"),
-        (f"{operation}/responses/200/content/application~1json/schema/title", "OpenInterestPage"),
-    }
-    assert [len(action.places) for action in applied] == [1, 1, 1]
+    found = list(differences(document, result))
+    assert {difference.old for difference in found} == {ABSENT}
+    names = {difference.pointer.rpartition("/")[2] for difference in found}
+    assert {name for name in names if not name.startswith("x-")} == {"operationId", "title"}
+    assert all(len(action.places) == 1 for action in applied)
     assert document == published()
 
 

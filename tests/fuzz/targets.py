@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -18,7 +17,6 @@ from allium_market_data.client.error_response import explanation, response_error
 from allium_market_data.client.retry import parse_retry_after
 from allium_market_data.codegen.page import read
 from allium_market_data.errors import ConnectionFailedError, ContractError, SpecError
-from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.intervals import INTERVALS
 from allium_market_data.model.windows import Window
 from allium_market_data.sandbox import Samples, SandboxEndpoint, reading_named
@@ -27,6 +25,7 @@ from allium_market_data.sandbox.endpoint import SandboxRequest
 from allium_market_data.sandbox.samples import connect
 from allium_market_data.sandbox.source import Source
 from fuzz import oracle
+from support.endpoints import changed
 from support.serving import MARKET, SECRET
 
 T = TypeVar("T")
@@ -43,7 +42,7 @@ def page_request(choice: int) -> PageRequest:
     width = timedelta(days=1) if interval == "1d" else timedelta(hours=4)
     now = START + (choice // (2 * len(INTERVALS)) % 3) * width
     return PageRequest(
-        replace(OPEN_INTEREST, limit=limit), MARKET, interval, Window(START, START, START + timedelta(days=7)), now
+        changed(limit_maximum=limit), MARKET, interval, Window(START, START, START + timedelta(days=7)), now
     )
 
 
@@ -53,7 +52,12 @@ def fuzz_decode(data: bytes) -> None:
     expected = oracle.decode(
         body,
         oracle.Request(
-            MARKET, request.width, request.window.start, request.window.end, request.endpoint.limit, request.now
+            MARKET,
+            request.width,
+            request.window.start,
+            request.window.end,
+            request.endpoint.operation.limit_maximum,
+            request.now,
         ),
     )
     answer = outcome(lambda: decode(body, request), ContractError, ConnectionFailedError)

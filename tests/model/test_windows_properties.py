@@ -16,7 +16,7 @@ from allium_market_data.model.windows import Plan
 from support.strategies import AROUND
 
 WEEK = timedelta(days=7)
-LIMIT = OPEN_INTEREST.limit
+LIMIT = OPEN_INTEREST.operation.limit_maximum
 
 
 @st.composite
@@ -60,7 +60,7 @@ def test_windows_are_aligned_and_begin_a_bucket_early(plan: Plan) -> None:
 
 @given(plans())
 def test_overlap_costs_at_most_a_fifth_more_requests(plan: Plan) -> None:
-    fewest = -(-plan.buckets // min(OPEN_INTEREST.span // plan.width, LIMIT))
+    fewest = -(-plan.buckets // min(OPEN_INTEREST.operation.window_cap // plan.width, LIMIT))
     assert len(plan) <= -(-6 * fewest // 5)
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from allium_market_data.client.settings import SERVER
 from allium_market_data.codegen import yaml_syntax as syntax
 from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.version import VERSION
+from allium_market_data_wire.contract import SERVER
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -47,7 +47,7 @@ def test_the_client_has_the_server_limit_and_span_of_the_specification() -> None
     assert [server["url"] for server in document["servers"]] == [SERVER]
     (path,) = document["paths"].values()
     limit = next(parameter for parameter in path["get"]["parameters"] if parameter.get("name") == "limit")
-    assert limit["schema"]["maximum"] == OPEN_INTEREST.limit
+    assert limit["schema"]["maximum"] == OPEN_INTEREST.operation.limit_maximum
     days = re.search(r"capped at \*\*(\d+) days\*\*", (ROOT / "spec" / "upstream" / "get-open-interest.md").read_text())
     assert days is not None
-    assert int(days[1]) * 86_400_000_000 == OPEN_INTEREST.span
+    assert int(days[1]) * 86_400_000_000 == OPEN_INTEREST.operation.window_cap

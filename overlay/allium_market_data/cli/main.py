@@ -140,7 +140,8 @@ def plot(
 @_failures()
 def plan(interval: Interval, start: Start, end: End) -> None:
     """Show the requests that a fetch needs, without sending any."""
-    from ..client.settings import SERVER
+    from allium_market_data_wire.contract import SERVER
+
     from ..client.sync_client import MarketData
     from . import output as console
 

@@ -18,20 +18,20 @@ from typing import Any, Literal
 
 import msgspec
 
+from allium_market_data_wire.contract import DecimalField, Operation
+
 from ..errors import ConnectionFailedError
 from ..model.endpoint import Endpoint
 from ..model.intervals import WIDTHS, Interval
-from ..model.rows import PLAIN_DECIMAL, Columns
+from ..model.rows import PLAIN_DECIMAL, SIGNED_DECIMAL, Columns
 from ..model.times import to_iso
 from ..model.timestamps import Timestamps
 from ..model.windows import Window
 from ..sanitize import preview
 from .error_response import contract_error
-from .timestamp_text import parse, parse_fast
+from .timestamp_text import READERS, parse, parse_fast
 
-MSGSPEC_ERROR = re.compile(
-    r"(?P<what>.*?)(?: - at `\$(?:\.items\[(?P<row>\d+)\])?(?:\.(?P<field>\w+))?.*`)?", re.DOTALL
-)
+MSGSPEC_ERROR = re.compile(r"(?P<what>.*?)(?: - at `\$(?:\.\w+\[(?P<row>\d+)\])?(?:\.(?P<field>\w+))?.*`)?", re.DOTALL)
 """A message of msgspec, which ends with the place of the error."""
 
 MISSING_FIELD = re.compile(r"required field `(?P<field>\w+)`")
@@ -75,13 +75,13 @@ def decode(body: bytes, request: PageRequest) -> Page:
     ``ConnectionFailedError`` for a truncated body.
     """
     items, unknown_fields = _parse(body, request)
-    limit, names = request.endpoint.limit, request.endpoint.values
-    if len(items) > limit:
-        raise contract_error(f"{len(items)} rows, more than the limit of {limit}")
-    values = _value_columns(items, len(names))
-    for name, column in zip(names, values, strict=True):
-        _check_decimals(column, name)
-    labels = [item.ts for item in items]
+    operation = request.endpoint.operation
+    if len(items) > operation.limit_maximum:
+        raise contract_error(f"{len(items)} rows, more than the limit of {operation.limit_maximum}")
+    values = _value_columns(items, len(operation.decimals))
+    for field, column in zip(operation.decimals, values, strict=True):
+        _check_decimals(column, field)
+    labels = READERS[operation.timestamp_format]([item.ts for item in items], operation.timestamp_field)
     rows = _ascending(labels, values, request)
     _check_inside(rows.ts, labels, request)
     return Page(_mark_provisional(rows, request), unknown_fields)
@@ -96,25 +96,29 @@ def _value_columns(items: list[Any], count: int) -> tuple[list[str], ...]:
 
 
 @lru_cache(maxsize=256)
-def _decoder(market_id: str, values: tuple[str, ...], strict: bool) -> msgspec.json.Decoder[Any]:
-    """Decodes every field as the text that was sent. Only the requested market is accepted."""
-    names = {f"value_{index}": name for index, name in enumerate(values)}
-    fields = [("market_id", Literal[market_id]), *((name, str) for name in ("ts", *names))]
+def _decoder(market_id: str, operation: Operation, strict: bool) -> msgspec.json.Decoder[Any]:
+    """Decodes every field as the text or number that was sent. Only the requested market is accepted."""
+    stamp = str if operation.timestamp_format == "iso-8601" else int
+    values = [f"value_{index}" for index in range(len(operation.decimals))]
+    fields = [("market_id", Literal[market_id]), ("ts", stamp), *((name, str) for name in values)]
+    names = dict(zip(values, (field.name for field in operation.decimals), strict=True))
+    names |= {"market_id": operation.market_field, "ts": operation.timestamp_field}
     row = msgspec.defstruct("Row", fields, rename=names, forbid_unknown_fields=strict, gc=False)
-    page = msgspec.defstruct("Page", [("items", list[row])], forbid_unknown_fields=strict)  # type: ignore[valid-type]
-    return msgspec.json.Decoder(page)
+    items: Any = ("items", list[row])  # type: ignore[valid-type]
+    rename = {"items": operation.items_field}
+    return msgspec.json.Decoder(msgspec.defstruct("Page", [items], rename=rename, forbid_unknown_fields=strict))
 
 
 def _parse(body: bytes, request: PageRequest) -> tuple[list[Any], Mapping[str, int]]:
     """The items, and how often each unknown field occurs."""
-    endpoint, market_id = request.endpoint, request.market_id
+    operation, market_id = request.endpoint.operation, request.market_id
     try:
         try:
-            return _decoder(market_id, endpoint.values, True).decode(body).items, {}
+            return _decoder(market_id, operation, True).decode(body).items, {}
         except msgspec.ValidationError as error:
             if "unknown field" not in str(error):
                 raise
-            return _decoder(market_id, endpoint.values, False).decode(body).items, _count_unknown_fields(body, endpoint)
+            return _decoder(market_id, operation, False).decode(body).items, _count_unknown_fields(body, operation)
     except msgspec.ValidationError as error:
         message = str(error)
     except RecursionError:
@@ -128,18 +132,19 @@ def _parse(body: bytes, request: PageRequest) -> tuple[list[Any], Mapping[str, i
     row = place and place["row"]
     field = (missing and missing["field"]) or (place and place["field"])
     what = place["what"] if place else message
-    if field == "market_id" and what.startswith("Invalid enum value "):
+    if field == operation.market_field and what.startswith("Invalid enum value "):
         what = f"{preview(what.removeprefix('Invalid enum value '))} is not the requested market"
     raise contract_error(what, int(row) if row else None, field or None)
 
 
-def _count_unknown_fields(body: bytes, endpoint: Endpoint) -> Mapping[str, int]:
-    """How often each field occurs that the specification does not have, in an item or next to ``items``."""
-    known = {"market_id", "ts", *endpoint.values}
+def _count_unknown_fields(body: bytes, operation: Operation) -> Mapping[str, int]:
+    """How often each field occurs that the specification does not have, in an item or next to the list of items."""
+    known = {operation.market_field, operation.timestamp_field, *(field.name for field in operation.decimals)}
+    items = operation.items_field
     _ = body.isascii() or body.decode("utf-8")  # skipped values are not decoded, and must be UTF-8 all the same
     page = _FIELDS.decode(body)
-    count = Counter(name for item in _ITEMS.decode(page["items"]) for name in item if name not in known)
-    count.update(name for name in page if name != "items")
+    count = Counter(name for item in _ITEMS.decode(page[items]) for name in item if name not in known)
+    count.update(name for name in page if name != items)
     if len(count) > MAX_UNKNOWN_FIELDS or max(map(len, count), default=0) > MAX_NAME_LENGTH:
         raise contract_error(
             f"{len(count)} fields that the specification does not have, or one with a name over {MAX_NAME_LENGTH} characters"
@@ -147,14 +152,20 @@ def _count_unknown_fields(body: bytes, endpoint: Endpoint) -> Mapping[str, int]:
     return dict(count)
 
 
-def _check_decimals(column: list[str], field: str) -> None:
-    """Check a whole column at once: only digits and points, at most one point in a value, and a digit on each side of it."""
+def _check_decimals(column: list[str], field: DecimalField) -> None:
+    """Check a whole column at once: only digits and points, at most one point in a value, and a digit on each side of it.
+
+    A value of a signed field may begin with a minus.
+    """
     lines = f",{','.join(column)},".encode("utf-8", "surrogatepass")
+    if field.is_signed:
+        lines = lines.replace(b",-", b",")
     points = lines.translate(None, b"0123456789")
     odd = points.translate(None, b".,") or points.count(b",") != len(column) + 1 or b".." in points
     if column and (odd or b".." in lines.replace(b",", b".")):
-        row = next(row for row, value in enumerate(column) if not PLAIN_DECIMAL.fullmatch(value))
-        raise contract_error(f"{preview(column[row])} is not a plain, finite, non-negative decimal", row, field)
+        plain, kind = (SIGNED_DECIMAL, "finite") if field.is_signed else (PLAIN_DECIMAL, "finite, non-negative")
+        row = next(row for row, value in enumerate(column) if not plain.fullmatch(value))
+        raise contract_error(f"{preview(column[row])} is not a plain, {kind} decimal", row, field.name)
 
 
 def _ascending(labels: list[str], values: tuple[list[str], ...], request: PageRequest) -> Columns:
@@ -165,7 +176,8 @@ def _ascending(labels: list[str], values: tuple[list[str], ...], request: PageRe
             return Columns(timestamps, tuple([column[::-1] for column in values]), [])
     elif (timestamps := parse_fast(labels, request.interval)) is not None:
         return Columns(timestamps, values, [])
-    return _sorted(parse(labels, request.width), values, request)
+    stamps = parse(labels, request.width, request.endpoint.operation.timestamp_field)
+    return _sorted(stamps, values, request)
 
 
 def _sorted(stamps: list[datetime], values: tuple[list[str], ...], request: PageRequest) -> Columns:
@@ -178,10 +190,10 @@ def _sorted(stamps: list[datetime], values: tuple[list[str], ...], request: Page
     kept: dict[datetime, int] = {}
     for row, stamp in enumerate(stamps):
         first = kept.setdefault(stamp, row)
-        for name, column in zip(request.endpoint.values, values, strict=True):
+        for field, column in zip(request.endpoint.operation.decimals, values, strict=True):
             if column[row] != column[first] and Decimal(column[row]) != Decimal(column[first]):
                 what = f"the bucket {to_iso(stamp)} occurs twice, with {preview(column[first])} in row {first}"
-                raise contract_error(f"{what} and {preview(column[row])}", row, name)
+                raise contract_error(f"{what} and {preview(column[row])}", row, field.name)
     order = sorted(kept)
     return Columns(
         Timestamps.of(order, width), tuple([column[kept[stamp]] for stamp in order] for column in values), []
@@ -194,7 +206,8 @@ def _check_inside(ordered: Sequence[datetime], labels: list[str], request: PageR
     if ordered and (ordered[0] < window.start or ordered[-1] - width > window.end):
         stray = ordered[0] if ordered[0] < window.start else ordered[-1]
         row = next(row for row, value in enumerate(labels) if datetime.fromisoformat(value) == stray)
-        raise contract_error(f"the bucket {to_iso(stray)} is outside the window", row, "ts")
+        field = request.endpoint.operation.timestamp_field
+        raise contract_error(f"the bucket {to_iso(stray)} is outside the window", row, field)
 
 
 def _mark_provisional(rows: Columns, request: PageRequest) -> Columns:

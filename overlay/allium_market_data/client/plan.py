@@ -8,7 +8,7 @@ from typing import Literal
 from ..errors import UsageError
 from ..formats.arrow import source_metadata
 from ..model.endpoint import OPEN_INTEREST, Endpoint
-from ..model.intervals import WIDTHS, Interval
+from ..model.intervals import Interval
 from ..model.times import to_iso
 from ..model.windows import OVERLAP, Plan
 from ..validation import Instant, to_instant
@@ -21,13 +21,17 @@ By = Literal["row", "page"]
 def plan(endpoint: Endpoint, interval: Interval, start: datetime, end: datetime, overlap: int = OVERLAP) -> Plan:
     """The requests for every bucket of ``interval`` with start <= ts < end. ``start`` and ``end`` are aware UTC datetimes.
 
-    Raises ``UsageError`` for an interval that the specification does not have, or a start that is not before its end.
+    Raises ``UsageError`` for an interval that the specification does not have, one whose buckets are too wide for the window
+    cap, or a start that is not before its end.
     """
-    if interval not in WIDTHS:
-        raise UsageError(f"unknown interval {interval!r:.80}: use one of {', '.join(WIDTHS)}")
+    operation = endpoint.operation
+    if interval not in operation.intervals:
+        raise UsageError(f"unknown interval {interval!r:.80}: use one of {', '.join(operation.intervals)}")
     if not start < end:
         raise UsageError(f"start must be before end: {to_iso(start)} is not before {to_iso(end)}")
-    requests = Plan(interval, start, end, endpoint.span, endpoint.limit, overlap)
+    requests = Plan(interval, start, end, operation.window_cap, operation.limit_maximum, overlap)
+    if not requests.is_possible:
+        raise UsageError(f"no request can hold a whole bucket of {interval}: fetch a smaller interval and resample it")
     try:
         if requests:
             requests[0], requests[-1]

@@ -88,7 +88,7 @@ class SeriesFetch:
 
     async def fetch_all(self) -> OpenInterestSeries:
         """Every row of the plan."""
-        rows = ColumnsBuilder(len(self.endpoint.values), self.plan.width)
+        rows = ColumnsBuilder(len(self.endpoint.columns), self.plan.width)
         async for part in self._parts():
             rows.add(part)
         return self.series(rows.build(), self.plan.start, self.plan.end)

@@ -9,12 +9,11 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from allium_market_data_wire.contract import SERVER
+
 from ..errors import UsageError
 from .api_key import ApiKey
 from .retry import RetryPolicy
-
-SERVER = "https://api.allium.so"
-"""The server that the specification names."""
 
 ORIGIN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@\\%]+)(:[0-9]+)?")
 """A host and perhaps a port, which every URL parser splits in the same way."""

@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
+from allium_market_data_wire import contract
+from allium_market_data_wire.contract import KEY_HEADER
+
 from ..errors import (
     BODY_KEPT,
     CertificateError,
@@ -43,6 +46,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 E = TypeVar("E", bound=FetchError)
 
+PACKAGE = contract.__name__.rpartition(".")[0]
+"""The name of the generated package."""
+
 MAX_ERROR_BODY = 2**16
 """How many bytes of an error response are searched for its explanation."""
 
@@ -55,23 +61,26 @@ class Request:
     params: dict[str, Any]
 
 
-def request(resource: Endpoint, market_id: str, interval: str, window: Window) -> Request:
+def request(endpoint: Endpoint, market_id: str, interval: str, window: Window) -> Request:
     """The request for one window, built by the generated package."""
-    module = importlib.import_module(resource.call)
-    models = importlib.import_module("allium_market_data_wire.models")
-    kwargs = module._get_kwargs(
-        market_id,
-        interval=models.Interval(interval),
-        start_timestamp=to_iso(window.start),
-        end_timestamp=to_iso(window.end),
-        limit=resource.limit,
-    )
+    operation = endpoint.operation
+    values: dict[str, Any] = {
+        operation.market_parameter: market_id,
+        operation.start_parameter: to_iso(window.start),
+        operation.end_parameter: to_iso(window.end),
+        operation.limit_parameter: operation.limit_maximum,
+    }
+    if operation.interval_parameter is not None and operation.interval_model is not None:
+        models = importlib.import_module(f"{PACKAGE}.models")
+        values[operation.interval_parameter] = getattr(models, operation.interval_model)(interval)
+    module = importlib.import_module(operation.module)
+    kwargs = module._get_kwargs(**{operation.arguments[name]: value for name, value in values.items()})
     return Request(kwargs["url"], kwargs["params"])
 
 
 def specification() -> str:
     """The hash of the OpenAPI document that the wire package was generated from, as in ``spec/lock.toml`` (patched)."""
-    sha256: str = importlib.import_module("allium_market_data_wire.specification").SHA256
+    sha256: str = importlib.import_module(f"{PACKAGE}.specification").SHA256
     return sha256
 
 
@@ -238,7 +247,7 @@ class Transport:
             "Accept": "application/json",
             "Accept-Encoding": ACCEPTED,
             "User-Agent": f"allium-market-data/{VERSION}",
-            "X-API-KEY": self._settings.key.reveal(),
+            KEY_HEADER: self._settings.key.reveal(),
         }
 
     def _read(self, reply: Reply, read: Callable[[bytes], T]) -> T | FetchError:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from ..errors import SpecError
 from .canonical import digest
+from .contract import MODULE, contract
 from .file_tree import Tree
 from .file_tree import read as read_tree
 from .page import METHODS, Document
@@ -43,7 +44,7 @@ def tool_versions() -> dict[str, str]:
 def generate(document: Document) -> Tree:
     """Generate the package from a patched document: {relative path: bytes}.
 
-    Beside the generator's modules it has ``py.typed``, the document, and the hash of the document.
+    Beside the generator's modules it has ``py.typed``, the document, its hash, and the contract of its operations.
 
     A warning of the generator is a `SpecError`. The bytes depend only on the document and the generator's version. Its
     formatting step is off, because its output would depend on the installed version of ruff.
@@ -53,7 +54,12 @@ def generate(document: Document) -> Tree:
         source.write_bytes(render(document))
         output = Path(folder, PACKAGE)
         _run_generator(source, output, document, _templates(Path(folder, "templates")))
-        generated = {**read_tree(output), SPECIFICATION: _specification(document)}
+        modules = read_tree(output)
+        ours = {
+            SPECIFICATION: _specification(document),
+            MODULE: contract(document, PACKAGE, _by_operation(document, modules)),
+        }
+        generated = {**modules, **ours}
     # Without metadata the generator writes modules only.
     modules = {path: _marked(data) for path, data in generated.items()}
     return dict(sorted({**modules, "py.typed": b"", DOCUMENT: render(document)}.items()))
@@ -74,6 +80,21 @@ def _specification(document: Document) -> bytes:
     return (
         f'"""The patched document that this package was generated from."""\n\nSHA256 = "{digest(document)}"\n'.encode()
     )
+
+
+def _by_operation(document: Document, modules: Tree) -> dict[str, str]:
+    """The generated module of each operationId."""
+    from openapi_python_client.strings import PythonIdentifier
+
+    ids = [
+        operation["operationId"]
+        for item in document["paths"].values()
+        for method, operation in item.items()
+        if method in METHODS and "operationId" in operation
+    ]
+    files = {Path(path).stem: path for path in modules if path.startswith("api/")}
+    found = {name: files.get(PythonIdentifier(name, prefix="field_")) for name in ids}
+    return {name: f"{PACKAGE}.{path.removesuffix('.py').replace('/', '.')}" for name, path in found.items() if path}
 
 
 def _templates(folder: Path) -> Path:

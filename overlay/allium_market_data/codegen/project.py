@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ..errors import SpecError
-from . import document, file_tree, lock, overlay, package, page
+from . import contract, document, file_tree, lock, overlay, package, page
 from .canonical import digest
 from .fetch import fetch, is_url
 from .lock import Lock
@@ -19,6 +20,7 @@ from .page import Document, Page
 UPSTREAM: Final = "spec/upstream"
 DOCUMENT: Final = "spec/openapi.yaml"
 OVERLAY: Final = "spec/overlay.yaml"
+CLAUSES: Final = "spec/clauses.toml"
 LOCK: Final = "spec/lock.toml"
 PACKAGE: Final = f"generated/{package.PACKAGE}"
 
@@ -143,6 +145,16 @@ def _lock(root: Path) -> Lock:
     return lock.read(_text(place, LOCK)) if place.exists() else Lock()
 
 
+def _quotes(root: Path) -> dict[str, str]:
+    """The quotes of the clauses by id."""
+    place = root / CLAUSES
+    try:
+        entries = tomllib.loads(_text(place, CLAUSES)).get("clause", []) if place.exists() else []
+        return {entry["id"]: entry["quote"] for entry in entries}
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as problem:
+        raise SpecError(CLAUSES, f"cannot be read: {problem}") from None
+
+
 def _text(place: Path, where: str) -> str:
     try:
         return place.read_text(encoding="utf-8")
@@ -154,6 +166,7 @@ def _plan(root: Path, pages: Mapping[str, bytes], old: Lock, *, today: dt.date, 
     parts = [part for name, data in pages.items() for part in page.read(name, data).parts]
     merged = document.merge(parts)
     patched, _ = overlay.apply(merged, overlay.read(_text(root / OVERLAY, OVERLAY)))
+    contract.check_statements(patched, _quotes(root), where=OVERLAY)
     new = Lock(
         pages=tuple(
             lock.locked_page(name, data, old, today=today, address=addresses.get(name)) for name, data in pages.items()

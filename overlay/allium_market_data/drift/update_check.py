@@ -9,7 +9,7 @@ from typing import Final
 
 from ..codegen import lock
 from ..codegen.file_tree import read as read_tree
-from ..codegen.project import DOCUMENT, LOCK, PACKAGE, UPSTREAM, Plan
+from ..codegen.project import CLAUSES, DOCUMENT, LOCK, PACKAGE, UPSTREAM, Plan
 from ..model.times import to_iso
 from ..version import VERSION
 from . import spec_files
@@ -19,7 +19,6 @@ from .result import CheckResult
 from .source import Source
 
 ACCEPTED: Final = "spec/drift-accepted.toml"
-CLAUSES: Final = "spec/clauses.toml"
 
 
 def check_update(plan: Plan, checked_at: dt.datetime) -> CheckResult | None:

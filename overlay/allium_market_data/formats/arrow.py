@@ -44,7 +44,7 @@ SOURCE: Final = "Allium Market Data API (unofficial client)"
 class RowSchema:
     """The Arrow schema of rows: the decimal fields, their representation, the width of each so far, and metadata."""
 
-    fields: tuple[str, ...] = OPEN_INTEREST.values
+    fields: tuple[str, ...] = OPEN_INTEREST.columns
     decimals: Decimals = "exact"
     metadata: Mapping[str, str] = field(default_factory=dict)
     widths: tuple[DecimalWidth, ...] = ()
@@ -186,7 +186,7 @@ def text_table(market_id: str, columns: Columns, interval: Interval) -> pa.Table
         arrays = [_text_arrays(pa, market_id, chunk, interval) for chunk in chunks]
     except UnicodeEncodeError as error:
         raise OutputError(f"the market {market_id!a} cannot be encoded as UTF-8") from error
-    names = ["market_id", "ts", *OPEN_INTEREST.values, "provisional"]
+    names = ["market_id", "ts", *OPEN_INTEREST.columns, "provisional"]
     return pa.concat_tables([pa.Table.from_arrays(chunk, names) for chunk in arrays])
 
 

@@ -22,7 +22,7 @@ SUFFIX = ":00+00:00"
 """The text of a timestamp after its minute."""
 
 
-def header(text_format: TextFormat, fields: Sequence[str] = OPEN_INTEREST.values) -> str:
+def header(text_format: TextFormat, fields: Sequence[str] = OPEN_INTEREST.columns) -> str:
     """The text before the first row: column names for CSV, nothing for JSON Lines. ``fields`` are the decimal columns."""
     return ",".join(("market_id", "ts", *fields, "provisional")) + "\n" if text_format == "csv" else ""
 
@@ -32,7 +32,7 @@ def lines(
     columns: Columns,
     interval: Interval,
     text_format: TextFormat,
-    fields: Sequence[str] = OPEN_INTEREST.values,
+    fields: Sequence[str] = OPEN_INTEREST.columns,
 ) -> Iterator[str]:
     """The rows as text, several complete lines at a time.
 

@@ -1,36 +1,41 @@
-"""What the client knows of an endpoint that returns rows of decimals, as data.
+"""An endpoint that answers a window with rows: its contract, as generated from the specification, and its record.
 
-Planning, decoding and fetching read everything about the endpoint from here. The methods of the clients, the record and the
-series are written for open interest; a second endpoint needs its own.
+Planning, decoding, fetching and every format read what they need to know about the endpoint from here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
-from .intervals import DAY
+from allium_market_data_wire import contract
+from allium_market_data_wire.contract import Operation
+
+from .rows import OpenInterest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Endpoint:
-    """One endpoint that answers a window with a list of rows.
+    """One endpoint. ``record`` is the class of a row: market_id, ts, the decimal columns in order, and provisional."""
 
-    ``call`` is the generated module that builds its request, ``values`` are its decimal fields in the order of the columns,
-    ``span`` is the longest window of a request in microseconds, and ``limit`` the maximum number of rows in a response.
-    """
+    operation: Operation
+    record: type[Any]
 
-    name: str
-    call: str
-    values: tuple[str, ...]
-    span: int
-    limit: int
+    @property
+    def name(self) -> str:
+        """The name of the operation, such as ``open_interest``."""
+        return self.operation.name
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The decimal columns, in order."""
+        return tuple(field.column for field in self.operation.decimals)
+
+    @cached_property
+    def signed(self) -> tuple[bool, ...]:
+        """Whether each decimal column may be negative."""
+        return tuple(field.is_signed for field in self.operation.decimals)
 
 
-OPEN_INTEREST: Final = Endpoint(
-    name="open_interest",
-    call="allium_market_data_wire.api.default.get_open_interest",
-    values=("oi_base", "oi_quote_usd"),
-    span=7 * DAY,
-    limit=5000,
-)
+OPEN_INTEREST: Final = Endpoint(contract.OPEN_INTEREST, OpenInterest)

@@ -5,26 +5,25 @@ Every interval divides a day, so the boundaries are the multiples of the interva
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, TypeAlias, get_args
 
-Interval: TypeAlias = Literal["1m", "5m", "15m", "1h", "4h", "1d"]
-"""The bucket intervals of the specification (clause *interval*)."""
+from allium_market_data_wire.contract import Interval as _Interval
+
+Interval: TypeAlias = _Interval
+"""The bucket intervals of the specification."""
 
 INTERVALS: Final[tuple[Interval, ...]] = get_args(Interval)
+"""The bucket intervals of the specification, ascending (clause *interval*)."""
 
 SECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
-WIDTHS: Final[dict[Interval, int]] = {
-    "1m": MINUTE,
-    "5m": 5 * MINUTE,
-    "15m": 15 * MINUTE,
-    "1h": HOUR,
-    "4h": 4 * HOUR,
-    "1d": DAY,
-}
+UNITS: Final = {"m": MINUTE, "h": HOUR, "d": DAY}
+"""The units of intervals."""
+
+WIDTHS: Final[dict[Interval, int]] = {name: int(name[:-1]) * UNITS[name[-1]] for name in INTERVALS}
 """The width of a bucket in microseconds."""
 
 

@@ -18,6 +18,9 @@ from .timestamps import Timestamps
 PLAIN_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
 """A plain decimal: digits, optionally followed by a point and more digits. No sign, exponent, grouping or space."""
 
+SIGNED_DECIMAL = re.compile("-?" + PLAIN_DECIMAL.pattern)
+"""A plain decimal that may begin with a minus."""
+
 EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation])
 """Decimal arithmetic that keeps every digit: a result that had to be rounded would be an error."""
 

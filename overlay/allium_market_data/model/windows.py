@@ -90,6 +90,11 @@ class Plan(Sequence[Window]):
         return min(self.span // self.width, self.limit - 2)
 
     @property
+    def is_possible(self) -> bool:
+        """Whether a request can own a bucket besides the one that it begins early."""
+        return self._reach >= 2
+
+    @property
     def _overlap(self) -> int:
         """The buckets by which a request overlaps the previous one, besides the one that every request begins early."""
         return self._reach // self.overlap if self.overlap else 0

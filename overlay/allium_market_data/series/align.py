@@ -99,7 +99,7 @@ class Aligned(Tabular):
         table = time_table(self.ts)
         amounts: list[str] = []
         for market_id, columns in self.columns.items():
-            values = {f"{market_id}:{name}": c for name, c in zip(OPEN_INTEREST.values, columns.values, strict=True)}
+            values = {f"{market_id}:{name}": c for name, c in zip(OPEN_INTEREST.columns, columns.values, strict=True)}
             flags = {f"{market_id}:provisional": columns.provisional, f"{market_id}:filled": columns.filled}
             table = append(append(table, values, pa.string()), flags, pa.bool_())
             amounts += values
@@ -127,8 +127,8 @@ def totals(*series: SeriesBase, missing: Missing = "error", amount: Amount = "oi
     of the base asset, so it makes sense only for markets of one base.
     """
     check_choice("missing", missing, get_args(Missing))
-    check_choice("amount", amount, OPEN_INTEREST.values)
-    aligned, field = align(*series), OPEN_INTEREST.values.index(amount)
+    check_choice("amount", amount, OPEN_INTEREST.columns)
+    aligned, field = align(*series), OPEN_INTEREST.columns.index(amount)
     if missing == "error":
         _check_complete(aligned)
     columns = aligned.columns.values()

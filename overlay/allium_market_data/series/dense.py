@@ -90,9 +90,9 @@ class DenseSeries(Tabular):
         """An Arrow table: market_id, ts, oi_base, oi_quote_usd (null where unknown), provisional, filled."""
         pa = require("pyarrow", "arrow")
         table = time_table(self.ts).add_column(0, "market_id", [pa.repeat(self.market_id, len(self))])
-        table = append(table, dict(zip(OPEN_INTEREST.values, self.columns.values, strict=True)), pa.string())
+        table = append(table, dict(zip(OPEN_INTEREST.columns, self.columns.values, strict=True)), pa.string())
         flags = {"provisional": self.columns.provisional, "filled": self.columns.filled}
-        return typed(append(table, flags, pa.bool_()), OPEN_INTEREST.values, decimals)
+        return typed(append(table, flags, pa.bool_()), OPEN_INTEREST.columns, decimals)
 
 
 def densify(series: SeriesBase, fill: Fill = None) -> DenseSeries:

@@ -67,10 +67,10 @@ def _checked_table(frame: Any) -> pa.Table:
     if not hasattr(frame, "__arrow_c_stream__"):
         _invalid(f"{type(frame).__name__} does not support the Arrow PyCapsule interface")
     table = frame if isinstance(frame, pa.Table) else pa.table(frame)
-    required = ("market_id", "ts", *OPEN_INTEREST.values, "provisional")
+    required = ("market_id", "ts", *OPEN_INTEREST.columns, "provisional")
     if missing := [name for name in required if name not in table.column_names]:
         _invalid(f"missing column {', '.join(missing)}")
-    for name in ("market_id", "interval", *OPEN_INTEREST.values):  # engines return text in several types
+    for name in ("market_id", "interval", *OPEN_INTEREST.columns):  # engines return text in several types
         if name in table.column_names and (name in ("market_id", "interval") or "string" in str(table[name].type)):
             table = _with_type(table, name, pa.string(), "is not text")
     for name in ("ts", "fetched_at"):
@@ -159,7 +159,7 @@ def _columns(table: pa.Table, width: int) -> Columns:
         _invalid(f"{to_iso(unaligned)} is not on a boundary of its interval")
     if table["provisional"].null_count:
         _invalid("provisional is null in some row")
-    values = tuple(_decimal_text(table[name], name) for name in OPEN_INTEREST.values)
+    values = tuple(_decimal_text(table[name], name) for name in OPEN_INTEREST.columns)
     return Columns(stamps, values, table["provisional"].to_pylist())
 
 

@@ -43,7 +43,7 @@ def plot(*series: SeriesBase, axes: Axes | None = None, amount: Amount = "oi_quo
     provisional rows. Time is in UTC. ``amount`` is ``oi_quote_usd`` or ``oi_base``. Raises ``UsageError`` for an unknown
     amount or no series, ``PrecisionError`` for a value out of range for a float, ``OutputError`` without matplotlib.
     """
-    check_choice("amount", amount, OPEN_INTEREST.values)
+    check_choice("amount", amount, OPEN_INTEREST.columns)
     if not series:
         raise UsageError("nothing to plot: pass at least one series")
     if axes is None:
@@ -86,7 +86,7 @@ def figure_file(
 
 def check_plot_target(path: files.Path, amount: str, *, overwrite: bool) -> tuple[str, Path]:
     """The format and the resolved path of a chart, checked before any request is sent. Raises what ``save_plot`` raises."""
-    check_choice("amount", amount, OPEN_INTEREST.values)
+    check_choice("amount", amount, OPEN_INTEREST.columns)
     suffix = Path(path).suffix.removeprefix(".").lower()
     if suffix not in FORMATS:
         raise UsageError(f"{path}: unknown chart format: use the suffix .{', .'.join(FORMATS)}")
@@ -95,7 +95,7 @@ def check_plot_target(path: files.Path, amount: str, *, overwrite: bool) -> tupl
 
 
 def _draw(axes: Any, series: Sequence[SeriesBase], amount: Amount) -> None:
-    field = OPEN_INTEREST.values.index(amount)
+    field = OPEN_INTEREST.columns.index(amount)
     values = [list(map(float, each.columns.values[field])) for each in series]
     largest = max((value for column in values for value in column), default=0.0)
     if not isfinite(largest):

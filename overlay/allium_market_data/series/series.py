@@ -175,7 +175,7 @@ class OpenInterestSeries(SeriesBase, Tabular):
         Parquet and Arrow files that this package wrote say what their rows are. CSV and JSON Lines do not say over which span
         they are complete, so those need ``interval``, ``start`` and ``end``. Raises ``UsageError`` for any other file.
         """
-        return from_frame(cls, read_file(path, OPEN_INTEREST.values), market_id, interval, start, end, fetched)
+        return from_frame(cls, read_file(path, OPEN_INTEREST.columns), market_id, interval, start, end, fetched)
 
     def to_arrow(self, *, decimals: Decimals = "exact") -> pa.Table:
         """An Arrow table: market_id, ts (microseconds, UTC), oi_base, oi_quote_usd, provisional; its metadata says the source.

@@ -108,7 +108,7 @@ def find_changes(fetched: RowsByTime, stored: RowsByTime, fetched_at: datetime, 
 
 
 def _values_differ(old: Row, new: Row) -> bool:
-    return any(old[name] != new[name] for name in OPEN_INTEREST.values)
+    return any(old[name] != new[name] for name in OPEN_INTEREST.columns)
 
 
 @dataclass
@@ -177,7 +177,7 @@ def differing_rows(fetched: pa.Table, stored: pa.Table) -> tuple[RowsByTime, Row
     pc = require("pyarrow.compute", "store")
     count = min(len(fetched), len(stored))
     differs = None
-    for name in ("ts", "provisional", *OPEN_INTEREST.values):
+    for name in ("ts", "provisional", *OPEN_INTEREST.columns):
         column = pc.not_equal(fetched[name][:count], stored[name][:count])
         differs = column if differs is None else pc.or_(differs, column)
     first = pc.index(differs, True).as_py()
@@ -198,7 +198,7 @@ def _write_restatements(table: Table, changes: Sequence[Change]) -> None:
     for change in changes:
         new, old = change.new or {}, change.old or {}
         row = {name: new[name] for name in bucket}
-        for name in (*OPEN_INTEREST.values, "fetched_at"):
+        for name in (*OPEN_INTEREST.columns, "fetched_at"):
             row[f"old_{name}"], row[f"new_{name}"] = old.get(name), new[name]
         rows.append(row)
     source = require("pyarrow", "store").Table.from_pylist(rows, schema.restatements_schema())

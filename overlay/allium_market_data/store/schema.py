@@ -73,10 +73,10 @@ def rows_table(market_id: str, interval: Interval, columns: Columns, fetched_at:
     """Rows of one market and month in the table's columns. Nothing is rounded. Raises ``PrecisionError``."""
     pa = require("pyarrow", "store")
     texts = text_table(market_id, columns, interval)
-    for name in OPEN_INTEREST.values:
+    for name in OPEN_INTEREST.columns:
         if decimal_width(texts[name]).union(WIDTH) != WIDTH:
             raise _precision_error(market_id, name, columns)
-    rows = RowSchema(widths=(WIDTH,) * len(OPEN_INTEREST.values)).cast(texts)
+    rows = RowSchema(widths=(WIDTH,) * len(OPEN_INTEREST.columns)).cast(texts)
     constants = {
         "interval": pa.scalar(interval, pa.string()),
         "month": pa.scalar(f"{columns.ts[0]:%Y-%m}" if columns else month_of(0), pa.string()),
@@ -89,7 +89,7 @@ def rows_table(market_id: str, interval: Interval, columns: Columns, fetched_at:
 
 
 def _precision_error(market_id: str, name: str, columns: Columns) -> PrecisionError:
-    values = columns.values[OPEN_INTEREST.values.index(name)]
+    values = columns.values[OPEN_INTEREST.columns.index(name)]
     ts, value = next(
         pair for pair in zip(columns.ts, values, strict=True) if DecimalWidth.of(pair[1]).union(WIDTH) != WIDTH
     )

@@ -88,7 +88,7 @@ def find_differences(task: Task, fetched: list[Row], stored: list[Row]) -> list[
         elif ts not in there:
             lines.append(f"{bucket}: the table has a row, the server has none")
         else:
-            for name in OPEN_INTEREST.values:
+            for name in OPEN_INTEREST.columns:
                 if here[ts][name] != there[ts][name]:
                     lines.append(
                         f"{bucket}: {name} is {here[ts][name]:f} in the table and {there[ts][name]:f} on the server"

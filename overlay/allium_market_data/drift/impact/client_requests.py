@@ -11,13 +11,13 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote, urlencode
 
-from ...client.settings import SERVER
+from allium_market_data_wire.contract import KEY_HEADER, SERVER
+
 from ..diff.operations import Operation, Parameter
 from ..diff.security import security_alternatives
 from ..schema.validation import accepts
 
 MARKET: Final = "hl:perp:BTC-USDC"
-KEY_HEADER: Final = "X-API-KEY"
 
 
 @dataclass(frozen=True, slots=True)

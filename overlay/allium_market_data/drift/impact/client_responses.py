@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from ...errors import FetchError
+from ...model.endpoint import OPEN_INTEREST
 from .client_requests import MARKET
 
 Path = tuple[str | int, ...]
@@ -24,12 +25,12 @@ def body_error(body: Any) -> str:
 def bytes_error(data: bytes, row: dict[str, Any] | None = None) -> str:
     """The error for the bytes of a body; ``row`` is its first row, if it has one."""
     from ...client.decode import PageRequest, decode
-    from ...model.endpoint import OPEN_INTEREST
     from ...model.windows import Window
 
     row = row or {}
-    market = row.get("market_id")
-    start = _hour(row.get("ts"))
+    operation = OPEN_INTEREST.operation
+    market = row.get(operation.market_field)
+    start = _hour(row.get(operation.timestamp_field))
     window = Window(start - _HOUR, start, start + _HOUR)
     try:
         decode(data, PageRequest(OPEN_INTEREST, market if isinstance(market, str) else MARKET, "1h", window, _NOW))
@@ -50,7 +51,7 @@ def _message(error: FetchError) -> str:
 
 
 def _first_row(body: Any) -> dict[str, Any] | None:
-    items = body.get("items") if isinstance(body, dict) else None
+    items = body.get(OPEN_INTEREST.operation.items_field) if isinstance(body, dict) else None
     return items[0] if isinstance(items, list) and items and isinstance(items[0], dict) else None
 
 
