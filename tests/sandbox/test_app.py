@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import sys
@@ -9,11 +10,15 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+import allium_market_data_wire
 from allium_market_data import sandbox
 from allium_market_data.cli import main as cli
 from allium_market_data.cli import sandbox as command
@@ -28,8 +33,8 @@ from allium_market_data.sandbox import (
     running,
     server,
 )
-from allium_market_data.sandbox.app import LoggedRequest
 from allium_market_data.sandbox.query import Query
+from allium_market_data.sandbox.request_log import LoggedRequest, access_line
 
 PATH = "/api/v1/markets/{}/perps/open_interest"
 SOL = "hl:perp:SOL-USDC"
@@ -106,16 +111,66 @@ def test_invalid_parameter_is_explained_as_by_fastapi(client: httpx.Client) -> N
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/docs", "/openapi.json", PATH.format(SOL) + "/", PATH.format("a/b"), PATH.format("")]
+    "path", ["/", "/redoc", "/docs/", "/health/x", PATH.format(SOL) + "/", PATH.format("a/b"), PATH.format("")]
 )
 def test_other_paths_are_404(client: httpx.Client, path: str) -> None:
     assert client.get(path, params=DAY).status_code == 404
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 def test_other_methods_are_405(client: httpx.Client, method: str) -> None:
     response = client.request(method, PATH.format(SOL), params=DAY)
-    assert (response.status_code, response.headers["allow"]) == (405, "GET")
+    assert (response.status_code, set(response.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
+
+
+@pytest.mark.parametrize("path", [PATH.format(SOL), PATH.format("none"), "/openapi.json", "/docs", "/health", "/none"])
+def test_head_has_the_headers_of_get_and_no_body(client: httpx.Client, path: str) -> None:
+    get, head = (client.request(method, path, params=DAY) for method in ("GET", "HEAD"))
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert {**head.headers, "date": ""} == {**get.headers, "date": ""}
+    assert int(head.headers["content-length"]) == len(get.content) > 0
+
+
+def test_document_is_the_published_one_of_this_server(client: httpx.Client) -> None:
+    published = json.loads(Path(allium_market_data_wire.__file__).with_name("openapi.json").read_text())
+    document = httpx.get(f"{client.base_url}/openapi.json").json()
+    assert document.pop("servers") == [{"url": "/", "description": "This sandbox"}]
+    assert document == {name: value for name, value in published.items() if name != "servers"}
+
+
+def test_page_to_try_it_out_and_health_path_need_no_key(client: httpx.Client) -> None:
+    docs = httpx.get(f"{client.base_url}/docs")
+    assert docs.headers["content-type"].startswith("text/html")
+    assert "url: 'openapi.json'" in docs.text
+    assert httpx.get(f"{client.base_url}/health").json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [("http://localhost:3000", True), ("https://127.0.0.1", True), ("http://[::1]:8080", True), ("https://own.example", True),
+     ("https://other.example", False), ("http://localhost.example", False), ("null", False)],
+)  # fmt: skip
+def test_pages_of_this_machine_and_of_allowed_origins_may_call(samples: Samples, origin: str, allowed: bool) -> None:
+    preflight = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "x-api-key"}
+    with running(create_app(samples, cors_origins=["https://own.example"])) as url:
+        asked = httpx.options(url + PATH.format(SOL), headers={"Origin": origin, **preflight})
+        got = httpx.get(url + PATH.format(SOL), headers={"Origin": origin, "X-API-KEY": DEFAULT_API_KEY})
+    allowed_origin = origin if allowed else None
+    assert (asked.status_code == 200) is allowed
+    assert (
+        asked.headers.get("access-control-allow-origin")
+        == got.headers.get("access-control-allow-origin")
+        == allowed_origin
+    )
+    assert "x-api-key" in asked.headers["access-control-allow-headers"].lower()
+    assert got.status_code == 422  # an error can be read by a page too
+    assert got.headers["access-control-expose-headers"] == "X-Sandbox-Data"
+
+
+def test_any_origin_may_be_allowed(samples: Samples) -> None:
+    with running(create_app(samples, cors_origins=["*"])) as url:
+        got = httpx.get(f"{url}/health", headers={"Origin": "https://other.example"})
+    assert got.headers["access-control-allow-origin"] == "*"
 
 
 def test_gzip_is_sent_to_clients_that_accept_it(samples: Samples) -> None:
@@ -141,6 +196,36 @@ def test_requests_are_logged_without_the_key(client: httpx.Client, sandbox_app: 
     assert (second.method, second.path, second.query, second.status) == ("POST", "/nowhere", "", 404)
     assert first.at <= second.at
     assert DEFAULT_API_KEY not in repr(sandbox_app.state.requests)
+
+
+def test_access_log_has_a_line_for_each_request(samples: Samples) -> None:
+    lines: list[str] = []
+    with running(create_app(samples, api_key="own-secret", access_log=lines.append)) as url:
+        for path in (PATH.format(SOL), "/own-secret", "/health"):
+            query = {**DAY, "limit": "own-secret", "key": "other-secret", "other-secret": ""}
+            httpx.get(url + path, params=query, headers={"X-API-KEY": "own-secret"})
+    query = "?interval=1h&start_timestamp=2026-05-01T00:00:00Z&end_timestamp=2026-05-02T00:00:00Z&limit=[key]&...&..."
+    targets = [(PATH.format(SOL), 422), ("/[key]", 404), ("/health", 200)]
+    assert [line.rsplit(" ", 2)[0] for line in lines] == [f"GET {path}{query} {status}" for path, status in targets]
+    assert all(re.fullmatch(r"[0-9.]+ ms", " ".join(line.rsplit(" ", 2)[1:])) for line in lines)
+
+
+text = st.text(max_size=8) | st.sampled_from(["\ud800", "\n", "%0A", "x" * 100, "+ "])
+
+
+@given(st.lists(text, max_size=3), st.lists(st.tuples(text | st.just("limit"), text), max_size=4), st.data())
+def test_line_of_the_access_log_is_one_and_has_no_key(
+    parts: list[str], pairs: list[tuple[str, str]], data: st.DataObject
+) -> None:
+    key = "s3cret&k y=/x"
+    place = data.draw(st.sampled_from(["path", "value", "name", "unknown", "nowhere"]))
+    added = {"value": ("limit", key), "name": (key, ""), "unknown": ("token", f"Bearer {key}")}.get(place)
+    path = "/".join(["", *parts, *(["s3cret"] if place == "path" else [])])
+    query = urlencode([*pairs, *([added] if added else [])], errors="surrogatepass")
+    line = access_line(("GET", path, query), "200", 0.0, ["limit"], "s3cret" if place == "path" else key)
+    assert "s3cret" not in line
+    assert line.isascii()
+    assert line.isprintable()
 
 
 def test_subclass_may_override_one_step(samples: Samples) -> None:
@@ -213,6 +298,8 @@ def test_command_rejects_invalid_options(tmp_path: Path) -> None:
         command.run(Options(data=[tmp_path / "x.csv"]))
     with pytest.raises(SandboxError, match="API key"):
         command.run(Options(api_key=""))
+    with pytest.raises(SandboxError, match="--cors-origin has no effect with --fault"):
+        command.run(Options(faults=["html"], cors_origins=["*"]))
 
 
 def test_command_prints_reading_and_markets_but_no_own_key(

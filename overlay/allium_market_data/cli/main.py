@@ -167,6 +167,13 @@ def sandbox(
     reading: Annotated[list[str] | None, typer.Option(help="Simulate this reading (repeatable).")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic samples.")] = 20260501,
     fault: Annotated[list[str] | None, typer.Option(help="Simulate this fault (repeatable, in this order).")] = None,
+    cors_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Allow web pages of this origin, besides this machine's (repeatable); * for all."),
+    ] = None,
+    access_log: Annotated[
+        bool, typer.Option("--access-log", help="Print a line for each request, without keys.")
+    ] = False,
 ) -> None:
     """Serve the endpoint on this machine, with real samples, synthetic ones, or your own."""
     try:
@@ -176,7 +183,7 @@ def sandbox(
     run(
         Options(
             port=port, host=host, data=data or (), columns=columns or (), skip_bad_rows=skip_bad_rows, api_key=api_key,
-            readings=reading or (), seed=seed, faults=fault or (),
+            readings=reading or (), seed=seed, faults=fault or (), cors_origins=cors_origin or (), access_log=access_log,
         )
     )  # fmt: skip
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import SandboxError
 from ..sandbox import DEFAULT_API_KEY, DEFAULT_SEED, Samples, create_app, reading_named, serve
 from ..sandbox.endpoint import SandboxEndpoint
 from ..sandbox.faults import faults_named
@@ -26,6 +28,8 @@ class Options:
     readings: Sequence[str] = ()
     seed: int = DEFAULT_SEED
     faults: Sequence[str] = ()
+    cors_origins: Sequence[str] = ()
+    access_log: bool = False
 
 
 def run(options: Options) -> None:
@@ -34,20 +38,29 @@ def run(options: Options) -> None:
     Raises `SandboxError` for a broken file, an unknown or contradictory reading, an unknown fault, an address that
     cannot be used and a key that cannot be sent.
     """
+    if options.faults and options.cors_origins:
+        raise SandboxError("--cors-origin has no effect with --fault: leave one of them out")
     reading, faults = reading_named(options.readings), faults_named(options.faults)
     with Samples.open(
         options.data, options.seed, columns=options.columns, skip_bad_rows=options.skip_bad_rows
     ) as samples:
-        app = create_app(samples, reading, options.api_key)  # checks the key
+        access_log = _print_line if options.access_log else None
+        app = create_app(  # checks the key
+            samples, reading, options.api_key, cors_origins=options.cors_origins, access_log=access_log
+        )
 
         def show(base_url: str) -> None:
             print("\n".join([f"sandbox at {base_url}", *_banner(samples, options)]), flush=True)
 
         if faults:
             endpoint = SandboxEndpoint(samples, reading, options.api_key)
-            serve_with_faults(endpoint, faults, options.host, options.port, show)
+            serve_with_faults(endpoint, faults, options.host, options.port, show, access_log)
         else:
             serve(app, options.host, options.port, show)
+
+
+def _print_line(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _banner(samples: Samples, options: Options) -> Iterator[str]:

@@ -1,73 +1,37 @@
-"""The endpoint as a FastAPI application: paths, methods and headers here, everything else in `endpoint`."""
+"""The endpoint as a FastAPI application: paths, methods and headers here, everything else in `endpoint`.
+
+Besides the endpoint there are ``/openapi.json`` (the published document), ``/docs`` and ``/health``, which need no key.
+Pages of this machine may call the application from a browser (CORS), and those of the origins that are allowed.
+"""
 
 from __future__ import annotations
 
-import time
+import json
 from collections import deque
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from importlib import resources
+from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import SandboxError
 from .endpoint import SandboxEndpoint, SandboxRequest, SandboxResponse
+from .query import PARAMETERS
 from .readings import Reading
+from .request_log import LoggedRequest, RequestLog, access_line
 from .samples import Samples
 
 DEFAULT_API_KEY: Final = "sandbox-key"
 PATH: Final = "/api/v1/markets/{market_id}/perps/open_interest"
 MAX_LOGGED: Final = 100_000
 """How many requests ``app.state.requests`` keeps; the oldest are dropped first."""
-
-
-class LoggedRequest(NamedTuple):
-    """A request that the application received. Headers are not kept, so the log holds no key."""
-
-    method: str
-    path: str
-    """Decoded: %3A has become a colon."""
-    query: str
-    """As it was sent."""
-    status: int
-    """Of the response; 0 if there was none."""
-    at: float
-    """When the request arrived, in seconds of `time.monotonic`."""
-
-
-class RequestLog:
-    """ASGI middleware that appends a `LoggedRequest` to ``log`` for every HTTP request, when its response starts."""
-
-    def __init__(self, app: ASGIApp, log: deque[LoggedRequest]) -> None:
-        self._app = app
-        self._log = log
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        at = time.monotonic()
-        query = scope["query_string"].decode("latin-1")
-        has_started = False
-
-        def log(status: int) -> None:
-            self._log.append(LoggedRequest(scope["method"], scope["path"], query, status, at))
-
-        async def logging_send(message: Message) -> None:
-            # Logged before it is sent, so that a client with the response finds its request in the log.
-            nonlocal has_started
-            if message["type"] == "http.response.start":
-                has_started = True
-                log(message["status"])
-            await send(message)
-
-        try:
-            await self._app(scope, receive, logging_send)
-        finally:
-            if not has_started:
-                log(0)
+DATA_HEADER: Final = "X-Sandbox-Data"
+_METHODS: Final = ["GET", "HEAD"]
+_THIS_MACHINE: Final = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?"
 
 
 def create_app(
@@ -75,21 +39,38 @@ def create_app(
     reading: Reading | None = None,
     api_key: str = DEFAULT_API_KEY,
     endpoint: Callable[[Samples, Reading, str], SandboxEndpoint] = SandboxEndpoint,
+    cors_origins: Sequence[str] = (),
+    access_log: Callable[[str], object] | None = None,
 ) -> FastAPI:
     """The application over ``samples``; ``app.state.requests`` is the log of its requests.
 
-    Raises `SandboxError` for an ``api_key`` that cannot be sent in a header.
+    Pages of ``cors_origins`` (``*`` for all) may call it from a browser, besides those of this machine. ``access_log``
+    is called with a line for each request. Raises `SandboxError` for an ``api_key`` that cannot be sent in a header.
     """
     if not api_key or not (api_key.isascii() and api_key.isprintable()) or api_key != api_key.strip():
         raise SandboxError("the API key must be printable ASCII text, not empty, without spaces around it")
     respond = endpoint(samples, reading or Reading(), api_key)
-    # Only what the specification names exists: no documentation pages, no redirects to paths with a slash.
+    # No redirects to paths with a slash, and our own document instead of one that FastAPI derives.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.requests = deque[LoggedRequest](maxlen=MAX_LOGGED)
-    app.add_middleware(RequestLog, log=app.state.requests)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=cors_origins,
+        allow_origin_regex=_THIS_MACHINE,
+        allow_methods=_METHODS,
+        allow_headers=["X-API-KEY"],
+        expose_headers=[DATA_HEADER],
+    )
+
+    def log(request: LoggedRequest, seconds: float) -> None:
+        if access_log is not None:
+            access_log(access_line(request[:3], str(request.status), seconds, PARAMETERS, api_key))
+
+    app.add_middleware(RequestLog, log=app.state.requests, on_end=log)
+    _add_pages(app)
 
     # Not in a thread: a response takes milliseconds, and handing it over costs a good part of one.
-    @app.get(PATH)
+    @app.api_route(PATH, methods=_METHODS)
     async def open_interest(request: Request) -> Response:
         return _to_fastapi(respond(_from_fastapi(request)))
 
@@ -99,6 +80,26 @@ def create_app(
         return _to_fastapi(respond.compress(response, request.headers.get("accept-encoding", "")))
 
     return app
+
+
+def _add_pages(app: FastAPI) -> None:
+    """Serve the published document, a page to try it out, and a path for health checks."""
+    published: dict[str, Any] = json.loads(
+        resources.files("allium_market_data_wire").joinpath("openapi.json").read_bytes()
+    )
+    document = {**published, "servers": [{"url": "/", "description": "This sandbox"}]}  # what /docs sends requests to
+
+    @app.api_route("/openapi.json", methods=_METHODS)
+    async def openapi() -> Response:
+        return JSONResponse(document)
+
+    @app.api_route("/docs", methods=_METHODS)
+    async def docs() -> Response:
+        return get_swagger_ui_html(openapi_url="openapi.json", title=f"{published['info']['title']}: sandbox")
+
+    @app.api_route("/health", methods=_METHODS)
+    async def health() -> Response:
+        return JSONResponse({"status": "ok"})
 
 
 def _from_fastapi(request: Request) -> SandboxRequest:

@@ -18,6 +18,7 @@ from .instants import parse_instant
 
 MAX_WINDOW: Final = 7 * DAY
 """The longest window, in microseconds."""
+PARAMETERS: Final = ("interval", "start_timestamp", "end_timestamp", "limit")
 DEFAULT_LIMIT: Final = 500
 MAX_LIMIT: Final = 5000
 

@@ -86,6 +86,16 @@ def test_without_a_fault_responses_are_those_of_the_sandbox(
         assert [seen.has_key for seen in server.requests] == [True] * 3
 
 
+def test_access_log_names_the_fault_and_no_key(served_samples: Samples) -> None:
+    lines: list[str] = []
+    with running_with_faults(honest(served_samples), [replace(FAULTS["html"], after=1)]) as server:
+        server.access_log = lines.append
+        for _ in range(2):
+            ask(server.url, f"/{KEY}{TARGET}")
+    assert [re.sub(r"[0-9.]+ ms$", "", line).split("limit=5000 ")[1] for line in lines] == ["answered ", "fault html "]
+    assert all(line.startswith(f"GET /[key]/api/v1/markets/{MARKET}/perps") for line in lines)
+
+
 STATUS = {
     "429-seconds": (429, "1"),
     "429-zero": (429, "0"),

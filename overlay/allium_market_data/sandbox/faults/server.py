@@ -15,6 +15,8 @@ from urllib.parse import unquote
 
 from ..app import PATH
 from ..endpoint import SandboxEndpoint, SandboxRequest
+from ..query import PARAMETERS
+from ..request_log import access_line
 from ..server import LOOPBACK, listening, url_of
 from .exchange import Exchange
 from .fault import Fault, check_sequence, fault_for
@@ -27,6 +29,7 @@ _PREFIX, _SUFFIX = PATH.split("{market_id}")
 class ServedRequest:
     """A request that arrived, the fault that it met, and when it began and ended (`time.monotonic`)."""
 
+    method: str
     target: str
     has_key: bool
     fault: str | None
@@ -48,6 +51,8 @@ class FaultyServer:
     crashes: list[BaseException] = field(default_factory=list)
     """Errors of this server that no fault intended."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    access_log: Callable[[str], object] | None = None
+    """Called with a line for each request that has ended."""
 
     def max_concurrent(self) -> int:
         """The largest number of requests that were open at the same time."""
@@ -67,12 +72,11 @@ class FaultyServer:
         """Answer the requests of one connection until it is closed."""
         with closing(writer), suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             while not writer.is_closing():
-                request, target = _parse_head(await reader.readuntil(b"\r\n\r\n"))
+                request, method, target = _parse_head(await reader.readuntil(b"\r\n\r\n"))
                 log = self.other_origin_requests if is_other_origin else self.requests
                 fault = None if is_other_origin else fault_for(self.faults, len(log))
-                served = ServedRequest(
-                    target, request.api_key is not None, fault.name if fault else None, time.monotonic()
-                )
+                has_key, name = request.api_key is not None, fault.name if fault else None
+                served = ServedRequest(method, target, has_key, name, time.monotonic())
                 log.append(served)
                 exchange = Exchange(request, self.endpoint, self.other_origin, self.stopping, reader, writer)
                 try:
@@ -82,13 +86,21 @@ class FaultyServer:
                         await exchange.send(exchange.correct_response())
                 finally:
                     served.ended = time.monotonic()
+                    self._log(served, served.ended - served.began)
+
+    def _log(self, served: ServedRequest, seconds: float) -> None:
+        if self.access_log is not None:
+            path, _, query = served.target.partition("?")
+            outcome = f"fault {served.fault}" if served.fault else "answered"
+            request = (served.method, unquote(path), query)
+            self.access_log(access_line(request, outcome, seconds, PARAMETERS, self.endpoint.api_key))
 
 
-def _parse_head(head: bytes) -> tuple[SandboxRequest, str]:
-    """The request of a head, and its target. Any other path becomes a request for an unknown market."""
+def _parse_head(head: bytes) -> tuple[SandboxRequest, str, str]:
+    """The request of a head, its method and its target. Any other path becomes a request for an unknown market."""
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    target = [*first.split(" "), ""][1]
+    method, target, *_ = [*first.split(" "), ""]
     path, _, query = target.partition("?")
     market = path.removeprefix(_PREFIX).removesuffix(_SUFFIX) if path.startswith(_PREFIX) else ""
     key = headers.get("x-api-key")
@@ -99,15 +111,19 @@ def _parse_head(head: bytes) -> tuple[SandboxRequest, str]:
         headers.get("accept-encoding", ""),
         path.encode("latin-1"),
     )
-    return request, target
+    return request, method, target
 
 
 @asynccontextmanager
 async def _serving(
-    endpoint: SandboxEndpoint, faults: Iterable[Fault], host: str, port: int
+    endpoint: SandboxEndpoint,
+    faults: Iterable[Fault],
+    host: str,
+    port: int,
+    access_log: Callable[[str], object] | None = None,
 ) -> AsyncIterator[FaultyServer]:
     """Serve on this loop during the block."""
-    server = FaultyServer(endpoint, check_sequence(faults))
+    server = FaultyServer(endpoint, check_sequence(faults), access_log=access_log)
     refuses_connections = any(fault.handler is None for fault in server.faults)
     connections: set[asyncio.Task[None]] = set()
 
@@ -160,11 +176,12 @@ def serve_with_faults(
     host: str = LOOPBACK,
     port: int = 0,
     on_start: Callable[[str], object] | None = None,
+    access_log: Callable[[str], object] | None = None,
 ) -> None:
-    """Serve in this thread until Ctrl-C, as `..server.serve` does."""
+    """Serve in this thread until Ctrl-C, as `..server.serve` does; ``access_log`` as in `..app.create_app`."""
 
     async def run() -> None:
-        async with _serving(endpoint, faults, host, port) as server:
+        async with _serving(endpoint, faults, host, port, access_log) as server:
             if on_start is not None:
                 on_start(server.url)
             await asyncio.Event().wait()
