@@ -70,7 +70,7 @@ def result_of_level(level: Level) -> CheckResult:
     """A result of this level: the published page compared with an edit of it."""
     document_ = document()
     match level:
-        case Level.DOCS:
+        case Level.DOCS | Level.LOOK:
             operation(document_)["summary"] = "Open interest"
         case Level.COMPATIBLE:
             row(document_)["properties"]["oi_mark"] = {"type": "string"}
@@ -79,6 +79,9 @@ def result_of_level(level: Level) -> CheckResult:
             limit(document_)["maximum"] = 1000
         case _:
             pass
-    result = result_of(judge_page(with_block(json.dumps(document_))))
+    judgement = judge_page(with_block(json.dumps(document_)))
+    if level is Level.LOOK:
+        judgement = replace(judgement, changes=tuple(replace(each, level=level) for each in judgement.changes))
+    result = result_of(judgement)
     assert result.level is level
     return result

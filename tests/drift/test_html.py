@@ -113,7 +113,7 @@ def test_the_heading_is_the_verdict_and_the_worst_changes_are_first(level: Level
     tree = parsed(html(result))
     heading = tree.find(".//h1")
     assert heading is not None
-    assert text_of(heading).strip() == ["No drift", "Only words", "Compatible", "Breaking"][level]
+    assert text_of(heading).strip() == ["No drift", "Only words", "Compatible", "Please read", "Breaking"][level]
     levels = [article.get("data-level") for article in tree.iter("article")]
     assert levels == [str(change.level) for change in result.judgement.changes]
 

@@ -28,7 +28,7 @@ from ..errors import AlliumError, OutputError, SpecError, UsageError
 from ..model.times import to_iso
 from ..version import VERSION
 
-STATUS: Final = {Level.NONE: 0, Level.DOCS: 0, Level.COMPATIBLE: 3, Level.BREAKING: 4}
+STATUS: Final = {Level.NONE: 0, Level.DOCS: 0, Level.COMPATIBLE: 3, Level.LOOK: 5, Level.BREAKING: 4}
 """The exit status of each level; 1 means that the check failed."""
 
 UNFINISHED: Final = "the run that started this report did not finish"
@@ -62,7 +62,7 @@ def server_options(
 
 
 def run(options: Options, *, read: Read = fetch) -> int:
-    """Run the check. Returns the exit status: 0, 3 or 4, or 1 if the server should have been observed and was not.
+    """Run the check. Returns the exit status: 0, 3, 4 or 5, or 1 if the server should have been observed and was not.
 
     Raises ``UsageError``, ``OutputError``, and ``AlliumError`` if the check failed. The run is recorded as "unchecked" before
     anything else, in the history and in the reports. So it counts as unchecked however it ends, unless it ends with a result.

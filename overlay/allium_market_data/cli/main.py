@@ -213,7 +213,7 @@ def drift(
 ) -> None:
     """Show what changed upstream and what it breaks.
 
-    Exit status: 0 no change that matters, 3 compatible change, 4 breaking change, 1 the check failed.
+    Exit status: 0 no change that matters, 3 compatible change, 4 breaking change, 5 a sentence to read, 1 the check failed.
     With an API key, the conformance suite checks the server too.
     """
     try:

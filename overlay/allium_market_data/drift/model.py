@@ -17,7 +17,9 @@ class Level(enum.IntEnum):
     NONE = 0
     DOCS = 1
     COMPATIBLE = 2
-    BREAKING = 3
+    LOOK = 3
+    """A sentence about the contract is new or reworded: a person has to read what it changes."""
+    BREAKING = 4
 
     def __str__(self) -> str:
         return self.name.lower()

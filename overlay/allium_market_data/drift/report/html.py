@@ -36,6 +36,7 @@ _VERDICTS: Final = {
     "none": ("No drift", "The API is still the one that this client was made for."),
     "docs": ("Only words", "Wording or examples changed; what the API promises did not."),
     "compatible": ("Compatible", "The API changed, in ways that this client does not depend on."),
+    "look": ("Please read", "The page says something new about the contract; a person has to read what it changes."),
     "breaking": ("Breaking", "The API changed in a way that can break its callers."),
     "unchecked": ("Not checked", "The documents have no change that matters, but the server could not be checked."),
 }

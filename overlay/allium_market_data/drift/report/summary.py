@@ -9,6 +9,7 @@ _LEVELS = {
     Level.NONE: "no drift",
     Level.DOCS: "only wording or examples changed",
     Level.COMPATIBLE: "the API changed, but nothing that callers rely on",
+    Level.LOOK: "a person has to read what the page now says",
     Level.BREAKING: "the API changed in a way that can break callers",
 }
 

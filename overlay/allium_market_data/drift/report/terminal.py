@@ -20,6 +20,7 @@ _STYLES: Final = {
     "none": "green",
     "docs": "green",
     "compatible": "yellow",
+    "look": "bold yellow",
     "breaking": "bold red",
     UNCHECKED: "bold red",
 }
