@@ -15,7 +15,7 @@ nox.options.sessions = ["tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 LOCK = "requirements.lock"
-PYTHON = ("overlay", "tests", "noxfile.py")
+PYTHON = ("overlay", "tests", "noxfile.py", ".github/scripts")
 WORKERS = ("-n", "2", "--dist", "loadgroup")
 LIBRARY = [f"tests/{name}" for name in ("model", "client", "series", "formats", "store", "sandbox", "codegen", "cli")]
 
@@ -133,7 +133,7 @@ def update_spec(session: nox.Session) -> None:
 
 @nox.session
 def drift(session: nox.Session) -> None:
-    """What changed upstream and what it breaks: `-- --upstream FILE-OR-URL --report-dir DIR`; exit status 0, 3, 4 or 1."""
+    """What changed upstream and what it breaks: `-- --upstream FILE-OR-URL --report-dir DIR`; its exit status."""
     _install(session, "test", extras="[drift,sandbox]")
     try:
         session.run("allium-md", "drift", *session.posargs)
