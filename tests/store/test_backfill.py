@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -154,3 +156,16 @@ def test_a_bucket_without_a_row_on_the_server_is_complete(filled: Exchange, clie
     backfill(BTC, "1h", *SPAN, table, client=client)
     assert to_instant("2026-05-03T04:00", "at") not in final_values(table)
     assert Table(table).coverage.complete["1h", BTC] == (tuple(micros(to_instant(end, "end")) for end in SPAN),)
+
+
+def test_progress_is_reported_while_nothing_is_committed(
+    filled: Exchange, client: MarketData, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look at the clock takes as long as a silent run may: there is a report between the first and that of a commit."""
+    ticks = itertools.count(step=runner.REPORT_SECONDS)
+    monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    reports: list[Progress] = []
+    backfill([BTC, ETH], "1h", *SPAN, table, client=client, progress=reports.append, commit_seconds=1e9)
+    assert [report.done for report in reports[1:-1]] == [0] * (len(reports) - 2)
+    assert len(reports) > 2
+    assert reports[-2].requests > 0

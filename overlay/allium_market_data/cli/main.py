@@ -33,6 +33,12 @@ app = typer.Typer(
 )
 
 
+INTERRUPTED = {"interrupted": 130, "terminated": 143}
+"""The exit statuses after Ctrl-C and SIGTERM, as shells number them."""
+
+_terminated = threading.Event()
+
+
 @contextmanager
 def _failures() -> Iterator[None]:
     """Turn every failure into one message and an exit status."""
@@ -43,7 +49,8 @@ def _failures() -> Iterator[None]:
     except AlliumError as error:
         _end(1, f"{error}")
     except KeyboardInterrupt:
-        _end(130, "interrupted; nothing half-written stays")
+        name = "terminated" if _terminated.is_set() else "interrupted"
+        _end(INTERRUPTED[name], f"{name}; nothing half-written stays, and complete windows of a table are committed")
     except BrokenPipeError:
         _mute()  # the reader closed the pipe
         raise SystemExit(1) from None
@@ -254,9 +261,16 @@ def _interrupt() -> None:
         _thread.interrupt_main()
 
 
+def _terminate(*_: object) -> None:
+    """End as after Ctrl-C, with another exit status."""
+    _terminated.set()
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """The entry point of ``allium-md``."""
     sys.unraisablehook = _raise_again
+    signal.signal(signal.SIGTERM, _terminate)
     with _failures():
         try:
             app()

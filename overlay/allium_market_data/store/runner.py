@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sized
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,9 @@ Result = TypeVar("Result", bound=Sized)
 
 COMMIT_ROWS = 200_000
 COMMIT_SECONDS = 10.0
+REPORT_SECONDS = 10.0
+"""Progress is reported after each commit, and when this time has passed without one."""
+
 MAX_RUNNING_TASKS = 8
 """Each task sends several requests; the client limits how many of those are in flight."""
 
@@ -83,25 +87,28 @@ class Runner(Generic[Result]):
     unknown_markets: dict[str, NotFoundError] = field(default_factory=dict)
     failure: AlliumError | None = None
     running: dict[asyncio.Task[Result], Task] = field(default_factory=dict)
+    committing: threading.Lock = field(default_factory=threading.Lock)
 
     async def run(self, tasks: list[Task]) -> Progress:
         """Do the tasks. Raises the first failure, after every complete result is committed."""
-        self.began = self.committed = time.monotonic()
+        self.began = self.committed = self.reported = time.monotonic()
         waiting = iter(tasks)
         try:
             self._start(waiting)
             while self.running:
-                done, _ = await asyncio.wait(self.running, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
-                for future in done:
-                    self._collect(self.running.pop(future), future)
+                await asyncio.wait(self.running, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+                self._collect_done()
                 self._start(waiting)
                 if self._is_commit_due():
                     await self._commit()
+                elif time.monotonic() - self.reported >= REPORT_SECONDS:
+                    self._report()
             await self._commit()
         finally:
             for future in self.running:
                 future.cancel()
             await asyncio.gather(*self.running, return_exceptions=True)
+            self._collect_done()
         if failure := self.failure or next(iter(self.unknown_markets.values()), None):
             raise failure
         return self.progress
@@ -117,6 +124,10 @@ class Runner(Generic[Result]):
                 return
             self.budget.reserved += task.requests
             self.running[asyncio.create_task(self.fetch(task))] = task
+
+    def _collect_done(self) -> None:
+        for future in [future for future in self.running if future.done()]:
+            self._collect(self.running.pop(future), future)
 
     def _collect(self, task: Task, future: asyncio.Task[Result]) -> None:
         self.budget.reserved -= task.requests
@@ -142,9 +153,22 @@ class Runner(Generic[Result]):
         results, tasks = self.results, self.fetched
         self.results, self.fetched = [], []
         self.committed = time.monotonic()
-        rows = await asyncio.to_thread(self.commit, results) if results else 0
+        rows = await asyncio.to_thread(self._write, results) if results else 0
+        self._report(tasks, rows)
+
+    def _write(self, results: list[Result]) -> int:
+        with self.committing:
+            return self.commit(results)
+
+    def _report(self, tasks: Iterable[Task] = (), rows: int = 0) -> None:
         self.progress = self.progress.advance(tasks, rows, self.budget.spent, self.began)
+        self.reported = time.monotonic()
         self.report(self.progress)
+
+    def commit_rest(self) -> None:
+        """Commit what an interrupted run has fetched, after a commit that may be under way in another thread."""
+        if self.results:
+            self._write(self.results)
 
 
 def run_tasks(
@@ -158,19 +182,30 @@ def run_tasks(
     commit_rows: int = COMMIT_ROWS,
     commit_seconds: float = COMMIT_SECONDS,
 ) -> Progress:
-    """Do the tasks on the event loop of ``client``, with connections of their own. Raises as ``Runner.run`` does."""
+    """Do the tasks on the event loop of ``client``, with connections of their own. Raises as ``Runner.run`` does.
+
+    After an interrupt (Ctrl-C), complete results are committed before it is raised.
+    """
     progress, budget = Progress.of(tasks), Budget(max_requests)
     report(progress)
+    runner: Runner[Result] | None = None
 
     async def run(caller: LoopClient) -> Progress:
+        nonlocal runner
         own = caller.clone(budget.spend)
         try:
             fetch_task = partial(fetch, own)
-            return await Runner(fetch_task, commit, budget, report, progress, commit_rows, commit_seconds).run(tasks)
+            runner = Runner(fetch_task, commit, budget, report, progress, commit_rows, commit_seconds)
+            return await runner.run(tasks)
         finally:
             await own.aclose()
 
-    return run_on_loop(client, run)
+    try:
+        return run_on_loop(client, run)
+    except KeyboardInterrupt:
+        if runner is not None:
+            runner.commit_rest()
+        raise
 
 
 def check_budget(max_requests: int | None) -> None:

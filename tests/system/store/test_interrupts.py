@@ -1,4 +1,4 @@
-"""Ctrl-C of the commands that run long: exit status 130, one line, and a table that can be resumed."""
+"""Ctrl-C and SIGTERM of the commands that run long: exit status 130 or 143, one line, and a table that can be resumed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Event
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
 
 from allium_market_data.model.intervals import MINUTE
-from allium_market_data.model.times import to_iso
+from allium_market_data.model.times import micros, to_iso
 from allium_market_data.sandbox import running
+from allium_market_data.store import Table
+from allium_market_data.validation import to_instant
 from support.commands import BACKFILL, SPAN, run
 from support.crashing import Hooked
 from support.exchange import BTC, KEY, Exchange
@@ -27,11 +35,11 @@ def start(url: str, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen([*COMMAND, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def assert_interrupted(child: subprocess.Popen[str]) -> str:
+def assert_interrupted(child: subprocess.Popen[str], word: str = "interrupted", status: int = 130) -> str:
     """Wait for the end. Returns what was printed since."""
     out, err = child.communicate()
-    assert child.returncode == 130, err
-    assert err.splitlines()[-1].startswith("allium-md: interrupted")
+    assert child.returncode == status, err
+    assert err.splitlines()[-1].startswith(f"allium-md: {word}")
     assert "Traceback" not in err
     return out
 
@@ -69,3 +77,45 @@ def test_an_interrupted_watch_has_committed_what_it_printed(exchange: Exchange, 
         market, ts, base, quote = line.split(",")
         assert market == BTC
         assert stored[ts] == (Decimal(base), Decimal(quote))
+
+
+class FirstMonthOnly:
+    """ASGI: answers requests that start before ``until``, and holds others. Calls ``on_request`` with the start of each."""
+
+    def __init__(self, app: Any, until: str, on_request: Callable[[str], None]) -> None:
+        self.app, self.until, self.on_request = app, until, on_request
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        (start,) = parse_qs(scope["query_string"].decode())["start_timestamp"]
+        self.on_request(start)
+        if start < self.until:
+            await self.app(scope, receive, send)
+            return
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+@pytest.mark.parametrize(
+    ("number", "word", "status"), [(signal.SIGTERM, "terminated", 143), (signal.SIGINT, "interrupted", 130)]
+)
+def test_whole_windows_are_committed_at_a_signal(
+    exchange: Exchange, table: Path, number: signal.Signals, word: str, status: int
+) -> None:
+    """Eight tasks run at once, so a request of the ninth month shows that the first month has arrived."""
+    exchange.now = datetime.now(UTC)
+    exchange.fill(BTC, "2025-01-01", "2025-10-01")
+    children: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
+    signalled = Event()
+
+    def on_request(start: str) -> None:
+        if start >= "2025-08-31" and not signalled.is_set():
+            signalled.set()
+            children.get().send_signal(number)
+
+    with running(FirstMonthOnly(exchange.app, "2025-01-31T12", on_request)) as url:
+        words = ["backfill", BTC, "-i", "1h", "--start", "2025-01-01", "--end", "2025-10-01"]
+        child = start(url, *words, "--table", str(table), "--concurrency", "100")
+        children.put(child)
+        assert_interrupted(child, word, status)
+    assert final_values(table) == exchange.values("2025-01-01", "2025-02-01")
+    assert Table(table).coverage.end_of(("1h", BTC)) == micros(to_instant("2025-02-01", "end"))
