@@ -201,12 +201,16 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session(venv_backend="uv")
 def wheel(session: nox.Session) -> None:
-    """The built wheel without the source: it installs, the command runs, and so do the demo and the drift check."""
-    session.install("build[uv]")
+    """The built wheel without the source: it installs, the command runs, and so do the demo and the drift check: `-- WHEEL`."""
     folder = session.create_tmp()
-    session.run("python", "-m", "build", "--installer=uv", "--wheel", "--outdir", folder)
-    built = max((entry for entry in os.scandir(folder) if entry.name.endswith(".whl")), key=lambda e: e.stat().st_mtime)
-    session.install("--reinstall", f"{built.path}[all,drift]", "matplotlib", "--constraint", LOCK)
+    if session.posargs:
+        built = os.path.abspath(session.posargs[0])  # noqa: PTH100 - nox takes text
+    else:
+        session.install("build[uv]")
+        session.run("python", "-m", "build", "--installer=uv", "--wheel", "--outdir", folder)
+        wheels = [entry for entry in os.scandir(folder) if entry.name.endswith(".whl")]
+        built = max(wheels, key=lambda wheel: wheel.stat().st_mtime).path
+    session.install("--reinstall", f"{built}[all,drift]", "matplotlib", "--constraint", LOCK)
     session.chdir(folder)
     session.run("allium-md", "--version")
     session.run("python", "-m", "allium_market_data.cli.demo", "--output", "demo")

@@ -40,7 +40,7 @@ def nightly() -> dict[str, Any]:
 
 
 def test_these_are_all_workflows() -> None:
-    assert [path.name for path in FILES] == ["ci.yml", "nightly.yml"]
+    assert [path.name for path in FILES] == ["ci.yml", "nightly.yml", "release.yml"]
 
 
 @each_workflow
@@ -86,6 +86,22 @@ def test_audit_uses_the_oldest_and_the_newest_python() -> None:
     assert [step["run"] for step in audit["steps"] if "run" in step][-1] == "nox -s audit"
     assert audit["strategy"]["matrix"]["python"] == ["3.11", "3.13"]
     assert not any("continue-on-error" in step for step in (audit, *audit["steps"]))
+
+
+# --- The release workflow ---
+
+
+def test_what_is_published_was_tested_by_a_job_that_may_not_publish() -> None:
+    jobs = read(GITHUB / "workflows/release.yml")["jobs"]
+    assert (jobs["build"]["permissions"], jobs["publish"]["permissions"]) == (
+        {"contents": "read"},
+        {"id-token": "write"},
+    )
+    commands = [step["run"].split(" #")[0] for step in jobs["build"]["steps"] if "run" in step]
+    assert commands[-2:] == ["uv build --no-cache --out-dir dist", "nox -s wheel -- dist/*.whl"]
+    assert (jobs["publish"]["needs"], jobs["publish"]["environment"]) == ("build", "pypi")
+    assert not any("run" in step for step in jobs["publish"]["steps"])
+    assert "secrets." not in (GITHUB / "workflows/release.yml").read_text()
 
 
 # --- The nightly workflow ---

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[3]
 WORKFLOWS = ROOT / ".github/workflows"
 NIGHTLY: dict[str, Any] = yaml.safe_load((WORKFLOWS / "nightly.yml").read_text())["jobs"]
 CI: dict[str, Any] = yaml.safe_load((WORKFLOWS / "ci.yml").read_text())["jobs"]
+RELEASE: dict[str, Any] = yaml.safe_load((WORKFLOWS / "release.yml").read_text())["jobs"]
 BRANCH = "drift/upstream"
 TITLE = "The nightly drift check fails"
 BOT = "41898282+github-actions[bot]@users.noreply.github.com"
@@ -76,11 +77,14 @@ class Repository:
             command, cwd=where, env=self.environment, capture_output=True, text=True, check=True
         ).stdout.strip()
 
-    def commit(self, message: str, branch: str, **files: str) -> None:
-        """A commit by a person, pushed."""
+    def write(self, **files: str) -> None:
         for name, text in files.items():
             (self.clone / name).parent.mkdir(exist_ok=True, parents=True)
             (self.clone / name).write_text(text)
+
+    def commit(self, message: str, branch: str, **files: str) -> None:
+        """A commit by a person, pushed."""
+        self.write(**files)
         self.git(self.clone, "add", "--all")
         self.git(self.clone, "commit", "--quiet", "--message", message)
         self.git(self.clone, "push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
@@ -479,3 +483,25 @@ def test_the_nightly_run_keeps_the_workflow_on_and_calls_the_monitor(repository:
     assert not (repository.clone / "curl.log").exists()
     repository.run(call, HEARTBEAT_URL="https://monitor.example/id")
     assert (repository.clone / "curl.log").read_text().endswith("\nhttps://monitor.example/id\n")
+
+
+# --- The release ---
+
+
+@pytest.mark.parametrize(
+    ("tag", "heading", "problem"),
+    [
+        ("v1.2.3", "## 1.2.3 (2026-12-01)", ""),
+        ("v1.2.4", "## 1.2.3 (2026-12-01)", "the tag is v1.2.4, the version in pyproject.toml 1.2.3"),
+        ("v1.2.3", "## 1.2.3 (unreleased)", "CHANGELOG.md has no line"),
+        ("v1.2.3", "## 1x2.3 (2026-12-01)", "CHANGELOG.md has no line"),
+    ],
+)
+def test_a_release_needs_its_version_and_a_dated_changelog(
+    tag: str, heading: str, problem: str, repository: Repository
+) -> None:
+    repository.write(
+        **{"pyproject.toml": '[project]\nversion = "1.2.3"\n', "CHANGELOG.md": f"# Changelog\n\n{heading}\n"}
+    )
+    text = script(RELEASE, "build", "The tag is the version, and the changelog has its date")
+    assert problem in repository.run(text, int(bool(problem)), GITHUB_REF_NAME=tag)
