@@ -53,6 +53,10 @@ class UsageError(AlliumError, ValueError):
     """The call is invalid, such as an unknown interval, a start that is not before the end, or a malformed time."""
 
 
+class SpanWarning(UserWarning):
+    """Series that are brought together cover different spans, and buckets outside the common span are left out."""
+
+
 class OutputError(AlliumError):
     """A file or a frame could not be created. An existing file is unchanged, and no partial file remains."""
 

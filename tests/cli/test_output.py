@@ -23,7 +23,7 @@ PLAN = plan(OPEN_INTEREST, "1m", START, START + timedelta(hours=2))
 
 
 def rows(count: int, *provisional: int) -> Iterator[OpenInterest]:
-    return columns(range(count), provisional=provisional).records(MARKET)
+    return columns(range(count), provisional=provisional).records(MARKET, OpenInterest)
 
 
 def page(first: int, stop: int) -> OpenInterestSeries:
@@ -103,7 +103,7 @@ def test_provisional_rows_are_marked_with_an_explanation(
 
 
 def test_table_does_not_interpret_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    output.show_rows(columns([1]).records("[red]m[/red]"))
+    output.show_rows(columns([1]).records("[red]m[/red]", OpenInterest))
     assert "[red]m[/red]" in capsys.readouterr().out
 
 

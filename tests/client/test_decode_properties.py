@@ -15,7 +15,7 @@ from allium_market_data.client.decode import PageRequest, decode
 from allium_market_data.errors import ContractError
 from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.intervals import INTERVALS, WIDTHS, Interval
-from allium_market_data.model.rows import PLAIN_DECIMAL
+from allium_market_data.model.rows import PLAIN_DECIMAL, OpenInterest
 from allium_market_data.model.windows import Window
 from support.serving import MARKET
 
@@ -64,7 +64,7 @@ def body(rows: Rows, tail: str) -> bytes:
 def read(sent: bytes, asked: PageRequest) -> Rows:
     rows = decode(sent, asked).rows
     assert not any(rows.provisional)
-    assert [(r.ts, r.oi_base.as_tuple(), r.oi_quote_usd.as_tuple()) for r in rows.records(MARKET)] == [
+    assert [(r.ts, r.oi_base.as_tuple(), r.oi_quote_usd.as_tuple()) for r in rows.records(MARKET, OpenInterest)] == [
         (ts, Decimal(b).as_tuple(), Decimal(q).as_tuple()) for ts, b, q in zip(rows.ts, *rows.values, strict=True)
     ]
     return list(zip(rows.ts, *rows.values, strict=True))

@@ -22,7 +22,7 @@ from allium_market_data.model.intervals import INTERVALS, Interval
 from allium_market_data.model.rows import Columns
 from allium_market_data.series.align import align
 from allium_market_data.series.series import OpenInterestSeries
-from support.sample_series import MARKET, START, columns, instant, series
+from support.sample_series import FIELDS, MARKET, START, columns, instant, series
 
 mpl.use("agg")
 NINES = "9" * 38
@@ -57,8 +57,8 @@ class TestTable:
     @pytest.mark.parametrize("decimals", ["exact", "text", "float"])
     def test_an_empty_series_has_the_same_schema(self, decimals: Decimals) -> None:
         assert series([]).to_arrow(decimals=decimals).schema == series([0]).to_arrow(decimals=decimals).schema
-        assert to_table([], "1m", RowSchema()).schema == series([]).to_arrow().schema
-        assert len(to_table([(MARKET, Columns.empty(2))], "1h", RowSchema())) == 0
+        assert to_table([], "1m", RowSchema(FIELDS)).schema == series([]).to_arrow().schema
+        assert len(to_table([(MARKET, Columns.empty(2))], "1h", RowSchema(FIELDS))) == 0
 
     def test_metadata_names_the_source(self) -> None:
         assert series([0], 0, 3).to_arrow().schema.metadata == {
@@ -86,16 +86,16 @@ class TestTable:
     @pytest.mark.parametrize("buckets", [range(3000), [0, 1, 5, 6, 7, 2000], range(0, 400, 2), [-9_000, 0]])
     def test_timestamps_are_those_of_the_rows(self, interval: Interval, buckets: range | list[int]) -> None:
         rows = columns(buckets, interval=interval)
-        assert to_table([(MARKET, rows)], interval, RowSchema())["ts"].to_pylist() == rows.ts
+        assert to_table([(MARKET, rows)], interval, RowSchema(FIELDS))["ts"].to_pylist() == rows.ts
 
     def test_timestamps_far_from_today_are_exact(self) -> None:
         for year, month, day in ((1, 1, 2), (1969, 12, 31), (9999, 12, 30)):
             midnight = datetime(year, month, day, tzinfo=UTC)
             rows = Columns([midnight], (["1"], ["1"]), [False])
-            assert to_table([(MARKET, rows)], "1d", RowSchema())["ts"].to_pylist() == [midnight]
+            assert to_table([(MARKET, rows)], "1d", RowSchema(FIELDS))["ts"].to_pylist() == [midnight]
 
     def test_several_markets_follow_each_other(self) -> None:
-        table = to_table([("a", columns([0])), ("b", columns([0, 1], ["1", NINES]))], "1m", RowSchema())
+        table = to_table([("a", columns([0])), ("b", columns([0, 1], ["1", NINES]))], "1m", RowSchema(FIELDS))
         assert table["market_id"].to_pylist() == ["a", "b", "b"]
         assert table["oi_base"].to_pylist() == [Decimal("0.50"), 1, Decimal(NINES)]
 

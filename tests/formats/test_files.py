@@ -27,7 +27,7 @@ from allium_market_data.formats.atomic_file import AtomicFile
 from allium_market_data.formats.files import FORMATS, Format, open_writer, write, write_text
 from allium_market_data.formats.text import TextFormat
 from allium_market_data.model.rows import Columns
-from support.sample_series import MARKET, columns, series
+from support.sample_series import FIELDS, MARKET, columns, series
 
 PAGES = [(MARKET, columns([0, 1], ["12483.50", "7"], ["0.000", "1"], provisional=[1])), ("b", columns([0]))]
 every_format = pytest.mark.parametrize("file_format", FORMATS)
@@ -79,7 +79,7 @@ def interrupt(*_: object, **__: object) -> None:
 
 class TestText:
     def test_csv_has_the_text_of_the_server(self, tmp_path: Path) -> None:
-        assert write(PAGES, tmp_path / "f", "csv", interval="1m") == 3
+        assert write(PAGES, tmp_path / "f", "csv", interval="1m", fields=FIELDS) == 3
         assert (tmp_path / "f").read_bytes() == (
             b"market_id,ts,oi_base,oi_quote_usd,provisional\n"
             b"hl:perp:BTC-USDC,2026-05-01T00:00:00+00:00,12483.50,0.000,false\n"
@@ -88,7 +88,7 @@ class TestText:
         )
 
     def test_json_lines_have_the_same_as_strings(self, tmp_path: Path) -> None:
-        assert write(PAGES, tmp_path / "f", "jsonl", interval="1m") == 3
+        assert write(PAGES, tmp_path / "f", "jsonl", interval="1m", fields=FIELDS) == 3
         first, _, last = (tmp_path / "f").read_text().splitlines()
         assert first == (
             '{"market_id":"hl:perp:BTC-USDC","ts":"2026-05-01T00:00:00+00:00",'
@@ -100,7 +100,7 @@ class TestText:
     @pytest.mark.parametrize("buckets", [range(1441), [1439, 1440], [0, 1, 3, 1440, 1442, 4000], [-1, 0], [7]])
     def test_timestamps_are_those_of_the_rows(self, interval: Any, buckets: range | list[int]) -> None:
         rows, stream = columns(buckets, interval=interval), io.StringIO()
-        assert write_text([(MARKET, rows)], stream, "csv", interval=interval) == len(rows)
+        assert write_text([(MARKET, rows)], stream, "csv", interval=interval, fields=FIELDS) == len(rows)
         stream.seek(0)
         assert [row["ts"] for row in csv.DictReader(stream)] == [stamp.isoformat() for stamp in rows.ts]
 
@@ -123,24 +123,26 @@ class TestText:
     )
     def test_no_rows_are_a_header_in_csv_only(self, text_format: TextFormat, text: str) -> None:
         stream = io.StringIO()
-        write_text([(MARKET, Columns.empty(2))], stream, text_format, interval="1m")
+        write_text([(MARKET, Columns.empty(2))], stream, text_format, interval="1m", fields=FIELDS)
         assert stream.getvalue() == text
 
     @pytest.mark.parametrize("text_format", ["csv", "jsonl"])
     def test_a_stream_gets_the_content_of_a_file(self, text_format: TextFormat, tmp_path: Path) -> None:
         stream, path = io.StringIO(), tmp_path / "f"
-        assert write_text(PAGES, stream, text_format, interval="1m") == write(PAGES, path, text_format, interval="1m")
+        assert write_text(PAGES, stream, text_format, interval="1m", fields=FIELDS) == write(
+            PAGES, path, text_format, interval="1m", fields=FIELDS
+        )
         assert stream.getvalue() == path.read_text()
 
     def test_a_closed_pipe_is_the_error_of_the_caller(self) -> None:
         reading, writing = os.pipe()
         os.close(reading)
         with pytest.raises(BrokenPipeError), os.fdopen(writing, "w") as stream:
-            write_text(pages(), stream, "csv", interval="1m")
+            write_text(pages(), stream, "csv", interval="1m", fields=FIELDS)
 
     def test_another_text_format_is_refused(self) -> None:
         with pytest.raises(UsageError, match="use one of csv, jsonl"):
-            write_text([], io.StringIO(), "parquet", interval="1m")  # type: ignore[arg-type]
+            write_text([], io.StringIO(), "parquet", interval="1m", fields=FIELDS)  # type: ignore[arg-type]
 
     def test_text_needs_no_extra(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for module in ("pyarrow", "polars", "pandas"):
@@ -151,17 +153,17 @@ class TestText:
 class TestArrowFiles:
     @every_arrow_format
     def test_a_file_is_the_table_with_its_metadata(self, file_format: Format, tmp_path: Path) -> None:
-        assert write(PAGES, tmp_path / "f", file_format, interval="1m", metadata={"source": "here"}) == 3
+        assert write(PAGES, tmp_path / "f", file_format, interval="1m", fields=FIELDS, metadata={"source": "here"}) == 3
         table = read(tmp_path / "f")
-        assert table == to_table(PAGES, "1m", RowSchema())
+        assert table == to_table(PAGES, "1m", RowSchema(FIELDS))
         assert table.schema.metadata == {b"interval": b"1m", b"source": b"here"}
 
     @every_arrow_format
     def test_a_file_without_rows_has_the_columns(self, file_format: Format, tmp_path: Path) -> None:
         for number, nothing in enumerate([[], [(MARKET, Columns.empty(2))]]):
             path = tmp_path / str(number)
-            assert write(nothing, path, file_format, interval="1m") == 0
-            assert read(path).schema == RowSchema().arrow
+            assert write(nothing, path, file_format, interval="1m", fields=FIELDS) == 0
+            assert read(path).schema == RowSchema(FIELDS).arrow
 
     @pytest.mark.parametrize(("decimals", "value"), [("text", "0.50"), ("float", 0.5)])
     def test_text_and_floats_on_request(self, decimals: Any, value: Any, tmp_path: Path) -> None:
@@ -190,14 +192,14 @@ class TestArrowFiles:
         monkeypatch.setattr(files, "BATCH", 2)
         rows = columns(range(2 * len(values)), [value for value in values for _ in (0, 1)], ["1"] * 2 * len(values))
         parts = [(MARKET, rows[row : row + 2]) for row in range(0, len(rows), 2)]
-        write(parts, tmp_path / "f", file_format, interval="1m", metadata={"source": "here"})
-        assert read(tmp_path / "f") == to_table([(MARKET, rows)], "1m", RowSchema())
+        write(parts, tmp_path / "f", file_format, interval="1m", fields=FIELDS, metadata={"source": "here"})
+        assert read(tmp_path / "f") == to_table([(MARKET, rows)], "1m", RowSchema(FIELDS))
         assert read(tmp_path / "f").schema.metadata == {b"interval": b"1m", b"source": b"here"}
         assert names(tmp_path) == ["f"]
 
     def test_row_groups_are_of_the_batch_size(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(files, "BATCH", 100)
-        write(pages(9, 30), tmp_path / "f", "parquet", interval="1m")
+        write(pages(9, 30), tmp_path / "f", "parquet", interval="1m", fields=FIELDS)
         metadata = pq.ParquetFile(tmp_path / "f").metadata
         assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [100, 20, 100, 20, 30]
 
@@ -208,7 +210,7 @@ class TestArrowFiles:
         monkeypatch.setattr(files, "BATCH", 1)
         wide_page = [*pages(3, 1), (MARKET, columns([7], ["1" * 77])), *pages(3, 1)]
         with pytest.raises(PrecisionError, match="2026-05-01T00:07:00Z"):
-            write(wide_page, tmp_path / "f", file_format, interval="1m")
+            write(wide_page, tmp_path / "f", file_format, interval="1m", fields=FIELDS)
         assert names(tmp_path) == []
 
 
@@ -223,14 +225,14 @@ class TestTarget:
             yield
 
         with pytest.raises(OutputError, match=r"exists already.*overwrite=True.*--overwrite"):
-            write(fail(), path, file_format, interval="1m")
+            write(fail(), path, file_format, interval="1m", fields=FIELDS)
         assert (path.read_text(), names(tmp_path)) == ("old", ["f"])
 
     @every_format
     def test_overwrite_replaces_an_existing_file(self, file_format: Format, tmp_path: Path) -> None:
         (tmp_path / "f").write_text("old")
-        write(PAGES, tmp_path / "f", file_format, interval="1m", overwrite=True)
-        write(PAGES, tmp_path / "g", file_format, interval="1m", overwrite=True)
+        write(PAGES, tmp_path / "f", file_format, interval="1m", fields=FIELDS, overwrite=True)
+        write(PAGES, tmp_path / "g", file_format, interval="1m", fields=FIELDS, overwrite=True)
         assert (tmp_path / "f").read_bytes() == (tmp_path / "g").read_bytes() != b"old"
         assert names(tmp_path) == ["f", "g"]
 
@@ -241,9 +243,9 @@ class TestTarget:
         if not has_links:
             monkeypatch.setattr(os, "link", no_links)
         with ExitStack() as stack:
-            slow = stack.enter_context(open_writer(tmp_path / "f", "csv", interval="1m"))
+            slow = stack.enter_context(open_writer(tmp_path / "f", "csv", interval="1m", fields=FIELDS))
             slow.write("slow", columns(range(50)))
-            with open_writer(tmp_path / "f", "csv", interval="1m") as fast:
+            with open_writer(tmp_path / "f", "csv", interval="1m", fields=FIELDS) as fast:
                 fast.write("fast", columns(range(50)))
             with pytest.raises(OutputError, match="exists already"):
                 stack.close()
@@ -252,24 +254,24 @@ class TestTarget:
 
     def test_a_file_system_without_hard_links(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "link", no_links)
-        write(PAGES, tmp_path / "f", "csv", interval="1m")
+        write(PAGES, tmp_path / "f", "csv", interval="1m", fields=FIELDS)
         assert (tmp_path / "f").read_text().count("\n") == 4
         assert names(tmp_path) == ["f"]
 
     def test_symbolic_links_are_followed(self, tmp_path: Path) -> None:
         (tmp_path / "data").mkdir()
         (tmp_path / "latest").symlink_to(tmp_path / "data" / "f")
-        write(PAGES, tmp_path / "latest", "csv", interval="1m")
+        write(PAGES, tmp_path / "latest", "csv", interval="1m", fields=FIELDS)
         with pytest.raises(OutputError, match="exists already"):
-            write(PAGES, tmp_path / "latest", "csv", interval="1m")
-        write(PAGES, tmp_path / "latest", "jsonl", interval="1m", overwrite=True)
+            write(PAGES, tmp_path / "latest", "csv", interval="1m", fields=FIELDS)
+        write(PAGES, tmp_path / "latest", "jsonl", interval="1m", fields=FIELDS, overwrite=True)
         assert (tmp_path / "latest").is_symlink()
         assert (tmp_path / "data" / "f").read_text().startswith("{")
 
     def test_permissions_follow_the_umask(self, tmp_path: Path) -> None:
         old = os.umask(0o027)
         try:
-            write(PAGES, tmp_path / "f", "parquet", interval="1m")
+            write(PAGES, tmp_path / "f", "parquet", interval="1m", fields=FIELDS)
         finally:
             os.umask(old)
         assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o640
@@ -290,21 +292,21 @@ class TestTarget:
             "\0": "null",
         }.items():
             with pytest.raises(OutputError, match=reason) as caught:
-                write(PAGES, tmp_path / name, "csv", interval="1m", overwrite=overwrite)
+                write(PAGES, tmp_path / name, "csv", interval="1m", fields=FIELDS, overwrite=overwrite)
             assert str(tmp_path) in str(caught.value)
         assert names(tmp_path) == ["file", "folder", "loop", "pipe"]
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
     def test_a_device_is_never_replaced(self) -> None:
         with pytest.raises(OutputError, match="not a regular file"):
-            write(PAGES, "/dev/full", "csv", interval="1m", overwrite=True)
+            write(PAGES, "/dev/full", "csv", interval="1m", fields=FIELDS, overwrite=True)
 
     def test_an_unknown_format_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="csv, jsonl, parquet, arrow"):
-            write(PAGES, tmp_path / "f", "xlsx", interval="1m")  # type: ignore[arg-type]
+            write(PAGES, tmp_path / "f", "xlsx", interval="1m", fields=FIELDS)  # type: ignore[arg-type]
 
     def test_a_path_may_be_text(self, tmp_path: Path) -> None:
-        assert write(PAGES, str(tmp_path / "f"), "csv", interval="1m") == 3
+        assert write(PAGES, str(tmp_path / "f"), "csv", interval="1m", fields=FIELDS) == 3
 
 
 @pytest.mark.parametrize("file_format", ["csv", "parquet", "arrow"])
@@ -323,7 +325,7 @@ class TestFaults:
             assert (tmp_path / "f").read_text() == "old"
 
     def write(self, folder: Path, file_format: Format, overwrite: bool) -> None:
-        write(pages(), folder / "f", file_format, interval="1m", overwrite=overwrite)
+        write(pages(), folder / "f", file_format, interval="1m", fields=FIELDS, overwrite=overwrite)
 
     def test_the_disk_becomes_full_half_way(
         self, file_format: Format, overwrite: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -369,11 +371,13 @@ class TestFaults:
             raise failure("stop")
 
         with pytest.raises(failure, match="stop"):
-            write(failing_pages(), tmp_path / "f", file_format, interval="1m", overwrite=overwrite)
+            write(failing_pages(), tmp_path / "f", file_format, interval="1m", fields=FIELDS, overwrite=overwrite)
 
     def test_the_caller_ignores_a_failed_write(self, file_format: Format, overwrite: bool, tmp_path: Path) -> None:
         with ExitStack() as stack:
-            writer = stack.enter_context(open_writer(tmp_path / "f", file_format, interval="1m", overwrite=overwrite))
+            writer = stack.enter_context(
+                open_writer(tmp_path / "f", file_format, interval="1m", fields=FIELDS, overwrite=overwrite)
+            )
             writer.write(*PAGES[0])
             with pytest.raises(OutputError):
                 writer.write("\ud800", columns([1]))
@@ -401,7 +405,7 @@ def test_a_failure_while_types_widen_leaves_no_file(
         (MARKET, columns(range(i * 50, i * 50 + 50), [value] * 50)) for i, value in enumerate(["1", "9" * 30, "9" * 60])
     ]
     with pytest.raises(OutputError, match="No space left"):
-        write(parts, tmp_path / "f", file_format, interval="1m")
+        write(parts, tmp_path / "f", file_format, interval="1m", fields=FIELDS)
     assert len(targets) == 3
     assert names(tmp_path) == []
 
@@ -412,7 +416,7 @@ def test_a_missing_extra_is_named_and_leaves_no_file(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(OutputError, match="pip install"):
-        write(PAGES, tmp_path / "f", file_format, interval="1m")
+        write(PAGES, tmp_path / "f", file_format, interval="1m", fields=FIELDS)
     assert names(tmp_path) == []
 
 
@@ -427,13 +431,13 @@ def test_an_interrupt_after_the_link_leaves_the_complete_file(tmp_path: Path, mo
 
     monkeypatch.setattr(Path, "unlink", interrupted_once)
     with pytest.raises(KeyboardInterrupt):
-        write(PAGES, tmp_path / "f", "csv", interval="1m")
+        write(PAGES, tmp_path / "f", "csv", interval="1m", fields=FIELDS)
     assert names(tmp_path) == ["f"]
     assert (tmp_path / "f").read_text().count("\n") == 4
 
 
 def test_rows_are_counted_while_they_are_written(tmp_path: Path) -> None:
-    with open_writer(tmp_path / "f", "parquet", interval="1m") as writer:
+    with open_writer(tmp_path / "f", "parquet", interval="1m", fields=FIELDS) as writer:
         writer.write(*PAGES[0])
         assert writer.rows == 2
         writer.write(*PAGES[1])

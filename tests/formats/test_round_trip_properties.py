@@ -24,9 +24,11 @@ from allium_market_data.errors import PrecisionError
 from allium_market_data.formats import files
 from allium_market_data.formats.decimal_width import DecimalWidth, decimal_width
 from allium_market_data.model.rows import Columns
+from allium_market_data.series.generic import Series
 from allium_market_data.series.series import OpenInterestSeries
 from support.budget import examples
-from support.sample_series import columns, series
+from support.funding_rates import FUNDING_RATES, FundingRate, rates
+from support.sample_series import FIELDS, MARKET, columns, series
 
 EDGE_VALUES = [
     "0",
@@ -98,7 +100,7 @@ def read_parquet(original: OpenInterestSeries, folder: Path) -> pa.Table:
 
 def read_arrow_file(original: OpenInterestSeries, folder: Path) -> pa.Table:
     pages = [(original.market_id, original.columns)]
-    files.write(pages, folder / "f", "arrow", interval=original.interval, overwrite=True)
+    files.write(pages, folder / "f", "arrow", interval=original.interval, fields=FIELDS, overwrite=True)
     return pa.ipc.open_file((folder / "f").read_bytes()).read_all()
 
 
@@ -155,6 +157,59 @@ def test_text_formats_keep_every_character(
     assert all(list(row) == ["market_id", "ts", "oi_base", "oi_quote_usd", "provisional"] for row in lines)
 
 
+def signed_decimals() -> st.SearchStrategy[str]:
+    """Decimal text of a signed column: as ``decimals``, with and without a minus."""
+    return st.builds(str.__add__, st.sampled_from(["", "-"]), decimals())
+
+
+@st.composite
+def any_rates(draw: st.DrawFn) -> Series[FundingRate]:
+    hours = sorted(draw(st.sets(st.integers(0, 60), max_size=8)))
+    texts = draw(st.lists(signed_decimals(), min_size=len(hours), max_size=len(hours)))
+    provisional = draw(st.sets(st.sampled_from(hours))) if hours else set()
+    return rates(texts, hours, 61, provisional=sorted(provisional))
+
+
+@pytest.mark.parametrize("suffix", files.FORMATS)
+@few
+@given(original=any_rates())
+def test_signed_decimals_come_back_from_every_file(suffix: files.Format, original: Series[FundingRate]) -> None:
+    span: dict[str, Any] = {"market_id": MARKET, "interval": "1h", "start": original.start, "end": original.end}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"rows.{suffix}")
+        try:
+            files.write([(MARKET, original.columns)], path, suffix, interval="1h", fields=("rate",))
+        except PrecisionError:
+            assert sum(width_of(original.columns.values[0])) > 76
+            return
+        read_back: Series[FundingRate] = Series.from_file(path, endpoint=FUNDING_RATES, **span)
+    assert read_back == original
+    assert list(read_back) == list(original)
+
+
+@few
+@given(any_rates())
+def test_signed_decimals_are_exact_in_every_frame(original: Series[FundingRate]) -> None:
+    values = [row.rate for row in original]
+    assert original.to_arrow(decimals="text")["rate"].to_pylist() == original.columns.values[0]
+    assert original.to_pandas()["rate"].tolist() == [float(value) for value in values]
+    width = sum(width_of(original.columns.values[0]))
+    if width <= 76:
+        assert original.to_arrow()["rate"].to_pylist() == values
+        assert original.to_pandas(decimals="exact")["rate"].tolist() == values
+    if width <= 38:
+        assert original.to_polars()["rate"].to_list() == pl.DataFrame(original)["rate"].to_list() == values
+
+
+@given(st.lists(signed_decimals(), max_size=6))
+@example(["-0.5", "10"])
+@example(["-100", "1.50"])
+@example(["-0", "-00.00"])
+@example(["-" + "0" * 30 + "1." + "9" * 37])
+def test_the_width_of_signed_decimals_is_minimal(column: list[str]) -> None:
+    assert decimal_width(pa.chunked_array([column], pa.string())) == width_of(column)
+
+
 @pytest.mark.parametrize("suffix", files.FORMATS)
 @few
 @given(original=any_series)
@@ -163,7 +218,9 @@ def test_a_file_of_any_format_comes_back_as_the_same_series(suffix: files.Format
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"rows.{suffix}")
         try:
-            files.write([(original.market_id, original.columns)], path, suffix, interval=original.interval)
+            files.write(
+                [(original.market_id, original.columns)], path, suffix, interval=original.interval, fields=FIELDS
+            )
         except PrecisionError:
             return
         read_back = OpenInterestSeries.from_file(path, market_id=original.market_id, **span)
@@ -208,7 +265,7 @@ def test_each_edge_value_is_kept_or_refused(typed_format: str, tmp_path: Path) -
 
 def write_and_read(pages: list[tuple[str, Columns]], path: Path, file_format: Any) -> pa.Table | str:
     try:
-        files.write(pages, path, file_format, interval="1m")
+        files.write(pages, path, file_format, interval="1m", fields=FIELDS)
     except PrecisionError:
         return "refused"
     return pq.read_table(path) if file_format == "parquet" else pa.ipc.open_file(path.read_bytes()).read_all()
@@ -253,7 +310,7 @@ def test_polars_reads_parquet_and_csv_files(data: Columns) -> None:
 @given(any_series)
 def test_a_stream_gets_the_content_of_a_file(original: OpenInterestSeries) -> None:
     stream = io.StringIO()
-    files.write_text([(original.market_id, original.columns)], stream, "csv", interval=original.interval)
+    files.write_text([(original.market_id, original.columns)], stream, "csv", interval=original.interval, fields=FIELDS)
     with tempfile.TemporaryDirectory() as folder:
         original.to_csv(Path(folder, "f"))
         assert Path(folder, "f").read_bytes() == stream.getvalue().encode()

@@ -18,6 +18,7 @@ from allium_market_data.client.retry import parse_retry_after
 from allium_market_data.codegen.page import read
 from allium_market_data.errors import ConnectionFailedError, ContractError, SpecError
 from allium_market_data.model.intervals import INTERVALS
+from allium_market_data.model.rows import OpenInterest
 from allium_market_data.model.windows import Window
 from allium_market_data.sandbox import Samples, SandboxEndpoint, reading_named
 from allium_market_data.sandbox.bitmex import bitmex_sources
@@ -66,7 +67,10 @@ def fuzz_decode(data: bytes) -> None:
         assert expected is None or not oracle.is_plain(body), f"a valid page was rejected: {answer}"
         return
     assert expected is not None, "an invalid page was accepted"
-    rows = [(row.ts, str(row.oi_base), str(row.oi_quote_usd), row.provisional) for row in answer.rows.records(MARKET)]
+    rows = [
+        (row.ts, str(row.oi_base), str(row.oi_quote_usd), row.provisional)
+        for row in answer.rows.records(MARKET, OpenInterest)
+    ]
     assert rows == [(row.ts, *(str(Decimal(value)) for value in row.values), row.provisional) for row in expected.rows]
     assert dict(answer.unknown_fields) == expected.unknown
 

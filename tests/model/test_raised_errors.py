@@ -24,6 +24,7 @@ PYTHON = {
 }
 """What Python or the command-line library expects for its own purposes."""
 CAUGHT = {
+    "BadRowError": "sandbox.files counts it, or reports it as SandboxError",
     "BrokenError": "client.transport turns the errors of client.http into ConnectionFailedError",
     "UntrustedError": "client.transport turns it into CertificateError",
     "HTTPError": "the sandbox turns it into a response",

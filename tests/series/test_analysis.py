@@ -10,7 +10,7 @@ import pytest
 
 from allium_market_data import MarketData, align, totals
 from allium_market_data.errors import IncompleteError, PrecisionError, UsageError
-from support.sample_series import MARKET, columns, instant, series
+from support.sample_series import FIELDS, MARKET, columns, instant, series
 from support.serving import Sandbox
 
 
@@ -64,7 +64,7 @@ def test_resampling_to_the_same_interval_returns_the_series() -> None:
         (lambda one: align(one, series([1], market_id="a:b:c")), "cannot align intervals 5m and 1m"),
         (lambda one: align(one, series([9], 9, interval="5m", market_id="a:b:c")), "no common span"),
         (lambda one: totals(one, missing="zero"), "unknown missing 'zero': use one of error, skip"),  # type: ignore[arg-type]
-        (lambda one: totals(one, amount="price"), "unknown amount 'price'"),  # type: ignore[arg-type]
+        (lambda one: totals(one, amount="price"), "unknown amount 'price'"),
     ],
 )
 def test_an_invalid_call_is_refused_with_the_reason(call: Any, message: str) -> None:
@@ -102,13 +102,22 @@ def test_dense_frames_have_nulls_and_exact_decimals() -> None:
     assert dense.to_polars()["oi_base"].to_list() == [Decimal("0.5"), Decimal("0.5"), Decimal("2.5")]
     assert dense.to_polars()["filled"].to_list() == [False, True, False]
     assert str(dense.to_pandas(decimals="exact")["oi_base"].dtype).startswith("decimal128(38, 18)")
-    assert repr(dense) == f"<DenseSeries {MARKET!r} 1m: 3 rows, 1 filled, 0 empty>"
+    assert repr(dense).splitlines() == [
+        f"<DenseSeries {MARKET!r} 1m: 3 rows, 1 filled, 0 empty>",
+        "                    ts  oi_base  oi_quote_usd",
+        "  2026-05-01T00:00:00Z     0.50          0.50",
+        "  2026-05-01T00:01:00Z     0.50          0.50  provisional  filled",
+        "  2026-05-01T00:02:00Z     2.50          2.50",
+    ]
     assert dense[1:2] == [dense[1]]
 
 
 def test_aligned_frames_have_nulls_and_exact_decimals() -> None:
     aligned = align(series([0, 2]), series([1], 0, 3, market_id="a:b:c"))
-    assert repr(aligned) == "<Aligned 2 markets 1m 2026-05-01T00:00:00Z to 2026-05-01T00:03:00Z: 3 buckets>"
+    title, heading, first, *_ = repr(aligned).splitlines()
+    assert title == "<Aligned 2 markets 1m 2026-05-01T00:00:00Z to 2026-05-01T00:03:00Z: 3 buckets>"
+    assert heading.split() == ["ts", *(f"{market}:{name}" for market in (MARKET, "a:b:c") for name in FIELDS)]
+    assert first.split() == ["2026-05-01T00:00:00Z", "0.50", "0.50", "-", "-"]
     assert aligned.to_polars()["a:b:c:oi_quote_usd"].to_list() == [None, Decimal("1.5"), None]
     assert aligned.to_polars(decimals="float")["a:b:c:oi_quote_usd"].to_list() == [None, 1.5, None]
     assert str(aligned.to_pandas(decimals="exact")[f"{MARKET}:oi_base"].dtype).startswith("decimal128(38, 18)")

@@ -14,7 +14,7 @@ from hypothesis import assume, event, example, given
 from hypothesis import strategies as st
 
 from allium_market_data import OpenInterestSeries, align, totals
-from allium_market_data.errors import IncompleteError, UsageError
+from allium_market_data.errors import IncompleteError, SpanWarning, UsageError
 from allium_market_data.model.intervals import DAY, HOUR, INTERVALS, MINUTE, WIDTHS, Interval, ceil
 from allium_market_data.model.rows import Columns
 from allium_market_data.model.times import from_micros, micros
@@ -163,6 +163,10 @@ def test_a_dense_series_is_the_rows_and_the_gaps(original: OpenInterestSeries, f
         assert row.provisional == (may_come or (last is not None and has_value and last.provisional))
 
 
+of_the_common_span = pytest.mark.filterwarnings("ignore::allium_market_data.errors.SpanWarning")
+
+
+@of_the_common_span
 @given(several_series, st.sampled_from([None, "last"]))
 @examples(25)
 def test_aligned_markets_have_each_row_of_the_common_span_once(group: Any, fill: Any) -> None:
@@ -184,6 +188,7 @@ def test_aligned_markets_have_each_row_of_the_common_span_once(group: Any, fill:
         assert [tuple(row[f"{one.market_id}:{name}"] for name in names) for row in wide] == [row[2:] for row in rows]
 
 
+@of_the_common_span
 @given(several_series)
 @examples(25)
 def test_totals_are_exact_sums_and_count_their_markets(group: Any) -> None:
@@ -201,6 +206,22 @@ def test_totals_are_exact_sums_and_count_their_markets(group: Any) -> None:
     else:
         with pytest.raises(IncompleteError, match="has no row in"):
             totals(*group)
+
+
+@given(several_series)
+@examples(25)
+def test_a_shrunk_span_is_said_unless_the_series_were_cut_to_it(group: Any) -> None:
+    start, end = max(one.start for one in group), min(one.end for one in group)
+    assume(start < end)
+    if any((one.start, one.end) != (start, end) for one in group):
+        with pytest.warns(SpanWarning, match="it leaves out") as caught:
+            aligned = align(*group)
+        assert caught[0].filename == __file__
+    else:
+        aligned = align(*group)
+    again = align(*(one[start:end] for one in group))
+    assert again.to_arrow() == aligned.to_arrow()
+    assert align({one.market_id: one[start:end] for one in group}).to_arrow() == again.to_arrow()
 
 
 def test_a_total_of_very_different_amounts_keeps_every_digit() -> None:

@@ -53,9 +53,9 @@ def test_provisional_rows_are_hollow_and_in_the_legend(axes: Any) -> None:
 @pytest.mark.parametrize(
     ("amount", "unit", "height"),
     [
-        ("7", "US dollars", 7.0),
-        ("12500", "thousand US", 12.5),
-        ("3" + "0" * 6, "million US", 3.0),
+        ("7", "USD notional", 7.0),
+        ("12500", "thousand USD", 12.5),
+        ("3" + "0" * 6, "million USD", 3.0),
         ("9" + "0" * 9, "billion", 9.0),
     ],
 )
@@ -84,7 +84,7 @@ def test_what_cannot_be_drawn_is_refused(axes: Any) -> None:
     with pytest.raises(UsageError, match="at least one series"):
         plot(axes=axes)
     with pytest.raises(UsageError, match="unknown amount 'price'"):
-        series([0]).plot(axes=axes, amount="price")  # type: ignore[arg-type]
+        series([0]).plot(axes=axes, amount="price")
     with pytest.raises(PrecisionError, match="out of range for a float"):
         series(columns([0], ["9" * 400])).plot(axes=axes)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import pickle
-from dataclasses import FrozenInstanceError, replace
-from datetime import timedelta
+from dataclasses import FrozenInstanceError, asdict, astuple, is_dataclass, replace
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,6 +96,70 @@ class TestSlices:
         assert f"list(series){text}" in str(caught.value)
 
 
+class TestSelection:
+    @given(st.sets(st.integers(0, 40)), st.integers(-60, 3_000), st.integers(-60, 3_000))
+    def test_a_slice_by_time_has_the_rows_and_gaps_of_that_time(self, buckets: set[int], start: int, end: int) -> None:
+        start, end = sorted((start, end))
+        original = series(sorted(buckets), 0, 45)
+        since, until = (START + timedelta(seconds=seconds) for seconds in (start, end))
+        part = original[since:until]
+        assert list(part) == [row for row in original if since <= row.ts < until]
+        assert (part.start, part.end) == tuple(min(max(edge, original.start), original.end) for edge in (since, until))
+        assert part == original.between(since, until)
+        assert part == original.between(since.isoformat(), np.datetime64(until.replace(tzinfo=None)))
+        before, after = original[:since], original[until:]
+        assert [*before, *part, *after] == list(original)
+        missing = [sum(gap.buckets for gap in each.gaps()) for each in (before, part, after, original)]
+        assert sum(missing[:3]) == missing[3]
+
+    def test_a_day_is_selected_as_text_or_date(self) -> None:
+        days = series(columns(range(96), interval="1h"), 0, 96, interval="1h")
+        assert len(days["2026-05-02":"2026-05-03"]) == len(days.between("2026-05-02", date(2026, 5, 3))) == 24
+        assert days["2026-05-02":][0].ts == instant(24, "1h")
+        assert len(days.between()) == 96
+
+    def test_a_selection_does_not_claim_more_than_the_series_covers(self) -> None:
+        part = series([1, 2], 0, 5).between("2020-01-01", "2030-01-01")
+        assert (part.start, part.end) == (instant(0), instant(5))
+        after = series([1, 2], 0, 5).between("2030-01-01")
+        assert (len(after), after.gaps(), after.start, after.end) == (0, [], instant(5), instant(5))
+
+    @pytest.mark.parametrize(
+        ("index", "message"),
+        [
+            (slice("2026-05-01", 3), "not one of each"),
+            (slice("soon", None), "start is not an ISO 8601 time"),
+            (slice("2026-05-02", "2026-05-01"), "start must not be after end"),
+            (slice("2026-05-01", None, 2), r"list\(series\[2026-05-01:\]\)\[::2\]"),
+            ("2026-05-01", r"is not a row: series\[3\] is one row"),
+            ("oi_base", "is not a row"),
+        ],
+    )
+    def test_what_selects_nothing_certain_is_refused(self, index: Any, message: str) -> None:
+        with pytest.raises(UsageError, match=message):
+            series([0, 1])[index]
+
+    def test_columns_and_ends(self) -> None:
+        rows = series(columns([0, 1, 4], ["1.50", "2", "3"], ["10", "20", "30.0"]), 0, 9)
+        assert list(rows.ts) == [instant(0), instant(1), instant(4)]
+        assert (rows.oi_base, [str(value) for value in rows.oi_quote_usd]) == (
+            [Decimal("1.5"), 2, 3],
+            ["10", "20", "30.0"],
+        )
+        assert rows.values("oi_base") == rows.oi_base
+        assert (rows.head(2), rows.tail(2), rows.tail(9), len(rows.tail(0))) == (rows[:2], rows[1:], rows, 0)
+        with pytest.raises(UsageError, match="unknown amount 'price'"):
+            rows.values("price")
+
+    def test_dictionaries_have_the_fields_of_the_records(self) -> None:
+        rows = series(columns([0, 1], provisional=[1]))
+        assert rows.to_dicts() == [asdict(row) for row in rows]
+        assert list(rows.to_dicts()[0]) == ["market_id", "ts", "oi_base", "oi_quote_usd", "provisional"]
+        assert astuple(rows[1]) == tuple(rows.to_dicts()[1].values())
+        assert replace(rows[0], provisional=True).provisional
+        assert is_dataclass(OpenInterest)
+
+
 class TestGaps:
     @pytest.mark.parametrize(
         ("buckets", "gaps"),
@@ -168,12 +234,32 @@ class TestEquality:
 
 
 class TestObject:
-    def test_repr_is_one_line(self) -> None:
-        assert repr(series(columns([0, 3, 4], provisional=[4]), 0, 6)) == (
-            "<OpenInterestSeries 'hl:perp:BTC-USDC' 1m 2026-05-01T00:00:00Z to 2026-05-01T00:06:00Z: "
-            "3 rows, 2 gaps of 3 buckets, 1 provisional>"
-        )
-        assert "\n" not in repr(series([0], market_id="a\nb"))
+    def test_repr_shows_the_span_and_rows_of_both_ends(self) -> None:
+        span = "2026-05-01T00:00:00Z to 2026-05-01T00:06:00Z"
+        assert repr(series(columns([0, 3, 4], provisional=[4]), 0, 6)).splitlines() == [
+            f"<OpenInterestSeries {MARKET!r} 1m {span}: 3 rows, 2 gaps of 3 buckets, 1 provisional>",
+            "                    ts  oi_base  oi_quote_usd",
+            "  2026-05-01T00:00:00Z     0.50          0.50",
+            "  2026-05-01T00:03:00Z     3.50          3.50",
+            "  2026-05-01T00:04:00Z     4.50          4.50  provisional",
+        ]
+        lines = repr(series(range(1000))).splitlines()
+        assert [line.split()[0] for line in lines[1:]] == [
+            "ts",
+            *(f"2026-05-01T00:0{minute}:00Z" for minute in range(3)),
+            "...",
+            *(f"2026-05-01T16:{minute}:00Z" for minute in range(37, 40)),
+        ]
+        assert "no gaps" in lines[0]
+        assert len(repr(series([], market_id="a\nb")).splitlines()) == 1
+        assert "1" * 37 + "..." in repr(series(columns([0], ["1" * 500])))
+
+    def test_a_notebook_shows_a_table_without_markup_of_the_market(self) -> None:
+        html = series(range(7), market_id="<b>&")._repr_html_()
+        assert "&lt;b&gt;&amp;" in html
+        assert html.count("<tr>") == 1 + 3 + 1 + 3
+        assert "<td>0.50</td>" in html
+        assert "<table>" not in series([])._repr_html_()
 
     def test_a_series_is_frozen(self) -> None:
         with pytest.raises((FrozenInstanceError, AttributeError)):
@@ -185,7 +271,7 @@ class TestObject:
 
     def test_arguments_are_keyword_only(self) -> None:
         with pytest.raises(TypeError):
-            OpenInterestSeries(MARKET, "1m", START, START, Columns.empty(2), provenance())  # type: ignore[call-arg]
+            OpenInterestSeries(MARKET, "1m", START, START, Columns.empty(2), provenance())  # type: ignore[call-arg,arg-type]
 
     @pytest.mark.parametrize(
         ("rows", "start", "end", "message"),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.intervals import WIDTHS, Interval
 from allium_market_data.model.provenance import Provenance
 from allium_market_data.model.rows import Columns
 from allium_market_data.series.series import OpenInterestSeries
 
+FIELDS = OPEN_INTEREST.columns
 START = datetime(2026, 5, 1, tzinfo=UTC)
 MARKET = "hl:perp:BTC-USDC"
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import asdict
+from datetime import date, datetime
 from decimal import Decimal
-from typing import assert_type
+from typing import Any, assert_type
+
+import numpy as np
 
 from allium_market_data import (
     INTERVALS,
@@ -75,6 +78,17 @@ def records(series: OpenInterestSeries, plan: Plan) -> None:
     assert_type(row.oi_quote_usd, Decimal)
     assert_type(row.provisional, bool)
     assert_type(series[1:5], OpenInterestSeries)
+    assert_type(series["2026-05-02":], OpenInterestSeries)
+    assert_type(series[: date(2026, 5, 2)], OpenInterestSeries)
+    assert_type(series[row.ts : "now"], OpenInterestSeries)
+    assert_type(series.between("-7d", np.datetime64("2026-05-02")), OpenInterestSeries)
+    assert_type(series.head(), OpenInterestSeries)
+    assert_type(series.tail(3), OpenInterestSeries)
+    assert_type(series.ts, Sequence[datetime])
+    assert_type(series.oi_base, list[Decimal])
+    assert_type(series.values("oi_quote_usd"), list[Decimal])
+    assert_type(series.to_dicts(), list[dict[str, Any]])
+    assert_type(asdict(row), dict[str, Any])
     assert_type(list(series), list[OpenInterest])
     assert_type(series.gaps(), list[Gap])
     assert_type(series.provisional, tuple[OpenInterest, ...])
@@ -105,6 +119,11 @@ def analysis(series: OpenInterestSeries, interval: Interval) -> None:
     assert_type(series.implied_price(decimals="float"), list[float | None])
     assert_type(align(series, fill="last"), Aligned)
     assert_type(align(series)["m"], DenseSeries)
+    assert_type(align({"m": series}, fill="last"), Aligned)
+    assert_type(totals({"m": series}), list[Total])
+    assert_type(
+        OpenInterestSeries.from_file("rows.csv", interval="1h", start="2026-05-01", end="now"), OpenInterestSeries
+    )
     assert_type(totals(series, missing="skip"), list[Total])
     assert_type(OpenInterestSeries.from_frame(object(), interval="1h"), OpenInterestSeries)
     series.resample("2h")  # type: ignore[arg-type]

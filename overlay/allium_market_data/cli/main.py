@@ -131,16 +131,17 @@ def plot(
     storage_option: StorageOption = None,
 ) -> None:
     """Draw a chart of one or more markets. The API key comes from ALLIUM_API_KEY."""
+    from ..model.endpoint import OPEN_INTEREST
     from ..series.plot import check_plot_target, save_plot
     from .output import connect
 
-    check_plot_target(output, amount, overwrite=overwrite)  # before the first request
+    check_plot_target(output, OPEN_INTEREST, amount, overwrite=overwrite)  # before the first request
     if table is not None:
         series = _table.read_series(table, market, interval, start, end, storage_option)
     else:
         with connect(base_url, timeout, concurrency, rate) as client:
             series = client.open_interest(market, interval=interval, start=start, end=end)  # type: ignore[call-overload]
-    save_plot(list(series.values()), output, amount=amount, overwrite=overwrite)  # type: ignore[arg-type]
+    save_plot(list(series.values()), output, amount=amount, overwrite=overwrite)
 
 
 @app.command()

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from ..errors import UsageError
 from ..formats.files import FORMATS, write, write_text
+from ..model.endpoint import OPEN_INTEREST
 from ..model.times import to_iso
 from ..model.windows import Plan
 
@@ -99,10 +100,11 @@ def deliver(
     if output is None:
         if format in ("csv", "jsonl"):
             first = list(islice(columns, 1))  # a fetch that fails at once writes nothing, not even a header
-            write_text(chain(first, columns), sys.stdout, format, interval=plan.interval)
+            write_text(chain(first, columns), sys.stdout, format, interval=plan.interval, fields=OPEN_INTEREST.columns)
             sys.stdout.flush()
         return
-    rows = write(columns, output, format, interval=plan.interval, metadata=metadata, overwrite=overwrite)
+    options: dict[str, Any] = {"fields": OPEN_INTEREST.columns, "metadata": metadata, "overwrite": overwrite}
+    rows = write(columns, output, format, interval=plan.interval, **options)
     print(f"{output}: {rows:,} rows", file=sys.stderr)
 
 

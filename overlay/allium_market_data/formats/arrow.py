@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 from ..errors import OutputError, PrecisionError
-from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import WIDTHS, Interval
 from ..model.rows import Columns
 from ..model.times import micros, to_iso
 from ..model.timestamps import contiguous_runs
 from ..optional import require
 from ..validation import check_choice
-from .decimal_width import ALWAYS_FITS, DEFAULT_WIDTH, DecimalWidth, decimal_width, max_length, strip_zeros
+from .decimal_width import ALWAYS_FITS, DEFAULT_WIDTH, DecimalWidth, decimal_width, max_length, shortest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +43,7 @@ SOURCE: Final = "Allium Market Data API (unofficial client)"
 class RowSchema:
     """The Arrow schema of rows: the decimal fields, their representation, the width of each so far, and metadata."""
 
-    fields: tuple[str, ...] = OPEN_INTEREST.columns
+    fields: tuple[str, ...]
     decimals: Decimals = "exact"
     metadata: Mapping[str, str] = field(default_factory=dict)
     widths: tuple[DecimalWidth, ...] = ()
@@ -163,7 +162,7 @@ def to_table(pages: Iterable[tuple[str, Columns]], interval: Interval, schema: R
     Raises ``PrecisionError`` if no type holds a decimal, ``OutputError`` if pyarrow is missing.
     """
     pa = require("pyarrow", "arrow")
-    tables = [text_table(market_id, columns, interval) for market_id, columns in pages]
+    tables = [text_table(market_id, columns, interval, schema.fields) for market_id, columns in pages]
     empty = replace(schema, decimals="text", metadata={}).arrow.empty_table()
     text = pa.concat_tables(tables) if tables else empty
     return schema.narrowest(text).cast(text)
@@ -174,8 +173,8 @@ def typed(text: pa.Table, fields: Sequence[str], decimals: Decimals) -> pa.Table
     return RowSchema(fields=tuple(fields), decimals=decimals).narrowest(text).cast_decimals(text)
 
 
-def text_table(market_id: str, columns: Columns, interval: Interval) -> pa.Table:
-    """Rows of one market as an Arrow table whose decimals are still text.
+def text_table(market_id: str, columns: Columns, interval: Interval, fields: Sequence[str]) -> pa.Table:
+    """Rows of one market as an Arrow table whose decimals, named by ``fields``, are still text.
 
     ``market_id`` is a plain string column, not a dictionary: a file may hold several markets, and an Arrow file cannot
     replace a dictionary after its first batch. Parquet compresses the column to almost nothing anyway.
@@ -186,7 +185,7 @@ def text_table(market_id: str, columns: Columns, interval: Interval) -> pa.Table
         arrays = [_text_arrays(pa, market_id, chunk, interval) for chunk in chunks]
     except UnicodeEncodeError as error:
         raise OutputError(f"the market {market_id!a} cannot be encoded as UTF-8") from error
-    names = ["market_id", "ts", *OPEN_INTEREST.columns, "provisional"]
+    names = ["market_id", "ts", *fields, "provisional"]
     return pa.concat_tables([pa.Table.from_arrays(chunk, names) for chunk in arrays])
 
 
@@ -215,8 +214,7 @@ def _cast_column(text: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArra
     compute, column = require("pyarrow.compute", "arrow"), text[name]
     precision = getattr(kind, "precision", None)
     if precision and max_length(column) > precision:
-        # Arrow counts leading and trailing zeros as digits while it parses, which may overflow.
-        column = compute.binary_join_element_wise("0", strip_zeros(column), "")
+        column = shortest(column)
     try:
         values = column.cast(kind)
     except require("pyarrow", "arrow").ArrowInvalid as error:

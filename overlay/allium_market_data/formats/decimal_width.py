@@ -23,7 +23,7 @@ class DecimalWidth(NamedTuple):
     @classmethod
     def of(cls, value: str) -> DecimalWidth:
         """The width of one decimal text; zero for empty text."""
-        whole, _, fraction = value.partition(".")
+        whole, _, fraction = value.removeprefix("-").partition(".")
         return cls(len(whole.lstrip("0")), len(fraction.rstrip("0")))
 
     def union(self, other: DecimalWidth) -> DecimalWidth:
@@ -49,6 +49,7 @@ ALWAYS_FITS: Final = 19
 def decimal_width(column: pa.ChunkedArray) -> DecimalWidth:
     """The smallest width that holds all values of a column of decimal text."""
     compute = require("pyarrow.compute", "arrow")
+    column = _without_sign(column)
     whole, fraction = _digit_counts(column)
     # Stripping zeros costs more than everything else, and matters only if the longest values have some to strip.
     padded = compute.starts_with(column, "0"), compute.ends_with(column, "0")
@@ -75,8 +76,21 @@ def _digit_counts(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedA
     return whole, compute.if_else(no_point, 0, compute.subtract(compute.subtract(length, point), 1))
 
 
+def _without_sign(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    compute = require("pyarrow.compute", "arrow")
+    has_signs = compute.any(compute.starts_with(column, "-")).as_py()
+    return compute.ascii_ltrim(column, "-") if has_signs else column
+
+
 def strip_zeros(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Decimal text without leading zeros, trailing zeros and a trailing point; zero becomes empty text."""
+    """Decimal text without sign, leading zeros, trailing zeros and a trailing point; zero becomes empty text."""
     compute = require("pyarrow.compute", "arrow")
     stripped = compute.ascii_rtrim(compute.ascii_rtrim(column, "0"), ".")
-    return compute.ascii_ltrim(compute.if_else(compute.match_substring(column, "."), stripped, column), "0")
+    return compute.ascii_ltrim(compute.if_else(compute.match_substring(column, "."), stripped, column), "-0")
+
+
+def shortest(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The same numbers without needless zeros, as Arrow counts them as digits while it parses, which may overflow."""
+    compute = require("pyarrow.compute", "arrow")
+    first = compute.if_else(compute.starts_with(column, "-"), "-0", "0")
+    return compute.binary_join_element_wise(first, strip_zeros(column), "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TextIO, TypeAlias, get_args
@@ -96,15 +96,18 @@ class RowWriter(ABC):
 class TextWriter(RowWriter):
     """CSV or JSON Lines in UTF-8."""
 
-    def __init__(self, path: Path, text_format: TextFormat, interval: Interval, *, overwrite: bool) -> None:
+    def __init__(
+        self, path: Path, text_format: TextFormat, interval: Interval, fields: Sequence[str], *, overwrite: bool
+    ) -> None:
         super().__init__(path, interval, overwrite=overwrite)
         self._format: TextFormat = text_format
+        self._fields = fields
 
     def _start(self) -> None:
-        self._file.stream.write(header(self._format).encode())
+        self._file.stream.write(header(self._format, self._fields).encode())
 
     def _write(self, market_id: str, columns: Columns) -> None:
-        for part in lines(market_id, columns, self._interval, self._format):
+        for part in lines(market_id, columns, self._interval, self._format, self._fields):
             self._file.stream.write(part.encode())
 
     def _finish(self) -> None:
@@ -140,7 +143,7 @@ class ArrowWriter(RowWriter):
 
     def _write(self, market_id: str, columns: Columns) -> None:
         if columns:
-            self._buffer.append(text_table(market_id, columns, self._interval))
+            self._buffer.append(text_table(market_id, columns, self._interval, self._schema.fields))
         if sum(map(len, self._buffer)) >= BATCH:
             self._flush()
 
@@ -222,19 +225,21 @@ def open_writer(
     file_format: Format,
     *,
     interval: Interval,
+    fields: Sequence[str],
     metadata: Mapping[str, str] | None = None,
     overwrite: bool = False,
     decimals: Decimals = "exact",
 ) -> RowWriter:
-    """A file for pages: ``with open_writer(path, "csv", interval="1m") as writer: writer.write(market_id, columns)``.
+    """A file for pages: ``with open_writer(path, "csv", ...) as writer: writer.write(market_id, columns)``.
 
-    ``metadata`` and ``decimals`` apply to Parquet and Arrow; text formats have the decimals as the server wrote them.
+    ``fields`` are the names of the decimal columns. ``metadata`` and ``decimals`` apply to Parquet and Arrow; text formats
+    have the decimals as the server wrote them.
     Raises ``UsageError`` for an unknown format.
     """
     check_choice("format", file_format, FORMATS)
     if file_format in ("csv", "jsonl"):
-        return TextWriter(path, file_format, interval, overwrite=overwrite)
-    schema = RowSchema(decimals=decimals, metadata={"interval": interval, **(metadata or {})})
+        return TextWriter(path, file_format, interval, fields, overwrite=overwrite)
+    schema = RowSchema(tuple(fields), decimals=decimals, metadata={"interval": interval, **(metadata or {})})
     return ArrowWriter(path, file_format, interval, schema, overwrite=overwrite)
 
 
@@ -244,21 +249,26 @@ def write(
     file_format: Format,
     *,
     interval: Interval,
+    fields: Sequence[str],
     metadata: Mapping[str, str] | None = None,
     overwrite: bool = False,
     decimals: Decimals = "exact",
 ) -> int:
     """Write all pages, each a market and its rows, to a file, and return the number of rows. See ``RowWriter``."""
-    with open_writer(
-        path, file_format, interval=interval, metadata=metadata, overwrite=overwrite, decimals=decimals
-    ) as writer:
+    options: dict[str, Any] = {"metadata": metadata, "overwrite": overwrite, "decimals": decimals}
+    with open_writer(path, file_format, interval=interval, fields=fields, **options) as writer:
         for market_id, columns in pages:
             writer.write(market_id, columns)
     return writer.rows
 
 
 def write_text(
-    pages: Iterable[tuple[str, Columns]], stream: TextIO, text_format: TextFormat, *, interval: Interval
+    pages: Iterable[tuple[str, Columns]],
+    stream: TextIO,
+    text_format: TextFormat,
+    *,
+    interval: Interval,
+    fields: Sequence[str],
 ) -> int:
     """Write all pages to an open text stream, such as a pipe, and return the number of rows.
 
@@ -266,9 +276,9 @@ def write_text(
     """
     check_choice("text format", text_format, get_args(TextFormat))
     rows = 0
-    stream.write(header(text_format))
+    stream.write(header(text_format, fields))
     for market_id, columns in pages:
-        for part in lines(market_id, columns, interval, text_format):
+        for part in lines(market_id, columns, interval, text_format, fields):
             stream.write(part)
         rows += len(columns)
     return rows

@@ -9,7 +9,6 @@ from datetime import datetime
 from itertools import chain, repeat
 from typing import Literal, TypeAlias
 
-from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import DAY, MINUTE, WIDTHS, Interval
 from ..model.rows import Columns
 from ..model.times import MICROSECOND, micros
@@ -22,17 +21,13 @@ SUFFIX = ":00+00:00"
 """The text of a timestamp after its minute."""
 
 
-def header(text_format: TextFormat, fields: Sequence[str] = OPEN_INTEREST.columns) -> str:
+def header(text_format: TextFormat, fields: Sequence[str]) -> str:
     """The text before the first row: column names for CSV, nothing for JSON Lines. ``fields`` are the decimal columns."""
     return ",".join(("market_id", "ts", *fields, "provisional")) + "\n" if text_format == "csv" else ""
 
 
 def lines(
-    market_id: str,
-    columns: Columns,
-    interval: Interval,
-    text_format: TextFormat,
-    fields: Sequence[str] = OPEN_INTEREST.columns,
+    market_id: str, columns: Columns, interval: Interval, text_format: TextFormat, fields: Sequence[str]
 ) -> Iterator[str]:
     """The rows as text, several complete lines at a time.
 

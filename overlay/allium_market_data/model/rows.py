@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import Field, dataclass, field, make_dataclass
 from datetime import datetime
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
 from functools import cache
 from itertools import repeat
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
 from .timestamps import Timestamps
+
+R = TypeVar("R")
 
 PLAIN_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
 """A plain decimal: digits, optionally followed by a point and more digits. No sign, exponent, grouping or space."""
@@ -89,10 +91,10 @@ class Columns:
     def __getitem__(self, part: slice) -> Columns:
         return Columns(self.ts[part], tuple(column[part] for column in self.values), self.provisional[part])
 
-    def records(self, market_id: str) -> Iterator[OpenInterest]:
-        """The rows as records, each created on iteration."""
-        base, quote = (map(EXACT.create_decimal, column) for column in self.values)  # a little faster than Decimal
-        return map(OpenInterest, repeat(market_id), self.ts, base, quote, self.provisional)
+    def records(self, market_id: str, record: Callable[..., R]) -> Iterator[R]:
+        """The rows as records of the class ``record``, each created on iteration."""
+        decimals = (map(EXACT.create_decimal, column) for column in self.values)  # a little faster than Decimal
+        return map(record, repeat(market_id), self.ts, *decimals, self.provisional)
 
 
 class ColumnsBuilder:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import reduce
-from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, TypeAlias, get_args
+from itertools import islice
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, NoReturn, TypeAlias, get_args
 
-from ..errors import IncompleteError, UsageError
+from ..errors import IncompleteError, SpanWarning, UsageError
 from ..formats.arrow import Decimals, Tabular, typed
-from ..model.endpoint import OPEN_INTEREST
-from ..model.intervals import Interval
+from ..model.endpoint import Endpoint
+from ..model.intervals import WIDTHS, Interval, ceil
 from ..model.rows import EXACT
-from ..model.times import to_iso
+from ..model.times import micros, to_iso
 from ..optional import require
 from ..validation import check_choice
-from .base import Amount, SeriesBase
+from .base import SeriesBase, decimal_column, flatten
 from .dense import DenseColumns, DenseRow, DenseSeries, Fill, append, bucket_times, dense_columns, time_table
+from .display import Displayed
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+SHOWN: Final = 3
+"""The markets whose values are shown."""
 
 Missing: TypeAlias = Literal["error", "skip"]
 """What ``totals`` does where a market has no row: raise an error, or leave the market out of that sum."""
@@ -40,7 +46,7 @@ class Total(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Aligned(Tabular):
+class Aligned(Displayed, Tabular):
     """Markets over the same buckets ``ts``, read like a dictionary from market to its ``DenseSeries``, all of one length.
 
     The span start <= ts < end is covered by every market's series, so None means that there is no row, never that the
@@ -48,6 +54,7 @@ class Aligned(Tabular):
     provisional. ``columns`` stores the rows. It is internal: users have ``DenseSeries`` and frames.
     """
 
+    endpoint: Endpoint
     interval: Interval
     start: datetime
     end: datetime
@@ -57,7 +64,12 @@ class Aligned(Tabular):
 
     def __getitem__(self, market_id: str) -> DenseSeries:
         return DenseSeries(
-            market_id=market_id, interval=self.interval, fill=self.fill, ts=self.ts, columns=self.columns[market_id]
+            endpoint=self.endpoint,
+            market_id=market_id,
+            interval=self.interval,
+            fill=self.fill,
+            ts=self.ts,
+            columns=self.columns[market_id],
         )
 
     def __iter__(self) -> Iterator[str]:
@@ -81,54 +93,67 @@ class Aligned(Tabular):
     def __array__(self, *_: object, **__: object) -> NoReturn:
         raise UsageError("aligned markets are not an array: use to_pandas(), to_polars() or to_arrow()")
 
-    def __repr__(self) -> str:
+    def _title(self) -> str:
         span = f"{to_iso(self.start)} to {to_iso(self.end)}"
-        return f"<Aligned {len(self)} markets {self.interval} {span}: {len(self.ts)} buckets>"
+        return f"Aligned {len(self)} markets {self.interval} {span}: {len(self.ts)} buckets"
+
+    def _headings(self) -> Sequence[str]:
+        more = ["..."] if len(self) > SHOWN else []
+        names = (f"{market}:{name}" for market in islice(self, SHOWN) for name in self.endpoint.columns)
+        return ["ts", *names, *more]
+
+    def _cells(self, row: int) -> Sequence[str]:
+        more = ["..."] if len(self) > SHOWN else []
+        shown = (column for dense in islice(self.columns.values(), SHOWN) for column in dense.values)
+        return [to_iso(self.ts[row]), *(column[row] or "-" for column in shown), *more]
+
+    def _row_count(self) -> int:
+        return len(self.ts)
 
     def rows(self) -> Iterator[tuple[DenseRow, ...]]:
         """The rows of all markets, bucket by bucket."""
         return zip(*self.values(), strict=True)
 
     def to_arrow(self, *, decimals: Decimals = "exact") -> pa.Table:
-        """A wide Arrow table: ts, and for each market ``market:oi_base``, ``market:oi_quote_usd``,
-        ``market:provisional`` and ``market:filled``. The amounts are null where there is no row.
+        """A wide Arrow table: ts, and for each market its decimals, such as ``market:oi_base``, ``market:provisional`` and
+        ``market:filled``. The decimals are null where there is no row.
 
-        ``decimals`` works as in ``OpenInterestSeries.to_arrow``; nothing is rounded unless it is ``"float"``.
+        ``decimals`` works as in ``Series.to_arrow``; nothing is rounded unless it is ``"float"``.
         """
         pa = require("pyarrow", "arrow")
         table = time_table(self.ts)
         amounts: list[str] = []
         for market_id, columns in self.columns.items():
-            values = {f"{market_id}:{name}": c for name, c in zip(OPEN_INTEREST.columns, columns.values, strict=True)}
+            values = {f"{market_id}:{name}": c for name, c in zip(self.endpoint.columns, columns.values, strict=True)}
             flags = {f"{market_id}:provisional": columns.provisional, f"{market_id}:filled": columns.filled}
             table = append(append(table, values, pa.string()), flags, pa.bool_())
             amounts += values
         return typed(table, tuple(amounts), decimals)
 
 
-def align(*series: SeriesBase, fill: Fill = None) -> Aligned:
-    """Bring series of different markets, all of one interval, to the same buckets.
+def align(*series: SeriesBase | Mapping[str, SeriesBase], fill: Fill = None) -> Aligned:
+    """Bring series of different markets, all of one interval, to the same buckets. A mapping stands for its series.
 
-    These are the buckets of the span that all series cover. ``fill="last"`` carries values forward as ``densify`` does,
-    from before that span too. Raises ``UsageError`` for no series, a repeated market, different intervals, or no common
-    span.
+    These are the buckets of the span that all series cover; a ``SpanWarning`` says so where that leaves out buckets of some.
+    ``fill="last"`` carries values forward as ``densify`` does, from before that span too. Raises ``UsageError`` for no
+    series, a repeated market, different intervals or endpoints, or no common span.
     """
-    start, end = _common_span(series)
-    ts = sorted({stamp for each in series for stamp in bucket_times(each) if start <= stamp < end})
-    columns = {each.market_id: dense_columns(each, ts, fill) for each in series}
-    return Aligned(interval=series[0].interval, start=start, end=end, fill=fill, ts=ts, columns=columns)
+    return _aligned(series, fill)
 
 
-def totals(*series: SeriesBase, missing: Missing = "error", amount: Amount = "oi_quote_usd") -> list[Total]:
-    """The sum over markets at every bucket of ``align``, exact to the last digit.
+def totals(
+    *series: SeriesBase | Mapping[str, SeriesBase], missing: Missing = "error", amount: str | None = None
+) -> list[Total]:
+    """The sum over markets at every bucket of ``align``, exact to the last digit. A mapping stands for its series.
 
     A bucket for which a market has no row raises ``IncompleteError``; ``missing="skip"`` leaves that market out of the
-    sum, and ``Total.markets`` counts the markets in it. The default ``amount`` is in US dollars; ``"oi_base"`` is in units
-    of the base asset, so it makes sense only for markets of one base.
+    sum, and ``Total.markets`` counts the markets in it. ``amount`` is a decimal column, by default the last one, which of
+    open interest is in US dollars; ``"oi_base"`` is in units of the base asset, so it makes sense only for markets of one
+    base. Raises and warns as ``align`` does.
     """
     check_choice("missing", missing, get_args(Missing))
-    check_choice("amount", amount, OPEN_INTEREST.columns)
-    aligned, field = align(*series), OPEN_INTEREST.columns.index(amount)
+    aligned = _aligned(series, None)
+    field = aligned.endpoint.columns.index(decimal_column(aligned.endpoint, amount))
     if missing == "error":
         _check_complete(aligned)
     columns = aligned.columns.values()
@@ -138,6 +163,18 @@ def totals(*series: SeriesBase, missing: Missing = "error", amount: Amount = "oi
         _total(ts, [Decimal(value) for value in values if value is not None], any(provisional))
         for ts, values, provisional in zip(aligned.ts, rows, flags, strict=True)
     ]
+
+
+def _aligned(arguments: Sequence[SeriesBase | Mapping[str, SeriesBase]], fill: Fill) -> Aligned:
+    series = flatten(arguments)
+    start, end = _common_span(series)
+    _warn_of_other_buckets(series, start, end)
+    ts = sorted({stamp for each in series for stamp in bucket_times(each) if start <= stamp < end})
+    columns = {each.market_id: dense_columns(each, ts, fill) for each in series}
+    first = series[0]
+    return Aligned(
+        endpoint=first.endpoint, interval=first.interval, start=start, end=end, fill=fill, ts=ts, columns=columns
+    )
 
 
 def _total(ts: datetime, values: Sequence[Decimal], provisional: bool) -> Total:
@@ -162,6 +199,9 @@ def _common_span(series: Sequence[SeriesBase]) -> tuple[datetime, datetime]:
     """The span that all series cover."""
     if not series:
         raise UsageError("nothing to align: pass at least one series")
+    endpoints = {each.endpoint.columns: each.endpoint.name for each in series}
+    if len(endpoints) > 1:
+        raise UsageError(f"cannot align {' and '.join(endpoints.values())}: they have different columns")
     intervals = dict.fromkeys(each.interval for each in series)
     if len(intervals) > 1:
         raise UsageError(f"cannot align intervals {' and '.join(intervals)}: resample the finer series first")
@@ -173,3 +213,23 @@ def _common_span(series: Sequence[SeriesBase]) -> tuple[datetime, datetime]:
     if start >= end:
         raise UsageError(f"no common span: one series begins at {to_iso(start)}, another ends at {to_iso(end)}")
     return start, end
+
+
+def _warn_of_other_buckets(series: Sequence[SeriesBase], start: datetime, end: datetime) -> None:
+    """Say which buckets of the series lie outside the common span, unless there are none. To the caller of the caller."""
+    width = WIDTHS[series[0].interval]
+    first, stop = ceil(micros(start), width), ceil(micros(end), width)
+    others = {
+        each.market_id: max(first - ceil(micros(each.start), width), 0) + max(ceil(micros(each.end), width) - stop, 0)
+        for each in series
+    }
+    left_out = [f"{count // width} bucket(s) of {market_id}" for market_id, count in others.items() if count]
+    if left_out:
+        more = f" and {len(left_out) - 3} more markets" if len(left_out) > 3 else ""
+        span = f'"{to_iso(start)}":"{to_iso(end)}"'
+        warnings.warn(
+            f"the series cover different spans, and this is their common one, {to_iso(start)} to {to_iso(end)}: "
+            f"it leaves out {', '.join(left_out[:3])}{more} (slice the series with [{span}] to say that this is meant)",
+            SpanWarning,
+            stacklevel=4,
+        )

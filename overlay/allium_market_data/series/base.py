@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
 
 from ..errors import UsageError
+from ..model.endpoint import Endpoint
 from ..model.intervals import WIDTHS, Interval, ceil
 from ..model.provenance import Provenance
 from ..model.rows import Columns
 from ..model.times import from_micros, micros, to_iso
 from ..model.timestamps import contiguous_runs
+from ..validation import check_choice
 
-Amount: TypeAlias = Literal["oi_base", "oi_quote_usd"]
-"""A decimal field of a row: open interest in units of the base asset, or in US dollars."""
+
+def decimal_column(endpoint: Endpoint, name: str | None) -> str:
+    """The decimal column of this name, by default the last one. Raises ``UsageError`` for an unknown name."""
+    return check_choice("amount", endpoint.columns[-1] if name is None else name, endpoint.columns)
+
+
+def flatten(arguments: Iterable[SeriesBase | Mapping[str, SeriesBase]]) -> list[SeriesBase]:
+    """The series among the arguments and in the mappings among them, in order. Raises ``UsageError`` for anything else."""
+    series: list[SeriesBase] = []
+    for argument in arguments:
+        series += argument.values() if isinstance(argument, Mapping) else [argument]
+    wrong = next((each for each in series if not isinstance(each, SeriesBase)), None)
+    if wrong is not None:
+        raise UsageError(f"pass series, or mappings from market to series, not {type(wrong).__name__}")
+    return series
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +43,12 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SeriesBase:
-    """The rows of one market with start <= ts < end. Users hold its subclass ``OpenInterestSeries``.
+    """The rows of one market with start <= ts < end, of any endpoint: see ``Series``.
 
     ``columns`` stores the rows. It is internal: users have records and frames.
     """
 
+    endpoint: Endpoint
     market_id: str
     interval: Interval
     start: datetime
@@ -44,6 +59,8 @@ class SeriesBase:
 
     def __post_init__(self) -> None:
         ts, width = self.columns.ts, WIDTHS[self.interval]
+        if len(self.columns.values) != len(self.endpoint.columns):
+            raise UsageError(f"a series of {self.endpoint.name} has the columns {', '.join(self.endpoint.columns)}")
         if {len(self.columns.provisional), *map(len, self.columns.values)} != {len(ts)}:
             raise UsageError("the columns of a series must have equal lengths")
         if ts and not self.start <= ts[0] <= ts[-1] < self.end:
@@ -57,6 +74,10 @@ class SeriesBase:
 
     def __len__(self) -> int:
         return len(self.columns)
+
+    def texts(self, column: str | None) -> list[str]:
+        """A decimal column as the text of the server, by default the last one. Raises ``UsageError`` for an unknown name."""
+        return self.columns.values[self.endpoint.columns.index(decimal_column(self.endpoint, column))]
 
     def gaps(self) -> list[Gap]:
         """The buckets without a row, as ranges of maximal length, ascending.

@@ -6,19 +6,22 @@ A bucket without a row has no value (``None``) or, on request, the value of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
 
 from ..formats.arrow import Decimals, Tabular, typed
-from ..model.endpoint import OPEN_INTEREST
+from ..model.endpoint import Endpoint
 from ..model.intervals import WIDTHS, Interval, ceil
-from ..model.times import from_micros, micros
+from ..model.times import from_micros, micros, to_iso
 from ..optional import require
 from ..validation import check_choice
 from .base import SeriesBase
+from .display import Displayed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +33,8 @@ Fill: TypeAlias = Literal["last"] | None
 class DenseRow(NamedTuple):
     """One bucket. Without a row the values are None; ``filled`` marks values carried forward from an earlier bucket.
 
-    ``provisional`` marks a value that may still change, and an empty bucket that may still get one.
+    ``provisional`` marks a value that may still change, and an empty bucket that may still get one. The rows of an endpoint
+    with other decimals have those in place of these two.
     """
 
     market_id: str
@@ -39,6 +43,13 @@ class DenseRow(NamedTuple):
     oi_quote_usd: Decimal | None
     provisional: bool
     filled: bool
+
+
+@cache
+def row_class(columns: tuple[str, ...]) -> Callable[..., DenseRow]:
+    """The class of the dense rows of an endpoint with these decimals."""
+    names = ("market_id", "ts", *columns, "provisional", "filled")
+    return DenseRow if names == DenseRow._fields else namedtuple("DenseRow", names)  # type: ignore[return-value]
 
 
 class DenseColumns(NamedTuple):
@@ -50,12 +61,13 @@ class DenseColumns(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class DenseSeries(Tabular):
+class DenseSeries(Displayed, Tabular):
     """Every bucket with start <= ts < end that had begun when the fetch finished, ascending: see ``densify``.
 
     ``columns`` stores the rows. It is internal: users have rows and frames.
     """
 
+    endpoint: Endpoint
     market_id: str
     interval: Interval
     fill: Fill
@@ -77,28 +89,40 @@ class DenseSeries(Tabular):
         if isinstance(index, slice):
             return [self[row] for row in range(len(self))[index]]
         texts = (column[index] for column in self.columns.values)
-        base, quote = (None if text is None else Decimal(text) for text in texts)
+        values = (None if text is None else Decimal(text) for text in texts)
         flags = self.columns.provisional[index], self.columns.filled[index]
-        return DenseRow(self.market_id, self.ts[index], base, quote, *flags)
+        return row_class(self.endpoint.columns)(self.market_id, self.ts[index], *values, *flags)
 
-    def __repr__(self) -> str:
+    def _title(self) -> str:
         empty = self.columns.values[0].count(None)
         filled = self.columns.filled.count(True)
-        return f"<DenseSeries {self.market_id!r} {self.interval}: {len(self)} rows, {filled} filled, {empty} empty>"
+        return f"DenseSeries {self.market_id!r} {self.interval}: {len(self)} rows, {filled} filled, {empty} empty"
+
+    def _headings(self) -> Sequence[str]:
+        return ("ts", *self.endpoint.columns, "", "")
+
+    def _cells(self, row: int) -> Sequence[str]:
+        texts = [column[row] for column in self.columns.values]
+        flags = ("provisional", self.columns.provisional[row]), ("filled", self.columns.filled[row])
+        return (to_iso(self.ts[row]), *(text or "-" for text in texts), *(name if flag else "" for name, flag in flags))
+
+    def _row_count(self) -> int:
+        return len(self)
 
     def to_arrow(self, *, decimals: Decimals = "exact") -> pa.Table:
-        """An Arrow table: market_id, ts, oi_base, oi_quote_usd (null where unknown), provisional, filled."""
+        """An Arrow table: market_id, ts, the decimals (null where unknown), provisional, filled."""
         pa = require("pyarrow", "arrow")
         table = time_table(self.ts).add_column(0, "market_id", [pa.repeat(self.market_id, len(self))])
-        table = append(table, dict(zip(OPEN_INTEREST.columns, self.columns.values, strict=True)), pa.string())
+        table = append(table, dict(zip(self.endpoint.columns, self.columns.values, strict=True)), pa.string())
         flags = {"provisional": self.columns.provisional, "filled": self.columns.filled}
-        return typed(append(table, flags, pa.bool_()), OPEN_INTEREST.columns, decimals)
+        return typed(append(table, flags, pa.bool_()), self.endpoint.columns, decimals)
 
 
 def densify(series: SeriesBase, fill: Fill = None) -> DenseSeries:
-    """A row for every bucket of the series: see ``OpenInterestSeries.densify``."""
+    """A row for every bucket of the series: see ``Series.densify``."""
     ts = bucket_times(series)
     return DenseSeries(
+        endpoint=series.endpoint,
         market_id=series.market_id,
         interval=series.interval,
         fill=fill,

@@ -10,10 +10,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ..errors import UsageError
-from ..model.endpoint import OPEN_INTEREST
+from ..model.endpoint import Endpoint
 from ..model.intervals import INTERVALS, WIDTHS, Interval
 from ..model.provenance import Provenance
-from ..model.rows import PLAIN_DECIMAL, Columns
+from ..model.rows import PLAIN_DECIMAL, SIGNED_DECIMAL, Columns
 from ..model.times import from_micros, micros, to_iso
 from ..optional import require
 from ..validation import Instant, check_choice, to_instant
@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 def from_frame(
     series_class: type[S],
+    endpoint: Endpoint,
     frame: object,
     market_id: str | None,
     interval: Interval | None,
@@ -35,8 +36,8 @@ def from_frame(
     end: Instant | None,
     fetched: Instant | None,
 ) -> S:
-    """A series of ``series_class`` from the rows of ``frame``: see ``OpenInterestSeries.from_frame``."""
-    table = _checked_table(frame)
+    """A series of ``series_class`` from the rows of ``frame``: see ``Series.from_frame``."""
+    table = _checked_table(frame, endpoint)
     metadata = {
         key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items() if key != b"ARROW:schema"
     }
@@ -46,8 +47,9 @@ def from_frame(
     market_id = _only_value(market_id, table.column("market_id").unique().to_pylist(), "market_id")
     since, until = _span(start, end, metadata)
     table = _rows_within(_rows_with(table, "market_id", market_id), since, until)
-    columns = _columns(table, WIDTHS[interval])
+    columns = _columns(table, WIDTHS[interval], endpoint)
     return series_class(
+        endpoint=endpoint,
         market_id=market_id,
         interval=interval,
         start=since,
@@ -58,19 +60,19 @@ def from_frame(
 
 
 def _invalid(reason: str) -> NoReturn:
-    raise UsageError(f"not an open-interest table: {reason}")
+    raise UsageError(f"this table cannot be read as a series: {reason}")
 
 
-def _checked_table(frame: Any) -> pa.Table:
+def _checked_table(frame: Any, endpoint: Endpoint) -> pa.Table:
     """The frame as an Arrow table with all required columns, text as strings and times in UTC."""
     pa = require("pyarrow", "arrow")
     if not hasattr(frame, "__arrow_c_stream__"):
         _invalid(f"{type(frame).__name__} does not support the Arrow PyCapsule interface")
     table = frame if isinstance(frame, pa.Table) else pa.table(frame)
-    required = ("market_id", "ts", *OPEN_INTEREST.columns, "provisional")
+    required = ("market_id", "ts", *endpoint.columns, "provisional")
     if missing := [name for name in required if name not in table.column_names]:
         _invalid(f"missing column {', '.join(missing)}")
-    for name in ("market_id", "interval", *OPEN_INTEREST.columns):  # engines return text in several types
+    for name in ("market_id", "interval", *endpoint.columns):  # engines return text in several types
         if name in table.column_names and (name in ("market_id", "interval") or "string" in str(table[name].type)):
             table = _with_type(table, name, pa.string(), "is not text")
     for name in ("ts", "fetched_at"):
@@ -148,7 +150,7 @@ def _span(start: Instant | None, end: Instant | None, metadata: Mapping[str, str
     return since, until
 
 
-def _columns(table: pa.Table, width: int) -> Columns:
+def _columns(table: pa.Table, width: int, endpoint: Endpoint) -> Columns:
     # Plain UTC datetimes, whichever time zone class Arrow chose.
     stamps = [from_micros(micros(stamp)) for stamp in table["ts"].to_pylist()]
     for before, stamp in pairwise(stamps):
@@ -159,19 +161,21 @@ def _columns(table: pa.Table, width: int) -> Columns:
         _invalid(f"{to_iso(unaligned)} is not on a boundary of its interval")
     if table["provisional"].null_count:
         _invalid("provisional is null in some row")
-    values = tuple(_decimal_text(table[name], name) for name in OPEN_INTEREST.columns)
+    decimals = zip(endpoint.columns, endpoint.signed, strict=True)
+    values = tuple(_decimal_text(table[name], name, is_signed) for name, is_signed in decimals)
     return Columns(stamps, values, table["provisional"].to_pylist())
 
 
-def _decimal_text(column: pa.ChunkedArray, name: str) -> list[str]:
+def _decimal_text(column: pa.ChunkedArray, name: str, is_signed: bool) -> list[str]:
     """Decimals as text. Arrow decimals lose the trailing zeros that their scale adds."""
     types = require("pyarrow", "arrow").types
     if not (types.is_decimal(column.type) or types.is_string(column.type)):
         _invalid(f"column {name} is {column.type}; only decimals and text are exact")
     texts = [_plain_text(value) if isinstance(value, Decimal) else value for value in column.to_pylist()]
+    grammar, kind = (SIGNED_DECIMAL, "plain") if is_signed else (PLAIN_DECIMAL, "plain non-negative")
     for row, text in enumerate(texts):
-        if text is None or not PLAIN_DECIMAL.fullmatch(text):
-            _invalid(f"{name} in row {row} is {text!r:.80}, not a plain non-negative decimal")
+        if text is None or not grammar.fullmatch(text):
+            _invalid(f"{name} in row {row} is {text!r:.80}, not a {kind} decimal")
     return texts
 
 

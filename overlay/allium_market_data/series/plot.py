@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from math import isfinite
@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import PrecisionError, UsageError
 from ..formats import files
 from ..formats.atomic_file import AtomicFile, output_errors, resolve_target
-from ..model.endpoint import OPEN_INTEREST
+from ..model.endpoint import Endpoint
 from ..model.intervals import WIDTHS
 from ..model.timestamps import contiguous_runs
 from ..optional import require
-from ..validation import check_choice
-from .base import Amount, SeriesBase
+from .base import SeriesBase, decimal_column, flatten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,34 +32,37 @@ DASHES: Final = ("-", "--", ":", "-.")
 MARKED: Final = 120
 """A chart of fewer buckets marks every row with a point. A row between two gaps always has a point."""
 STYLE: Final = {"svg.hashsalt": "allium-market-data", "svg.fonttype": "path", "font.size": 10}
-UNITS: Final = {"oi_base": "units of the base asset", "oi_quote_usd": "US dollars"}
 
 
-def plot(*series: SeriesBase, axes: Axes | None = None, amount: Amount = "oi_quote_usd") -> Axes:
+def plot(*series: SeriesBase | Mapping[str, SeriesBase], axes: Axes | None = None, amount: str | None = None) -> Axes:
     """Draw series as lines over time and return the Axes; without ``axes``, on a new figure.
 
     A line breaks where buckets are missing, and grey bands mark those gaps if there is a single series. Hollow points are
-    provisional rows. Time is in UTC. ``amount`` is ``oi_quote_usd`` or ``oi_base``. Raises ``UsageError`` for an unknown
-    amount or no series, ``PrecisionError`` for a value out of range for a float, ``OutputError`` without matplotlib.
+    provisional rows. Time is in UTC. ``amount`` is a decimal column, by default the last one. Raises ``UsageError`` for an
+    unknown amount or no series, ``PrecisionError`` for a value out of range for a float, ``OutputError`` without matplotlib.
     """
-    check_choice("amount", amount, OPEN_INTEREST.columns)
-    if not series:
+    drawn = flatten(series)
+    if not drawn:
         raise UsageError("nothing to plot: pass at least one series")
+    column = decimal_column(drawn[0].endpoint, amount)
     if axes is None:
         pyplot = require("matplotlib.pyplot", "plot")
         _, axes = pyplot.subplots(figsize=SIZE, layout="constrained")
-    _draw(axes, series, amount)
+    _draw(axes, drawn, column)
     return axes
 
 
 def save_plot(
-    series: Sequence[SeriesBase], path: files.Path, *, amount: Amount = "oi_quote_usd", overwrite: bool = False
+    series: Sequence[SeriesBase], path: files.Path, *, amount: str | None = None, overwrite: bool = False
 ) -> None:
     """Write a chart as PNG, SVG or PDF, by the suffix of ``path``. Like all files it appears complete or not at all.
 
     Raises ``UsageError`` for another suffix, ``OutputError`` for a file that exists already or cannot be written.
     """
-    image_format, target = check_plot_target(path, amount, overwrite=overwrite)
+    drawn = flatten(series)
+    if not drawn:
+        raise UsageError("nothing to plot: pass at least one series")
+    image_format, target = check_plot_target(path, drawn[0].endpoint, amount, overwrite=overwrite)
     with figure_file(target, image_format, SIZE, dpi=160, overwrite=overwrite) as figure:
         plot(*series, axes=figure.add_subplot(), amount=amount)
 
@@ -84,9 +86,9 @@ def figure_file(
             file.rollback()
 
 
-def check_plot_target(path: files.Path, amount: str, *, overwrite: bool) -> tuple[str, Path]:
+def check_plot_target(path: files.Path, endpoint: Endpoint, amount: str | None, *, overwrite: bool) -> tuple[str, Path]:
     """The format and the resolved path of a chart, checked before any request is sent. Raises what ``save_plot`` raises."""
-    check_choice("amount", amount, OPEN_INTEREST.columns)
+    decimal_column(endpoint, amount)
     suffix = Path(path).suffix.removeprefix(".").lower()
     if suffix not in FORMATS:
         raise UsageError(f"{path}: unknown chart format: use the suffix .{', .'.join(FORMATS)}")
@@ -94,9 +96,8 @@ def check_plot_target(path: files.Path, amount: str, *, overwrite: bool) -> tupl
     return suffix, resolve_target(path, overwrite=overwrite)
 
 
-def _draw(axes: Any, series: Sequence[SeriesBase], amount: Amount) -> None:
-    field = OPEN_INTEREST.columns.index(amount)
-    values = [list(map(float, each.columns.values[field])) for each in series]
+def _draw(axes: Any, series: Sequence[SeriesBase], amount: str) -> None:
+    values = [list(map(float, each.texts(amount))) for each in series]
     largest = max((value for column in values for value in column), default=0.0)
     if not isfinite(largest):
         raise PrecisionError(f"a value of {amount} is out of range for a float, so it cannot be drawn")
@@ -106,7 +107,8 @@ def _draw(axes: Any, series: Sequence[SeriesBase], amount: Amount) -> None:
         _draw_line(axes, each, [value / scale for value in column], COLORS[color], DASHES[round_number % len(DASHES)])
     if len(series) == 1:
         _draw_gaps(axes, series[0])
-    _label(axes, series, f"{unit} {UNITS[amount]}".strip())
+    units = {each.column: each.unit for each in series[0].endpoint.operation.decimals}
+    _label(axes, series, f"{unit} {units[amount]}".strip())
 
 
 def _scale(largest: float) -> tuple[float, str]:

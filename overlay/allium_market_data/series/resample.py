@@ -24,7 +24,7 @@ S = TypeVar("S", bound=SeriesBase)
 
 
 def resample(series: S, interval: Interval, label: Label = "start") -> S:
-    """The series at a coarser ``interval``: see ``OpenInterestSeries.resample``."""
+    """The series at a coarser ``interval``: see ``Series.resample``."""
     width = _coarser_width(series.interval, interval)
     check_choice("label", label, get_args(Label))
     if interval == series.interval:

@@ -72,11 +72,11 @@ def restatements_schema() -> pa.Schema:
 def rows_table(market_id: str, interval: Interval, columns: Columns, fetched_at: int, specification: str) -> pa.Table:
     """Rows of one market and month in the table's columns. Nothing is rounded. Raises ``PrecisionError``."""
     pa = require("pyarrow", "store")
-    texts = text_table(market_id, columns, interval)
+    texts = text_table(market_id, columns, interval, OPEN_INTEREST.columns)
     for name in OPEN_INTEREST.columns:
         if decimal_width(texts[name]).union(WIDTH) != WIDTH:
             raise _precision_error(market_id, name, columns)
-    rows = RowSchema(widths=(WIDTH,) * len(OPEN_INTEREST.columns)).cast(texts)
+    rows = RowSchema(OPEN_INTEREST.columns, widths=(WIDTH,) * len(OPEN_INTEREST.columns)).cast(texts)
     constants = {
         "interval": pa.scalar(interval, pa.string()),
         "month": pa.scalar(f"{columns.ts[0]:%Y-%m}" if columns else month_of(0), pa.string()),
