@@ -13,7 +13,8 @@ from allium_market_data.codegen.canonical import digest
 from allium_market_data.codegen.file_tree import Tree
 from allium_market_data.codegen.file_tree import read as read_tree
 from allium_market_data.codegen.lock import read as read_lock
-from allium_market_data.codegen.project import LOCK, OVERLAY, PACKAGE, UPSTREAM
+from allium_market_data.codegen.overlay import OVERLAY
+from allium_market_data.codegen.project import LOCK, PACKAGE, UPSTREAM
 from allium_market_data.model.intervals import INTERVALS
 from allium_market_data_wire.api.default import get_open_interest
 from allium_market_data_wire.models import Interval, OpenInterest, OpenInterestPage

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..codegen.project import PACKAGE, UPSTREAM, Plan, plan_generate, plan_update, published
+from ..codegen.clauses import CLAUSES
+from ..codegen.overlay import OVERLAY
+from ..codegen.project import (
+    PACKAGE,
+    UPSTREAM,
+    Plan,
+    ProposalError,
+    plan_generate,
+    plan_update,
+    published,
+)
+from ..codegen.proposal import Proposal
 from ..errors import SpecError
 
 
@@ -20,8 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "update":
             sources = [*options.sources, *(published(options.root) if options.published else ())]
-            return _update(plan_update(options.root, sources, today=today), now, dry_run=options.dry_run)
+            return _update(
+                plan_update(options.root, sources, today=today, accept=options.accept), now, dry_run=options.dry_run
+            )
         return _generate(plan_generate(options.root, today=today), check=options.check)
+    except ProposalError as error:
+        _print_proposal(error.proposal, options.root)
+        return 1
     except (SpecError, OSError) as problem:
         print(f"error: {' '.join(str(problem).split())}", file=sys.stderr)
         return 1
@@ -42,6 +59,21 @@ def _update(plan: Plan, now: dt.datetime, *, dry_run: bool) -> int:
     if not dry_run:
         plan.apply()
     return 0
+
+
+def _print_proposal(proposal: Proposal, root: Path) -> None:
+    """What was renamed, the proposed edits as a diff, and the questions."""
+    print("\n".join(f"Renamed: {rename}." for rename in proposal.renames))
+    texts = {OVERLAY: proposal.overlay, CLAUSES: proposal.clauses}
+    for path, text in texts.items():
+        old = (root / path).read_text(encoding="utf-8").splitlines(keepends=True)
+        sys.stdout.writelines(difflib.unified_diff(old, text.splitlines(keepends=True), path, path, n=1))
+    if proposal.questions:
+        print("Questions, to be answered by edits of spec/ before the next run:")
+        print("\n".join(f"  {question}" for question in proposal.questions))
+        print(f"error: {len(proposal.questions)} question(s); nothing was written", file=sys.stderr)
+    else:
+        print("error: the edits above are needed; write them with --accept. Nothing was written.", file=sys.stderr)
 
 
 def _judge(plan: Plan, now: dt.datetime) -> None:
@@ -81,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         help="import this page first (repeatable)",
     )
     update.add_argument("--published", action="store_true", help="import every page from its address in the lock file")
+    update.add_argument("--accept", action="store_true", help="write the proposed edits of spec/ too")
     update.add_argument("--dry-run", action="store_true", help="show what would change, without changing it")
     generate = commands.add_parser("generate", help=f"generate {PACKAGE} again")
     generate.add_argument("--check", action="store_true", help="show what differs, and exit with 1 if anything does")

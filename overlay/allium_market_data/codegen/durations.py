@@ -36,6 +36,14 @@ def iso_duration(text: str) -> int:
     return width
 
 
+def iso_text(width: int) -> str:
+    """A duration of whole minutes in ISO 8601."""
+    days, rest = divmod(width, DAY)
+    hours, minutes = rest // HOUR, rest % HOUR // MINUTE
+    time = (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes else "")
+    return "P" + (f"{days}D" if days else "") + (f"T{time}" if time else "")
+
+
 def interval_width(name: str) -> int:
     """The width of an interval such as ``15m``; 0 if it is not written so."""
     match = _INTERVAL.fullmatch(name)

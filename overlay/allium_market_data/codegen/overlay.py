@@ -20,6 +20,8 @@ from .canonical import differences, join, resolve, same
 from .page import Document
 from .yaml_syntax import parse
 
+OVERLAY: Final = "spec/overlay.yaml"
+
 _VERSION: Final = re.compile(r"1\.0\.[0-9]+")
 
 
@@ -45,7 +47,7 @@ class Applied:
     places: tuple[str, ...]
 
 
-def read(text: str, *, where: str = "spec/overlay.yaml") -> tuple[Action, ...]:
+def read(text: str, *, where: str = OVERLAY) -> tuple[Action, ...]:
     """The actions of an overlay document. Raises `SpecError` if it is not one, or if an action has no reason."""
     overlay = parse(text, where=where)
     if not isinstance(overlay, dict) or not _VERSION.fullmatch(str(overlay.get("overlay"))):
@@ -77,7 +79,7 @@ def _action(where: str, raw: Any) -> Action:
 
 
 def apply(
-    document: Document, actions: tuple[Action, ...], *, where: str = "spec/overlay.yaml"
+    document: Document, actions: tuple[Action, ...], *, where: str = OVERLAY
 ) -> tuple[Document, tuple[Applied, ...]]:
     """Apply the actions in order to a copy of a document; return the patched document and the targets of each action.
 
@@ -95,6 +97,14 @@ def apply(
             raise SpecError(f"{where}, action {number}", reason) from None
         applied.append(Applied(action, places))
     return patched, tuple(applied)
+
+
+def pointers(document: Document, target: str) -> tuple[str, ...]:
+    """The JSON pointers of what a JSONPath matches; none if it is not one."""
+    try:
+        return _matches(document, target)
+    except _FailedError:
+        return ()
 
 
 class _FailedError(Exception):

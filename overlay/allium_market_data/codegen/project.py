@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +12,15 @@ from typing import Final
 from ..errors import SpecError
 from . import contract, document, file_tree, lock, overlay, package, page
 from .canonical import digest
+from .clauses import CLAUSES, Published, read_entries
 from .fetch import fetch, is_url
 from .lock import Lock
+from .overlay import OVERLAY
 from .page import Document, Page
+from .proposal import Proposal, propose
 
 UPSTREAM: Final = "spec/upstream"
 DOCUMENT: Final = "spec/openapi.yaml"
-OVERLAY: Final = "spec/overlay.yaml"
-CLAUSES: Final = "spec/clauses.toml"
 LOCK: Final = "spec/lock.toml"
 PACKAGE: Final = f"generated/{package.PACKAGE}"
 
@@ -73,15 +73,31 @@ def _flat(path: str, content: bytes | file_tree.Tree | None) -> dict[str, bytes]
     return {f"{path}/{name}": data for name, data in content.items()}
 
 
+class ProposalError(SpecError):
+    """The new pages need edits of spec/ that were not accepted, or that a person must make. Nothing was written."""
+
+    def __init__(self, proposal: Proposal) -> None:
+        questions = "".join(f"; {question}" for question in proposal.questions)
+        super().__init__("spec/", f"must be edited to fit the new pages{questions}")
+        self.proposal = proposal
+
+
 def plan_update(
-    root: Path, sources: Sequence[str] = (), *, today: dt.date, read: Callable[[str], bytes] = fetch
+    root: Path,
+    sources: Sequence[str] = (),
+    *,
+    today: dt.date,
+    read: Callable[[str], bytes] = fetch,
+    accept: bool = False,
 ) -> Plan:
     """Plan to import pages (each ``source`` is a file or an address) and to build everything again.
 
     A source replaces the page with its name, or else the page with the same operations. Otherwise it is a new page.
-    Raises `SpecError`. Nothing is written.
+    With ``accept`` the plan has the proposed edits of the overlay and the clauses. Raises `ProposalError` if there are
+    edits and they are not accepted, or questions, and `SpecError` for anything else. Nothing is written.
     """
-    pages = _pages(root)
+    old = _pages(root)
+    pages = dict(old)
     addresses: dict[str, str] = {}
     imported: dict[str, str] = {}
     for source in sources:
@@ -93,7 +109,20 @@ def plan_update(
         pages[name] = data
         if is_url(source):
             addresses[name] = source
-    return _plan(root, pages, _lock(root), today=today, addresses=addresses)
+    texts = _texts(root)
+    edits: dict[str, str] = {}
+    if old and old != pages and CLAUSES in texts:
+        proposal = propose(texts[OVERLAY], texts[CLAUSES], _published(old), _published(pages))
+        edited = {OVERLAY: proposal.overlay, CLAUSES: proposal.clauses}
+        edits = {path: text for path, text in edited.items() if text != texts[path]}
+        if proposal.questions or (edits and not accept):
+            raise ProposalError(proposal)
+    return _plan(root, pages, _lock(root), today=today, addresses=addresses, edits=edits)
+
+
+def _published(pages: Mapping[str, bytes]) -> Published:
+    read_pages = [page.read(name, data) for name, data in pages.items()]
+    return Published(read_pages, document.merge(part for each in read_pages for part in each.parts))
 
 
 def plan_generate(root: Path, *, today: dt.date) -> Plan:
@@ -106,7 +135,7 @@ def plan_generate(root: Path, *, today: dt.date) -> Plan:
     for tool, version in locked.tools.items():
         if installed.get(tool, version) != version:
             raise SpecError(LOCK, f"was made with {tool} {version}, but {installed[tool]} is installed")
-    plan = _plan(root, _pages(root), locked, today=today, addresses={})
+    plan = _plan(root, _pages(root), locked, today=today, addresses={}, edits={})
     if _present(root / DOCUMENT) != plan.contents[DOCUMENT]:
         raise SpecError(DOCUMENT, f"does not match the pages in {UPSTREAM}; run `nox -s update_spec`")
     return plan
@@ -145,14 +174,10 @@ def _lock(root: Path) -> Lock:
     return lock.read(_text(place, LOCK)) if place.exists() else Lock()
 
 
-def _quotes(root: Path) -> dict[str, str]:
-    """The quotes of the clauses by id."""
-    place = root / CLAUSES
-    try:
-        entries = tomllib.loads(_text(place, CLAUSES)).get("clause", []) if place.exists() else []
-        return {entry["id"]: entry["quote"] for entry in entries}
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as problem:
-        raise SpecError(CLAUSES, f"cannot be read: {problem}") from None
+def _texts(root: Path) -> dict[str, str]:
+    """The overlay, and the clauses if there are any."""
+    clauses = {CLAUSES: _text(root / CLAUSES, CLAUSES)} if (root / CLAUSES).exists() else {}
+    return {OVERLAY: _text(root / OVERLAY, OVERLAY), **clauses}
 
 
 def _text(place: Path, where: str) -> str:
@@ -162,11 +187,21 @@ def _text(place: Path, where: str) -> str:
         raise SpecError(where, f"cannot be read: {problem}") from None
 
 
-def _plan(root: Path, pages: Mapping[str, bytes], old: Lock, *, today: dt.date, addresses: Mapping[str, str]) -> Plan:
+def _plan(
+    root: Path,
+    pages: Mapping[str, bytes],
+    old: Lock,
+    *,
+    today: dt.date,
+    addresses: Mapping[str, str],
+    edits: Mapping[str, str],
+) -> Plan:
     parts = [part for name, data in pages.items() for part in page.read(name, data).parts]
     merged = document.merge(parts)
-    patched, _ = overlay.apply(merged, overlay.read(_text(root / OVERLAY, OVERLAY)))
-    contract.check_statements(patched, _quotes(root), where=OVERLAY)
+    texts = {**_texts(root), **edits}
+    patched, _ = overlay.apply(merged, overlay.read(texts[OVERLAY]))
+    quotes = {entry.id: entry.quote for entry in read_entries(texts.get(CLAUSES, ""))}
+    contract.check_statements(patched, quotes, where=OVERLAY)
     new = Lock(
         pages=tuple(
             lock.locked_page(name, data, old, today=today, address=addresses.get(name)) for name, data in pages.items()
@@ -176,5 +211,6 @@ def _plan(root: Path, pages: Mapping[str, bytes], old: Lock, *, today: dt.date, 
         tools=package.tool_versions(),
     )
     contents: dict[str, bytes | file_tree.Tree | None] = {f"{UPSTREAM}/{name}": data for name, data in pages.items()}
+    contents |= {path: text.encode() for path, text in edits.items()}
     contents |= {DOCUMENT: document.render(merged), LOCK: lock.render(new), PACKAGE: package.generate(patched)}
     return Plan(root, merged, patched, contents)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from ..codegen import lock
+from ..codegen.clauses import CLAUSES
 from ..codegen.file_tree import read as read_tree
-from ..codegen.project import CLAUSES, DOCUMENT, LOCK, PACKAGE, UPSTREAM, Plan
+from ..codegen.project import DOCUMENT, LOCK, PACKAGE, UPSTREAM, Plan
 from ..model.times import to_iso
 from ..version import VERSION
 from . import spec_files
