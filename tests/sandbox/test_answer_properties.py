@@ -12,15 +12,17 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allium_market_data.model.intervals import DAY, INTERVALS, WIDTHS, Interval, floor
+from allium_market_data.model.intervals import DAY, WIDTHS, Interval, floor
 from allium_market_data.sandbox.answer import DECIMALS, Row, render, respond, select
 from allium_market_data.sandbox.history import MarketHistory
-from allium_market_data.sandbox.query import MAX_WINDOW, Query
+from allium_market_data.sandbox.query import Query
 from allium_market_data.sandbox.readings import READINGS, Reading, reading_named
 from allium_market_data.sandbox.samples import Samples, connect
 from allium_market_data.sandbox.source import Eras, Sample, Source, insert
+from allium_market_data_wire.contract import OPEN_INTEREST
 
 MARKET = 'own:perp:A%s-\u00e9"B'
+MOST = OPEN_INTEREST.limit_maximum
 BASE = 1_777_593_600_000_000  # 2026-05-01T00:00:00Z, a boundary of every interval
 
 amounts = st.sampled_from(["0", "7", "12483.50", "12483.00", "0.000000000000000001", "9" * 38]) | st.decimals(
@@ -36,12 +38,12 @@ def instants(width: int) -> st.SearchStrategy[int]:
 
 @st.composite
 def histories_and_queries(draw: st.DrawFn) -> tuple[list[Sample], Query]:
-    interval: Interval = draw(st.sampled_from(INTERVALS))
+    interval: Interval = draw(st.sampled_from(OPEN_INTEREST.intervals))
     moments = instants(WIDTHS[interval])
     samples = draw(st.lists(st.tuples(moments, amounts, amounts), min_size=1, max_size=25))
     start, end = sorted(draw(st.tuples(moments, moments)))
-    end = min(max(end, start + 1), start + MAX_WINDOW)
-    return samples, Query(interval, start, end, draw(st.sampled_from([1, 2, 3, 5000])))
+    end = min(max(end, start + 1), start + OPEN_INTEREST.window_cap)
+    return samples, Query(interval, start, end, draw(st.sampled_from([1, 2, 3, MOST])))
 
 
 readings = st.lists(st.sampled_from(sorted(READINGS)), max_size=6).map(
@@ -120,21 +122,22 @@ def test_response_has_those_rows(case: tuple[list[Sample], Query], reading: Read
     body = respond(MARKET, query, reading, history)
     # The database writes the JSON of most responses: the same bytes as the Python code.
     assert body == render(MARKET, select(query, reading, history), query.width, reading)
-    items = json.loads(body)["items"]
+    items = json.loads(body)[OPEN_INTEREST.items_field]
     shift = query.width if reading.label == "end" else 0
     rows = expected(samples, query, reading)
-    assert [micros(item["ts"]) - shift for item in items] == [start for start, _, _ in rows]
-    assert {item["market_id"] for item in items} <= {MARKET}
+    assert [micros(item[OPEN_INTEREST.timestamp_field]) - shift for item in items] == [start for start, _, _ in rows]
+    assert {item[OPEN_INTEREST.market_field] for item in items} <= {MARKET}
     for item, (_, base, quote) in zip(items, rows, strict=True):
-        assert (Decimal(item["oi_base"]), Decimal(item["oi_quote_usd"])) == (Decimal(base), Decimal(quote))
+        sent = [item[field.name] for field in OPEN_INTEREST.decimals]
+        assert list(map(Decimal, sent)) == [Decimal(base), Decimal(quote)]
         if reading.decimals == "stored":
-            assert (item["oi_base"], item["oi_quote_usd"]) == (base, quote)
+            assert sent == [base, quote]
 
 
 @given(histories_and_queries())
 def test_two_half_windows_give_the_whole(case: tuple[list[Sample], Query]) -> None:
     samples, query = case
-    query = replace(query, limit=5000)
+    query = replace(query, limit=MOST)
     middle = query.start + (query.end - query.start) // 2
     if middle == query.start:
         return
@@ -148,7 +151,7 @@ def test_two_half_windows_give_the_whole(case: tuple[list[Sample], Query]) -> No
 def test_limit_keeps_one_end_of_all_rows(case: tuple[list[Sample], Query], reading: Reading) -> None:
     samples, query = case
     history = history_of(samples)
-    everything = sorted(select(replace(query, limit=5000), reading, history))
+    everything = sorted(select(replace(query, limit=MOST), reading, history))
     few = sorted(select(query, reading, history))
     assert few == (everything[-query.limit :] if reading.keep == "latest" else everything[: query.limit])
 

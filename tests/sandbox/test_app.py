@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -35,61 +36,69 @@ from allium_market_data.sandbox import (
 )
 from allium_market_data.sandbox.query import Query
 from allium_market_data.sandbox.request_log import LoggedRequest, access_line
+from allium_market_data_wire.contract import KEY_HEADER, OPEN_INTEREST
+from support.sandbox_requests import parameters_for, path_of
 
-PATH = "/api/v1/markets/{}/perps/open_interest"
 SOL = "hl:perp:SOL-USDC"
-DAY = {"interval": "1h", "start_timestamp": "2026-05-01T00:00:00Z", "end_timestamp": "2026-05-02T00:00:00Z"}
+ITEMS = OPEN_INTEREST.items_field
+SHORTEST = OPEN_INTEREST.intervals[0]
+DAY = parameters_for("1h", "2026-05-01T00:00:00Z", "2026-05-02T00:00:00Z")
+KEY = {KEY_HEADER: DEFAULT_API_KEY}
 
 
 @pytest.fixture(scope="module")
 def client(sandbox_app: Any) -> Iterator[httpx.Client]:
     with (
         running(sandbox_app) as base_url,
-        httpx.Client(base_url=base_url, headers={"X-API-KEY": DEFAULT_API_KEY}) as opened,
+        httpx.Client(base_url=base_url, headers=KEY) as opened,
     ):
         yield opened
 
 
 def test_example_of_the_specification_is_answered(client: httpx.Client) -> None:
-    response = client.get(PATH.format("hl:perp:BTC-USDC"), params=DAY)
+    response = client.get(path_of("hl:perp:BTC-USDC"), params=DAY)
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
-    items = response.json()["items"]
+    items = response.json()[ITEMS]
     assert len(items) == 24
-    assert list(items[1]) == ["market_id", "ts", "oi_base", "oi_quote_usd"]
-    assert items[1]["ts"] == "2026-05-01T01:00:00.000000+00:00"
+    amounts = [field.name for field in OPEN_INTEREST.decimals]
+    assert list(items[1]) == [OPEN_INTEREST.market_field, OPEN_INTEREST.timestamp_field, *amounts]
+    assert items[1][OPEN_INTEREST.timestamp_field] == "2026-05-01T01:00:00.000000+00:00"
 
 
 def test_colons_of_a_market_may_be_encoded(client: httpx.Client) -> None:
-    plain, encoded = (client.get(PATH.format(market), params=DAY) for market in (SOL, SOL.replace(":", "%3A")))
+    plain, encoded = (client.get(path_of(market), params=DAY) for market in (SOL, SOL.replace(":", "%3A")))
     assert plain.status_code == encoded.status_code == 200
     assert plain.content == encoded.content
 
 
 def test_header_names_the_kind_of_data(client: httpx.Client) -> None:
-    real = {"interval": "1m", "start_timestamp": "2019-12-26", "end_timestamp": "2019-12-29"}
-    response = client.get(PATH.format("bitmex:perp:XBTUSD"), params=real)
-    assert (response.headers["x-sandbox-data"], len(response.json()["items"])) == ("real", 70)
-    assert client.get(PATH.format(SOL), params=DAY).headers["x-sandbox-data"] == "synthetic"
+    real = parameters_for("1m", "2019-12-26", "2019-12-29")
+    response = client.get(path_of("bitmex:perp:XBTUSD"), params=real)
+    assert (response.headers["x-sandbox-data"], len(response.json()[ITEMS])) == ("real", 70)
+    assert client.get(path_of(SOL), params=DAY).headers["x-sandbox-data"] == "synthetic"
 
 
 def test_window_without_samples_has_no_items(client: httpx.Client) -> None:
-    long_ago = {"interval": "1d", "start_timestamp": "0001-01-01", "end_timestamp": "0001-01-08"}
-    assert client.get(PATH.format(SOL), params=long_ago).content == b'{"items":[]}'
+    long_ago = parameters_for("1d", "0001-01-01", "0001-01-02")
+    assert client.get(path_of(SOL), params=long_ago).json() == {ITEMS: []}
 
 
-def test_default_limit_is_500_and_maximum_5000(client: httpx.Client) -> None:
-    week = {**DAY, "interval": "1m", "end_timestamp": "2026-05-08"}
-    assert len(client.get(PATH.format("hl:perp:BTC-USDC"), params=week).json()["items"]) == 500
-    assert len(client.get(PATH.format("hl:perp:BTC-USDC"), params={**week, "limit": "5000"}).json()["items"]) == 5000
+@pytest.mark.parametrize(
+    ("limit", "rows"), [(None, OPEN_INTEREST.limit_default), (OPEN_INTEREST.limit_maximum, OPEN_INTEREST.limit_maximum)]
+)
+def test_limit_has_a_default_and_a_maximum(client: httpx.Client, limit: int | None, rows: int) -> None:
+    end = datetime(2026, 5, 1, tzinfo=UTC) + timedelta(microseconds=OPEN_INTEREST.window_cap)
+    window = parameters_for(SHORTEST, "2026-05-01", end.isoformat(), limit)
+    assert len(client.get(path_of("hl:perp:BTC-USDC"), params=window).json()[ITEMS]) == rows
 
 
 @pytest.mark.parametrize(
     ("key", "status"), [(None, 401), ("", 401), ("wrong", 403), ("sandbox-key2", 403), ("schl\u00fcssel", 403)]
 )
 def test_missing_key_is_401_and_wrong_key_403(client: httpx.Client, key: str | None, status: int) -> None:
-    headers = [] if key is None else [(b"X-API-KEY", key.encode("latin-1"))]
-    response = httpx.get(f"{client.base_url}{PATH.format(SOL)}", params=DAY, headers=headers)
+    headers = [] if key is None else [(KEY_HEADER.encode(), key.encode("latin-1"))]
+    response = httpx.get(f"{client.base_url}{path_of(SOL)}", params=DAY, headers=headers)
     assert response.status_code == status
     assert list(response.json()) == ["detail"]
 
@@ -98,20 +107,21 @@ def test_missing_key_is_401_and_wrong_key_403(client: httpx.Client, key: str | N
     ("market", "status"), [("hl:perp:NO-SUCH", 404), ("hl:spot:HYPE-USDC", 422), ("%00", 404), ("%FF", 404)]
 )
 def test_unknown_market_is_404_and_spot_market_422(client: httpx.Client, market: str, status: int) -> None:
-    response = client.get(PATH.format(market), params=DAY)
+    response = client.get(path_of(market), params=DAY)
     assert response.status_code == status
     assert isinstance(response.json()["detail"], str)
 
 
 def test_invalid_parameter_is_explained_as_by_fastapi(client: httpx.Client) -> None:
-    response = client.get(PATH.format(SOL), params={**DAY, "limit": "5001"})
+    name, most = OPEN_INTEREST.limit_parameter, OPEN_INTEREST.limit_maximum
+    response = client.get(path_of(SOL), params={**DAY, name: most + 1})
     assert response.status_code == 422
-    message = "Input should be less than or equal to 5000"
-    assert response.json() == {"detail": [{"loc": ["query", "limit"], "msg": message, "type": "less_than_equal"}]}
+    message = f"Input should be less than or equal to {most}"
+    assert response.json() == {"detail": [{"loc": ["query", name], "msg": message, "type": "less_than_equal"}]}
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/redoc", "/docs/", "/health/x", PATH.format(SOL) + "/", PATH.format("a/b"), PATH.format("")]
+    "path", ["/", "/redoc", "/docs/", "/health/x", path_of(SOL) + "/", path_of("a/b"), path_of("")]
 )
 def test_other_paths_are_404(client: httpx.Client, path: str) -> None:
     assert client.get(path, params=DAY).status_code == 404
@@ -119,11 +129,11 @@ def test_other_paths_are_404(client: httpx.Client, path: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 def test_other_methods_are_405(client: httpx.Client, method: str) -> None:
-    response = client.request(method, PATH.format(SOL), params=DAY)
+    response = client.request(method, path_of(SOL), params=DAY)
     assert (response.status_code, set(response.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
 
 
-@pytest.mark.parametrize("path", [PATH.format(SOL), PATH.format("none"), "/openapi.json", "/docs", "/health", "/none"])
+@pytest.mark.parametrize("path", [path_of(SOL), path_of("none"), "/openapi.json", "/docs", "/health", "/none"])
 def test_head_has_the_headers_of_get_and_no_body(client: httpx.Client, path: str) -> None:
     get, head = (client.request(method, path, params=DAY) for method in ("GET", "HEAD"))
     assert (head.status_code, head.content) == (get.status_code, b"")
@@ -151,10 +161,10 @@ def test_page_to_try_it_out_and_health_path_need_no_key(client: httpx.Client) ->
      ("https://other.example", False), ("http://localhost.example", False), ("null", False)],
 )  # fmt: skip
 def test_pages_of_this_machine_and_of_allowed_origins_may_call(samples: Samples, origin: str, allowed: bool) -> None:
-    preflight = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "x-api-key"}
+    preflight = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": KEY_HEADER.lower()}
     with running(create_app(samples, cors_origins=["https://own.example"])) as url:
-        asked = httpx.options(url + PATH.format(SOL), headers={"Origin": origin, **preflight})
-        got = httpx.get(url + PATH.format(SOL), headers={"Origin": origin, "X-API-KEY": DEFAULT_API_KEY})
+        asked = httpx.options(url + path_of(SOL), headers={"Origin": origin, **preflight})
+        got = httpx.get(url + path_of(SOL), headers={"Origin": origin, **KEY})
     allowed_origin = origin if allowed else None
     assert (asked.status_code == 200) is allowed
     assert (
@@ -162,7 +172,7 @@ def test_pages_of_this_machine_and_of_allowed_origins_may_call(samples: Samples,
         == got.headers.get("access-control-allow-origin")
         == allowed_origin
     )
-    assert "x-api-key" in asked.headers["access-control-allow-headers"].lower()
+    assert KEY_HEADER.lower() in asked.headers["access-control-allow-headers"].lower()
     assert got.status_code == 422  # an error can be read by a page too
     assert got.headers["access-control-expose-headers"] == "X-Sandbox-Data"
 
@@ -175,10 +185,10 @@ def test_any_origin_may_be_allowed(samples: Samples) -> None:
 
 def test_gzip_is_sent_to_clients_that_accept_it(samples: Samples) -> None:
     app = create_app(samples, reading_named(["gzip", "error-empty"]))
-    with running(app) as base_url, httpx.Client(base_url=base_url, headers={"X-API-KEY": DEFAULT_API_KEY}) as client:
-        packed = client.get(PATH.format(SOL), params=DAY, headers={"Accept-Encoding": "gzip"})
-        plain = client.get(PATH.format(SOL), params=DAY, headers={"Accept-Encoding": "identity"})
-        refused = client.get(PATH.format("none"), params=DAY)
+    with running(app) as base_url, httpx.Client(base_url=base_url, headers=KEY) as client:
+        packed = client.get(path_of(SOL), params=DAY, headers={"Accept-Encoding": "gzip"})
+        plain = client.get(path_of(SOL), params=DAY, headers={"Accept-Encoding": "identity"})
+        refused = client.get(path_of("none"), params=DAY)
     assert packed.headers["content-encoding"] == "gzip"
     assert "content-encoding" not in plain.headers
     assert packed.content == plain.content
@@ -187,12 +197,12 @@ def test_gzip_is_sent_to_clients_that_accept_it(samples: Samples) -> None:
 
 def test_requests_are_logged_without_the_key(client: httpx.Client, sandbox_app: Any) -> None:
     sandbox_app.state.requests.clear()
-    client.get(PATH.format(SOL), params={**DAY, "limit": "0"})
+    client.get(path_of(SOL), params={**DAY, OPEN_INTEREST.limit_parameter: "0"})
     client.post("/nowhere")
     first, second = sandbox_app.state.requests
     assert isinstance(first, LoggedRequest)
-    assert (first.method, first.path, first.status) == ("GET", PATH.format(SOL), 422)
-    assert first.query.endswith("limit=0")
+    assert (first.method, first.path, first.status) == ("GET", path_of(SOL), 422)
+    assert first.query.endswith("=0")
     assert (second.method, second.path, second.query, second.status) == ("POST", "/nowhere", "", 404)
     assert first.at <= second.at
     assert DEFAULT_API_KEY not in repr(sandbox_app.state.requests)
@@ -201,11 +211,12 @@ def test_requests_are_logged_without_the_key(client: httpx.Client, sandbox_app: 
 def test_access_log_has_a_line_for_each_request(samples: Samples) -> None:
     lines: list[str] = []
     with running(create_app(samples, api_key="own-secret", access_log=lines.append)) as url:
-        for path in (PATH.format(SOL), "/own-secret", "/health"):
-            query = {**DAY, "limit": "own-secret", "key": "other-secret", "other-secret": ""}
-            httpx.get(url + path, params=query, headers={"X-API-KEY": "own-secret"})
-    shown = "?interval=1h&start_timestamp=2026-05-01T00:00:00Z&end_timestamp=2026-05-02T00:00:00Z&limit=[key]&...&..."
-    targets = [(PATH.format(SOL), 422), ("/[key]", 404), ("/health", 200)]
+        for path in (path_of(SOL), "/own-secret", "/health"):
+            query = {**DAY, OPEN_INTEREST.limit_parameter: "own-secret", "key": "other-secret", "other-secret": ""}
+            httpx.get(url + path, params=query, headers={KEY_HEADER: "own-secret"})
+    values = [f"{name}={value}" for name, value in {**DAY, OPEN_INTEREST.limit_parameter: "[key]"}.items()]
+    shown = f"?{'&'.join(values)}&...&..."
+    targets = [(path_of(SOL), 422), ("/[key]", 404), ("/health", 200)]
     assert [line.rsplit(" ", 2)[0] for line in lines] == [f"GET {path}{shown} {status}" for path, status in targets]
     assert all(re.fullmatch(r"[0-9.]+ ms", " ".join(line.rsplit(" ", 2)[1:])) for line in lines)
 
@@ -213,16 +224,16 @@ def test_access_log_has_a_line_for_each_request(samples: Samples) -> None:
 text = st.text(max_size=8) | st.sampled_from(["\ud800", "\n", "%0A", "x" * 100, "+ "])
 
 
-@given(st.lists(text, max_size=3), st.lists(st.tuples(text | st.just("limit"), text), max_size=4), st.data())
+@given(st.lists(text, max_size=3), st.lists(st.tuples(text | st.just("known"), text), max_size=4), st.data())
 def test_line_of_the_access_log_is_one_and_has_no_key(
     parts: list[str], pairs: list[tuple[str, str]], data: st.DataObject
 ) -> None:
     key = "s3cret&k y=/x"
     place = data.draw(st.sampled_from(["path", "value", "name", "unknown", "nowhere"]))
-    added = {"value": ("limit", key), "name": (key, ""), "unknown": ("token", f"Bearer {key}")}.get(place)
+    added = {"value": ("known", key), "name": (key, ""), "unknown": ("token", f"Bearer {key}")}.get(place)
     path = "/".join(["", *parts, *(["s3cret"] if place == "path" else [])])
     query = urlencode([*pairs, *([added] if added else [])], errors="surrogatepass")
-    line = access_line(("GET", path, query), "200", 0.0, ["limit"], "s3cret" if place == "path" else key)
+    line = access_line(("GET", path, query), "200", 0.0, ["known"], "s3cret" if place == "path" else key)
     assert "s3cret" not in line
     assert line.isascii()
     assert line.isprintable()
@@ -235,8 +246,8 @@ def test_subclass_may_override_one_step(samples: Samples) -> None:
             return Query(query.interval, query.start, query.end, 1)
 
     with running(create_app(samples, endpoint=OneRow)) as base_url:
-        response = httpx.get(base_url + PATH.format(SOL), params=DAY, headers={"X-API-KEY": DEFAULT_API_KEY})
-    assert len(response.json()["items"]) == 1
+        response = httpx.get(base_url + path_of(SOL), params=DAY, headers=KEY)
+    assert len(response.json()[ITEMS]) == 1
 
 
 @pytest.mark.parametrize("key", ["", "schl\u00fcssel", "two\nlines", " spaced"])

@@ -370,4 +370,4 @@ def test_floats_are_the_same_from_csv_and_parquet(
 
 def loaded(path: Path) -> list[str]:
     load_files(DATABASE, [path], layout_of(SIGNED))
-    return [base for (base,) in DATABASE.execute("SELECT oi_base FROM loaded ORDER BY rowid").fetchall()]
+    return [base for (base,) in DATABASE.execute("SELECT v0 FROM loaded ORDER BY rowid").fetchall()]

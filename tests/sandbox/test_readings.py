@@ -17,7 +17,9 @@ from allium_market_data.sandbox.instants import parse_instant
 from allium_market_data.sandbox.query import Query
 from allium_market_data.sandbox.samples import connect
 from allium_market_data.sandbox.source import Source, insert
+from allium_market_data_wire.contract import OPEN_INTEREST
 
+TIMESTAMP, AMOUNT = OPEN_INTEREST.timestamp_field, OPEN_INTEREST.decimals[0].name
 MARKET = "own:perp:X"
 DATABASE = connect()
 # Hours 00 and 01 have two samples each, 02 has none, 03 has one at its very start, 04 one at its last microsecond.
@@ -26,15 +28,15 @@ SAMPLES = [
 ]  # fmt: skip
 
 
-def hours(start: str, end: str, *names: str, limit: int = 500) -> list[str]:
+def hours(start: str, end: str, *names: str, limit: int = OPEN_INTEREST.limit_default) -> list[str]:
     """The rows of a window on 2026-05-01: ``01=4.5`` is an oi_base of 4.5 at 01:00."""
     rows = [(parse_instant(f"2026-05-01T{clock}"), base, base) for clock, base in SAMPLES]
     types = ("BIGINT", "VARCHAR", "VARCHAR")
     source = Source(MARKET, "file", "", lambda connection, table: insert(connection, table, rows, types))
     query = Query("1h", parse_instant(f"2026-05-01T{start}"), parse_instant(f"2026-05-01T{end}"), limit)
     history = Samples(DATABASE, [source]).history(MARKET)
-    items = json.loads(respond(MARKET, query, reading_named(names), history))["items"]
-    return [f"{datetime.fromisoformat(item['ts']):%H}={item['oi_base']}" for item in items]
+    items = json.loads(respond(MARKET, query, reading_named(names), history))[OPEN_INTEREST.items_field]
+    return [f"{datetime.fromisoformat(item[TIMESTAMP]):%H}={item[AMOUNT]}" for item in items]
 
 
 def test_plain_reading_gives_the_last_sample_of_each_bucket() -> None:
@@ -104,12 +106,12 @@ def test_decimals_are_written_in_several_ways() -> None:
 
 
 def test_error_body_has_four_formats() -> None:
-    problems: list[dict[str, object]] = [{"loc": ["query", "limit"], "msg": "too \ud800", "type": "x"}]
+    problems: list[dict[str, object]] = [{"loc": ["query", "some"], "msg": "too \ud800", "type": "x"}]
     bodies = {name: error_body(422, problems, reading_named([name] if name else [])) for name in
               (None, "error-plain-text", "error-problem-json", "error-empty")}  # fmt: skip
     assert json.loads(bodies[None][1]) == {"detail": problems}
     assert bodies["error-plain-text"][0].startswith("text/plain")
-    assert b"limit: too \\ud800" in bodies["error-plain-text"][1]
+    assert b"some: too \\ud800" in bodies["error-plain-text"][1]
     assert bodies["error-problem-json"][0] == "application/problem+json"
     assert json.loads(bodies["error-problem-json"][1])["status"] == 422
     assert bodies["error-empty"][1] == b""

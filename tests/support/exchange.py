@@ -13,13 +13,14 @@ import pytest
 
 from allium_market_data import MarketData, RetryPolicy
 from allium_market_data.client.async_client import AsyncMarketData
+from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.intervals import HOUR
 from allium_market_data.model.times import from_micros, micros
 from allium_market_data.sandbox import DEFAULT_API_KEY, create_app, running
 from allium_market_data.sandbox.answer import ItemText
-from allium_market_data.sandbox.instants import label_text
 from allium_market_data.sandbox.source import Source
 from allium_market_data.validation import to_instant
+from allium_market_data_wire.contract import Operation
 from support.strategies import ListHistory
 
 BTC, ETH = "hl:perp:BTC-USDC", "hl:perp:ETH-USDC"
@@ -33,10 +34,7 @@ class History(ListHistory):
     """Samples that can also be written as JSON items, which the sandbox needs under its default reading."""
 
     def items_text(self, width: int, span: Any, limit: int, item: ItemText) -> str:
-        return ",".join(
-            f'{item.head}{label_text(ts + item.shift, item.zulu)}","oi_base":"{base}","oi_quote_usd":"{quote}"{item.tail}'
-            for ts, base, quote in self.last_per_bucket(width, span, limit)
-        )
+        return item.write(self.last_per_bucket(width, span, limit))
 
 
 def values_at(instant: int) -> tuple[str, str]:
@@ -52,6 +50,7 @@ class Exchange:
     now: datetime = field(default_factory=lambda: to_instant(NOW, "now"))
     skew: timedelta = timedelta(0)
     """How far the clients' clock is ahead of the server's."""
+    operation: Operation = OPEN_INTEREST.operation
     samples: dict[str, dict[int, tuple[str, str]]] = field(default_factory=dict)
     is_down: bool = False
     """While true, each connection breaks in the middle of a response."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from allium_market_data_wire.contract import KEY_HEADER
+
 from ..errors import SandboxError
 from ..sandbox import DEFAULT_API_KEY, DEFAULT_SEED, Samples, create_app, reading_named, serve
 from ..sandbox.endpoint import SandboxEndpoint
@@ -65,7 +67,7 @@ def _print_line(line: str) -> None:
 
 def _banner(samples: Samples, options: Options) -> Iterator[str]:
     # A key that the user chose is a secret; the default one is in the documentation.
-    yield f"header X-API-KEY: {options.api_key if options.api_key == DEFAULT_API_KEY else 'the one you gave'}"
+    yield f"header {KEY_HEADER}: {options.api_key if options.api_key == DEFAULT_API_KEY else 'the one you gave'}"
     yield f"reading: {', '.join(options.readings) or 'plain'}"
     if options.faults:
         yield f"simulated faults: {', '.join(options.faults)}"

@@ -18,15 +18,16 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from allium_market_data_wire.contract import KEY_HEADER, Operation
+
 from ..errors import SandboxError
 from .endpoint import SandboxEndpoint, SandboxRequest, SandboxResponse
-from .query import PARAMETERS
+from .query import parameters_of
 from .readings import Reading
 from .request_log import LoggedRequest, RequestLog, access_line
 from .samples import Samples
 
 DEFAULT_API_KEY: Final = "sandbox-key"
-PATH: Final = "/api/v1/markets/{market_id}/perps/open_interest"
 MAX_LOGGED: Final = 100_000
 """How many requests ``app.state.requests`` keeps; the oldest are dropped first."""
 DATA_HEADER: Final = "X-Sandbox-Data"
@@ -35,21 +36,24 @@ _THIS_MACHINE: Final = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?"
 
 
 def create_app(
-    samples: Samples,
+    samples: Samples | Sequence[Samples],
     reading: Reading | None = None,
     api_key: str = DEFAULT_API_KEY,
     endpoint: Callable[[Samples, Reading, str], SandboxEndpoint] = SandboxEndpoint,
     cors_origins: Sequence[str] = (),
     access_log: Callable[[str], object] | None = None,
 ) -> FastAPI:
-    """The application over ``samples``; ``app.state.requests`` is the log of its requests.
+    """The application over ``samples``, or over those of several operations.
 
-    Pages of ``cors_origins`` (``*`` for all) may call it from a browser, besides those of this machine. ``access_log``
-    is called with a line for each request. Raises `SandboxError` for an ``api_key`` that cannot be sent in a header.
+    ``app.state.requests`` is the log of its requests. Pages of ``cors_origins`` (``*`` for all) may call it from a browser,
+    besides those of this machine. ``access_log`` is called with a line for each request. Raises `SandboxError` for an
+    ``api_key`` that cannot be sent in a header.
     """
     if not api_key or not (api_key.isascii() and api_key.isprintable()) or api_key != api_key.strip():
         raise SandboxError("the API key must be printable ASCII text, not empty, without spaces around it")
-    respond = endpoint(samples, reading or Reading(), api_key)
+    several = samples if isinstance(samples, Sequence) else [samples]
+    endpoints = [endpoint(each, reading or Reading(), api_key) for each in several]
+    parameters = {name for each in endpoints for name in parameters_of(each.operation)}
     # No redirects to paths with a slash, and our own document instead of one that FastAPI derives.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.requests = deque[LoggedRequest](maxlen=MAX_LOGGED)
@@ -58,35 +62,40 @@ def create_app(
         allow_origins=cors_origins,
         allow_origin_regex=_THIS_MACHINE,
         allow_methods=_METHODS,
-        allow_headers=["X-API-KEY"],
+        allow_headers=[KEY_HEADER],
         expose_headers=[DATA_HEADER],
     )
 
     def log(request: LoggedRequest, seconds: float) -> None:
         if access_log is not None:
-            access_log(access_line(request[:3], str(request.status), seconds, PARAMETERS, api_key))
+            access_log(access_line(request[:3], str(request.status), seconds, parameters, api_key))
 
     app.add_middleware(RequestLog, log=app.state.requests, on_end=log)
-    _add_pages(app)
-
-    # Not in a thread: a response takes milliseconds, and handing it over costs a good part of one.
-    @app.api_route(PATH, methods=_METHODS)
-    async def open_interest(request: Request) -> Response:
-        return _to_fastapi(respond(_from_fastapi(request)))
+    _add_pages(app, endpoints[0].operation)
+    for each in endpoints:
+        _add_endpoint(app, each)
 
     @app.exception_handler(HTTPException)
     async def handle_error(request: Request, error: HTTPException) -> Response:
-        response = respond.error_response(error.status_code, error.detail, dict(error.headers or {}))
-        return _to_fastapi(respond.compress(response, request.headers.get("accept-encoding", "")))
+        response = endpoints[0].error_response(error.status_code, error.detail, dict(error.headers or {}))
+        return _to_fastapi(endpoints[0].compress(response, request.headers.get("accept-encoding", "")))
 
     return app
 
 
-def _add_pages(app: FastAPI) -> None:
-    """Serve the published document, a page to try it out, and a path for health checks."""
-    published: dict[str, Any] = json.loads(
-        resources.files("allium_market_data_wire").joinpath("openapi.json").read_bytes()
-    )
+def _add_endpoint(app: FastAPI, endpoint: SandboxEndpoint) -> None:
+    path = endpoint.operation.path.replace(f"{{{endpoint.operation.market_parameter}}}", "{market}")
+
+    # Not in a thread: a response takes milliseconds, and handing it over costs a good part of one.
+    @app.api_route(path, methods=_METHODS)
+    async def rows(request: Request) -> Response:
+        return _to_fastapi(endpoint(_from_fastapi(request)))
+
+
+def _add_pages(app: FastAPI, operation: Operation) -> None:
+    """Serve the document of the operation's package, a page to try it out, and a path for health checks."""
+    package = resources.files(operation.module.partition(".")[0])
+    published: dict[str, Any] = json.loads(package.joinpath("openapi.json").read_bytes())
     document = {**published, "servers": [{"url": "/", "description": "This sandbox"}]}  # what /docs sends requests to
 
     @app.api_route("/openapi.json", methods=_METHODS)
@@ -103,9 +112,9 @@ def _add_pages(app: FastAPI) -> None:
 
 
 def _from_fastapi(request: Request) -> SandboxRequest:
-    key = request.headers.get("x-api-key")
+    key = request.headers.get(KEY_HEADER)
     return SandboxRequest(
-        request.path_params["market_id"],
+        request.path_params["market"],
         request.scope["query_string"],
         None if key is None else key.encode("latin-1"),
         request.headers.get("accept-encoding", ""),

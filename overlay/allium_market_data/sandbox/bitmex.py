@@ -18,6 +18,7 @@ from typing import Any, Final
 from .instants import parse_instant
 from .source import Sample, Source, insert
 
+COLUMNS: Final = ("oi_base", "oi_quote_usd")
 MARKET_ID: Final = "bitmex:perp:XBTUSD"
 DATA: Final = Path(__file__).parent / "data" / "bitmex-xbtusd-5s" / "data.csv"
 
@@ -37,7 +38,7 @@ def bitmex_samples() -> Iterator[Sample]:
 
 def bitmex_sources() -> list[Source]:
     """The market of these samples."""
-    return [Source(MARKET_ID, "real", "BitMEX, 26 to 28 December 2019", _fill)]
+    return [Source(MARKET_ID, "real", "BitMEX, 26 to 28 December 2019", _fill, COLUMNS)]
 
 
 def _fill(connection: Any, table: str) -> None:

@@ -10,6 +10,8 @@ import gzip
 import hmac
 from dataclasses import dataclass, field
 
+from allium_market_data_wire.contract import KEY_HEADER
+
 from .answer import History, error_body, respond
 from .query import Detail, HTTPError, Query, parse_query
 from .readings import Reading
@@ -38,10 +40,11 @@ class SandboxResponse:
 
 
 class SandboxEndpoint:
-    """GET /api/v1/markets/{market_id}/perps/open_interest over ``samples``, under ``reading``, for one ``api_key``."""
+    """The operation of ``samples``, under ``reading``, for one ``api_key``."""
 
     def __init__(self, samples: Samples, reading: Reading, api_key: str) -> None:
         self.samples = samples
+        self.operation = samples.operation
         self.reading = reading
         self.api_key = api_key
 
@@ -59,13 +62,13 @@ class SandboxEndpoint:
     def authenticate(self, api_key: bytes | None) -> None:
         """Raise 401 for a missing key and 403 for a wrong one."""
         if not api_key:
-            raise HTTPError(401, "Missing API key: send it in the header X-API-KEY")
+            raise HTTPError(401, f"Missing API key: send it in the header {KEY_HEADER}")
         if not hmac.compare_digest(api_key, self.api_key.encode()):
             raise HTTPError(403, "Invalid API key")
 
     def parse(self, query_string: bytes) -> Query:
         """The query; 422 if a parameter is invalid."""
-        return parse_query(query_string)
+        return parse_query(query_string, self.operation)
 
     def find(self, market_id: str) -> History:
         """The samples of the market; 404 for an unknown market, 422 for one that is not a perpetual."""
@@ -84,7 +87,7 @@ class SandboxEndpoint:
 
     def body(self, market_id: str, query: Query, history: History) -> bytes:
         """The rows as JSON."""
-        return respond(market_id, query, self.reading, history)
+        return respond(market_id, query, self.reading, history, self.operation)
 
     def error_response(self, status: int, detail: Detail, headers: dict[str, str] | None = None) -> SandboxResponse:
         """An error response in the format of the reading."""

@@ -58,7 +58,7 @@ def load_files(
     paths = list(paths)
     if not paths:
         return [], []
-    amounts = ", ".join(f"{column} VARCHAR" for column in layout.signed)
+    amounts = ", ".join(f"v{index} VARCHAR" for index in range(len(layout.signed)))
     connection.execute(f"CREATE OR REPLACE TABLE loaded (market_id VARCHAR, t BIGINT, {amounts})")
     loaded = [_load(connection, path, layout, skip_bad_rows=skip_bad_rows) for path in paths]
     markets = connection.execute("SELECT market_id FROM loaded GROUP BY market_id ORDER BY min(rowid)").fetchall()

@@ -11,28 +11,30 @@ import threading
 from contextlib import closing
 from typing import Any, Final
 
+from allium_market_data_wire.contract import Operation
+
 from ..model.intervals import MINUTE
-from .answer import ItemText, Row, Span
+from .answer import ItemText, Row, Span, item_text
+from .instants import LabelFormat
+from .readings import Reading
 from .source import Eras, Source
 
 _NEVER: Final = 2**63 - 1
 """Later than the end of any window."""
 _LONG_AGO: Final = -(2**62)
 
-# The label and the amounts of an item as they are sent. They are stored for the last samples of minutes, which most
-# requests need.
-_MICROS: Final = "%Y-%m-%dT%H:%M:%S.%f+00:00"
-_ZULU: Final = "%Y-%m-%dT%H:%M:%SZ"
-_TEXT: Final = """
-strftime(make_timestamp(t - t % {width} + {shift}), '{format}')
-|| '","oi_base":"' || oi_base || '","oi_quote_usd":"' || oi_quote_usd || '"'
-"""
+_LABELS: Final[dict[LabelFormat, str]] = {
+    "micros": "strftime(make_timestamp({label}), '%Y-%m-%dT%H:%M:%S.%f+00:00')",
+    "z": "strftime(make_timestamp({label}), '%Y-%m-%dT%H:%M:%SZ')",
+    "milliseconds": "({label}) // 1000",
+}
+"""The SQL of a label in microseconds."""
 
 # This drops repeated instants too: all but the last loaded of them are followed by the same instant.
 _ORDER = """
 CREATE OR REPLACE TABLE samples_{name} AS
 SELECT * FROM (
-    SELECT t, lead(t, 1, {end}) OVER (ORDER BY t, rowid) AS next, oi_base, oi_quote_usd FROM raw_{name}
+    SELECT t, lead(t, 1, {end}) OVER (ORDER BY t, rowid) AS next, {amounts} FROM raw_{name}
 ) WHERE next <> t ORDER BY t;
 CREATE OR REPLACE TABLE minutes_{name} AS
 SELECT *, {text} AS text FROM samples_{name} WHERE t // {minute} <> next // {minute} ORDER BY t;
@@ -42,7 +44,7 @@ DROP TABLE raw_{name};
 # A sample is the last of its bucket if the next one is after the bucket, or after the span.
 # Rows keep the order of the sorted table; an ORDER BY would sort again.
 _LAST_PER_BUCKET = """
-SELECT t - t % $width, oi_base, oi_quote_usd {table}
+SELECT t - t % $width, {amounts} {table}
 WHERE t >= $since AND t < $before AND next >= least(t - t % $width + $width, $before)
 {order} LIMIT $limit
 """
@@ -51,14 +53,24 @@ SELECT string_agg({text}, $between) FROM (
     SELECT * {table} WHERE t >= $since AND t < $before AND {last} LIMIT $limit
 )
 """
-_LAST_BEFORE = "SELECT oi_base, oi_quote_usd {table} WHERE t < $instant AND next >= $instant"
+_LAST_BEFORE = "SELECT {amounts} {table} WHERE t < $instant AND next >= $instant"
 
 
 class MarketTables:
-    """The sorted tables of one market, each made on first use. ``lock`` is held meanwhile."""
+    """The sorted tables of one market, each made on first use. ``lock`` is held meanwhile.
 
-    def __init__(self, connection: Any, number: int, source: Source, lock: threading.Lock) -> None:
+    The amounts are the columns v0, v1 and so on, in the order of the operation.
+    """
+
+    def __init__(
+        self, connection: Any, number: int, source: Source, operation: Operation, lock: threading.Lock
+    ) -> None:
         fill = source.fill
+        columns = [field.column for field in operation.decimals]
+        self.amounts: Final = ", ".join(f"v{index}" for index in range(len(columns)))
+        self.stored: Final = item_text("", MINUTE, Reading(), operation)
+        """The text of items that is stored for the last samples of minutes, which most requests need."""
+        self._raw = ", ".join(f"v{columns.index(column)} VARCHAR" for column in source.columns or columns)
         self._connection = connection
         self._number = number
         self._lock = lock
@@ -92,11 +104,10 @@ class MarketTables:
 
     def _make(self, name: str, era: int) -> None:
         with closing(self._connection.cursor()) as cursor:
-            columns = "t BIGINT, oi_base VARCHAR, oi_quote_usd VARCHAR"
-            cursor.execute(f"CREATE OR REPLACE TABLE raw_{name} ({columns})")
+            cursor.execute(f"CREATE OR REPLACE TABLE raw_{name} (t BIGINT, {self._raw})")
             self.eras.fill(cursor, f"raw_{name}", era)
-            text = _TEXT.format(width=MINUTE, shift=0, format=_MICROS)
-            cursor.execute(_ORDER.format(name=name, end=self.eras.end_of(era), minute=MINUTE, text=text))
+            ends, text = self.eras.end_of(era), _text(self.stored, MINUTE)
+            cursor.execute(_ORDER.format(name=name, end=ends, minute=MINUTE, amounts=self.amounts, text=text))
 
 
 class MarketHistory:
@@ -130,7 +141,9 @@ class MarketHistory:
         """
         span = self._past(span)
         statement = _LAST_PER_BUCKET.format(
-            table=self._tables.relation(_kind(span), span), order="ORDER BY t DESC" if latest else ""
+            amounts=self._tables.amounts,
+            table=self._tables.relation(_kind(span), span),
+            order="ORDER BY t DESC" if latest else "",
         )
         parameters: dict[str, object] = {
             "width": width,
@@ -145,9 +158,9 @@ class MarketHistory:
         """The earliest ``limit`` rows of `last_per_bucket` as JSON items, separated by commas."""
         span = self._past(span)
         kind = _kind(span)
-        is_stored = kind == "minutes" and (width, item.shift, item.zulu) == (MINUTE, 0, False)
-        label_format = _ZULU if item.zulu else _MICROS
-        text = "text" if is_stored else _TEXT.format(width=width, shift=item.shift, format=label_format)
+        stored = self._tables.stored
+        is_stored = kind == "minutes" and (width, *item[1:4]) == (MINUTE, *stored[1:4])
+        text = "text" if is_stored else _text(item, width)
         last = "true" if is_stored else f"next >= least(t - t % {width} + {width}, $before)"
         parameters: dict[str, object] = {"since": span.since, "before": span.before, "limit": limit}
         parameters["between"] = f"{item.tail},{item.head}"
@@ -155,16 +168,24 @@ class MarketHistory:
         items: str | None = self._tables.rows(statement, parameters)[0][0]
         return f"{item.head}{items}{item.tail}" if items else ""
 
-    def last_before(self, instant: int) -> tuple[str, str] | None:
+    def last_before(self, instant: int) -> tuple[Any, ...] | None:
         """The amounts of the last sample before ``instant`` (microseconds), or None."""
         instant = min(instant, self._now)
         table = self._tables.relation("samples", Span(instant - 1, instant))
-        rows: list[tuple[str, str]] = self._tables.rows(_LAST_BEFORE.format(table=table), {"instant": instant})
+        statement = _LAST_BEFORE.format(amounts=self._tables.amounts, table=table)
+        rows: list[tuple[Any, ...]] = self._tables.rows(statement, {"instant": instant})
         return rows[0] if rows else None
 
     def _past(self, span: Span) -> Span:
         """The part of ``span`` that is in the past."""
         return Span(min(span.since, self._now), min(span.before, self._now))
+
+
+def _text(item: ItemText, width: int) -> str:
+    """The SQL of an item without its head and tail."""
+    label = _LABELS[item.label_format].format(label=f"t - t % {width} + {item.shift}")
+    literals = ("'" + joint.replace("'", "''") + "'" for joint in item.joints)
+    return " || ".join([label, *(f"{literal} || v{index}" for index, literal in enumerate(literals))])
 
 
 def _kind(span: Span) -> str:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from datetime import date
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from ..model.intervals import DAY, HOUR, MINUTE, SECOND
+
+LabelFormat: TypeAlias = Literal["micros", "z", "milliseconds"]
+"""``2026-05-01T01:00:00.000000+00:00``, ``2026-05-01T01:00:00Z`` or ``1777597200000``."""
 
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
@@ -58,7 +61,7 @@ def _offset(zone: str | None) -> int:
 
 @lru_cache(maxsize=1024)
 def minute_texts(day: int, zulu: bool) -> tuple[str, ...]:
-    """The text of the 1,440 minutes of a ``day`` (counted from 1970), as ``...Z`` or with microseconds and ``+00:00``.
+    """The text of the 1,440 minutes of a ``day`` (counted from 1970): with ``zulu`` as ``...Z``, else in microseconds.
 
     Every label is a whole minute, so that a response of thousands of rows needs a few of these tuples instead of
     formatting each time.
@@ -68,6 +71,16 @@ def minute_texts(day: int, zulu: bool) -> tuple[str, ...]:
     return tuple(f"{name}T{minute // 60:02}:{minute % 60:02}:{tail}" for minute in range(DAY // MINUTE))
 
 
-def label_text(label: int, zulu: bool) -> str:
+def label_text(label: int, label_format: LabelFormat) -> str:
     """The text of a ``label``, a whole minute in microseconds."""
-    return minute_texts(label // DAY, zulu)[label % DAY // MINUTE]
+    if label_format == "milliseconds":
+        return str(label // 1000)
+    return minute_texts(label // DAY, label_format == "z")[label % DAY // MINUTE]
+
+
+def in_words(duration: int) -> str:
+    """A duration in microseconds, in the largest unit that divides it: ``7 days``."""
+    for unit, size in (("day", DAY), ("hour", HOUR), ("minute", MINUTE), ("second", SECOND)):
+        if duration % size == 0:
+            return f"{duration // size} {unit}{'' if duration == size else 's'}"
+    return f"{duration} microseconds"

@@ -1,7 +1,7 @@
 """The questions that the specification leaves open, and readings of the specification that decide them.
 
 A `Reading` makes one choice for each question. Its defaults are the *plain* reading: whole buckets, selected by their
-label; ``ts`` is the start of the bucket; start <= ts < end; ascending; ``limit`` keeps the earliest rows; empty buckets
+label; the label is the start of the bucket; start <= ts < end; ascending; ``limit`` keeps the earliest rows; empty buckets
 are omitted. Let ``w`` be the width of the interval and ``stop`` the exclusive end of the window (``end``, or a
 microsecond later with *end-inclusive*). The choices compose like this:
 
@@ -37,21 +37,21 @@ class Reading:
     """One choice for each open question; the defaults are the plain reading."""
 
     end_inclusive: bool = False
-    """True if ``end_timestamp`` is part of the window."""
+    """True if the end is part of the window."""
     label: Literal["start", "end"] = "start"
-    """Which edge of the bucket ``ts`` is."""
+    """Which edge of its bucket a timestamp is."""
     cut: Literal["buckets", "samples"] = "buckets"
     """What the window cuts."""
     start_bucket: bool = False
-    """True if the bucket that contains an unaligned ``start_timestamp`` is returned."""
+    """True if the bucket that contains an unaligned start is returned."""
     order: Literal["ascending", "descending"] = "ascending"
-    """The order of ``items``."""
+    """The order of the rows."""
     keep: Literal["earliest", "latest"] = "earliest"
     """Which rows ``limit`` keeps."""
     empty: Literal["omitted", "carried"] = "omitted"
     """What happens to a bucket without a sample."""
     ts_text: Literal["micros", "z"] = "micros"
-    """``2026-05-01T01:00:00.000000+00:00`` or ``2026-05-01T01:00:00Z``."""
+    """``2026-05-01T01:00:00.000000+00:00`` or ``2026-05-01T01:00:00Z``, where a timestamp is text."""
     decimals: Literal["stored", "trailing-zeros", "integer", "18"] = "stored"
     """The text of an amount: as stored, or the same number written differently."""
     unknown_fields: bool = False
@@ -71,14 +71,14 @@ class Choice(NamedTuple):
 
 
 READINGS: Final[dict[str, Choice]] = {
-    "end-inclusive": Choice("end_inclusive", True, "end_timestamp is part of the window"),
-    "label-end": Choice("label", "end", "ts names the end of its bucket"),
+    "end-inclusive": Choice("end_inclusive", True, "the end is part of the window"),
+    "label-end": Choice("label", "end", "a timestamp is the end of its bucket"),
     "cut-samples": Choice("cut", "samples", "the window cuts raw samples, so buckets at its edges are partial"),
-    "start-bucket": Choice("start_bucket", True, "the bucket around an unaligned start is returned too"),
-    "descending": Choice("order", "descending", "items come latest first"),
+    "start-bucket": Choice("start_bucket", True, "the bucket that contains an unaligned start is returned too"),
+    "descending": Choice("order", "descending", "rows come latest first"),
     "keep-latest": Choice("keep", "latest", "limit keeps the latest rows"),
     "carry-forward": Choice("empty", "carried", "a bucket without a sample carries the last value forward"),
-    "ts-z": Choice("ts_text", "z", "ts ends in Z and has no microseconds"),
+    "ts-z": Choice("ts_text", "z", "timestamps end in Z and have no microseconds"),
     "decimals-trailing-zeros": Choice("decimals", "trailing-zeros", "amounts have three extra zeros"),
     "decimals-integer": Choice("decimals", "integer", "whole amounts are written without a point"),
     "decimals-18": Choice("decimals", "18", "amounts have at least 18 decimals"),

@@ -1,4 +1,4 @@
-"""The markets of a sandbox: raw samples in DuckDB, the open interest of each market at irregular instants.
+"""The markets of a sandbox: raw samples in DuckDB, the amounts of each market at irregular instants.
 
 Amounts are stored as the text of the source (``12483.50`` stays ``12483.50``), times as microseconds since 1970 in UTC.
 Of several samples of a market at the same instant, the one loaded last counts.
@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import duckdb
+
+from allium_market_data_wire.contract import OPEN_INTEREST, Operation
 
 from .bitmex import bitmex_sources
 from .files import LoadedFile, load_files
@@ -20,8 +22,6 @@ from .history import MarketHistory, MarketTables
 from .layout import layout_of
 from .source import Source
 from .synthetic import DEFAULT_SEED, synthetic_sources
-
-_SIGNED: Final = {"oi_base": False, "oi_quote_usd": False}
 
 
 def _now() -> int:
@@ -39,7 +39,8 @@ class Samples:
     """The markets of a sandbox and their samples.
 
     Built from a database (`connect`) and sources, or by `open` from the bundled ones. ``now`` is the clock, in
-    microseconds since 1970: synthetic samples appear when their time has come. Close it, or use it as a context manager.
+    microseconds since 1970: synthetic samples appear when their time has come. ``operation`` decides which amounts a
+    sample has. Close it, or use it as a context manager.
     Several applications may share one.
     """
 
@@ -49,14 +50,16 @@ class Samples:
         sources: Iterable[Source],
         now: Callable[[], int] = _now,
         files: Sequence[LoadedFile] = (),
+        operation: Operation = OPEN_INTEREST,
     ) -> None:
+        self.operation = operation
         self._connection = connection
         self._now = now
         self.files = tuple(files)
         """The files of the user that were loaded."""
         lock = threading.Lock()
         self._markets = {
-            source.market_id: (source, MarketTables(connection, number, source, lock))
+            source.market_id: (source, MarketTables(connection, number, source, operation, lock))
             for number, source in enumerate(sources)
         }
 
@@ -69,24 +72,28 @@ class Samples:
         columns: Sequence[str] = (),
         *,
         skip_bad_rows: bool = False,
+        operation: Operation = OPEN_INTEREST,
     ) -> Samples:
-        """The bundled markets and those of the files ``data``, each CSV (also with gzip) or Parquet.
+        """The bundled markets of ``operation``, if any, and those of the files ``data``.
 
+        A file is CSV, CSV with gzip, or Parquet.
         ``columns`` maps columns to their names in the files, as ``ts=time,oi_base=sumOpenInterest`` does (see
         `layout_of`). A market in a file is served from files only: real, synthetic and own samples never mix in one
         series. If two files have the same instant, the later file wins. Raises `SandboxError` for an invalid file; rows
         that are no samples may be skipped, and `files` counts them.
         """
-        layout = layout_of(_SIGNED, columns)
+        signed = {field.column: field.is_signed for field in operation.decimals}
+        layout = layout_of(signed, columns)
         connection = connect()
         try:
-            sources = {source.market_id: source for source in (*bitmex_sources(), *synthetic_sources(seed))}
+            bundled = (*bitmex_sources(), *synthetic_sources(seed))
+            sources = {source.market_id: source for source in bundled if set(source.columns or ()) == set(signed)}
             own, files = load_files(connection, data, layout, skip_bad_rows=skip_bad_rows)
             sources |= {source.market_id: source for source in own}
         except BaseException:
             connection.close()
             raise
-        return cls(connection, sources.values(), now, files)
+        return cls(connection, sources.values(), now, files, operation)
 
     @property
     def sources(self) -> tuple[Source, ...]:

@@ -10,8 +10,8 @@ from typing import Any, Final, Literal, TypeAlias
 Kind: TypeAlias = Literal["real", "synthetic", "file"]
 """Where samples come from: bundled measurements, a seeded generator, or the user's files."""
 
-Sample: TypeAlias = tuple[int, str, str]
-"""Time in microseconds since 1970 (UTC), ``oi_base`` and ``oi_quote_usd`` as plain decimal text."""
+Sample: TypeAlias = tuple[Any, ...]
+"""Time in microseconds since 1970 (int, UTC), then the amounts as plain decimal text (str)."""
 
 _BATCH: Final = 50_000
 
@@ -39,15 +39,17 @@ class Eras:
 
 @dataclass(frozen=True)
 class Source:
-    """One market: ``fill(connection, table)`` inserts its samples as (t, oi_base, oi_quote_usd), in loading order.
+    """One market: ``fill(connection, table)`` inserts its samples as `Sample`, in loading order.
 
-    A history that grows with time has `Eras` instead; each of its samples appears when its time has come.
+    A history that grows with time has `Eras` instead; each of its samples appears when its time has come. The amounts
+    are those of ``columns``, or all of the operation's in its order.
     """
 
     market_id: str
     kind: Kind
     note: str
     fill: Callable[[Any, str], None] | Eras
+    columns: tuple[str, ...] | None = None
 
     @property
     def perpetual(self) -> bool:

@@ -21,6 +21,7 @@ from ..model.intervals import DAY, HOUR, MINUTE, SECOND, floor
 from .instants import parse_instant
 from .source import Eras, Source
 
+COLUMNS: Final = ("oi_base", "oi_quote_usd")
 DEFAULT_SEED: Final = 20260501
 START: Final = parse_instant("2026-02-01")
 """Where the history begins, in microseconds."""
@@ -112,11 +113,12 @@ FROM parts ORDER BY t
 
 def synthetic_sources(seed: int) -> list[Source]:
     """The synthetic markets of ``seed``, and a spot market without samples, for which requests are refused."""
+    note = f"made from seed {seed}"
     perpetuals = [
-        Source(market.market_id, "synthetic", f"made from seed {seed}", Eras(START, ERA, partial(_fill, seed, market)))
+        Source(market.market_id, "synthetic", note, Eras(START, ERA, partial(_fill, seed, market)), COLUMNS)
         for market in SYNTHETIC_MARKETS
     ]
-    return [*perpetuals, Source(SPOT, "synthetic", "spot, always refused", lambda _connection, _table: None)]
+    return [*perpetuals, Source(SPOT, "synthetic", "spot, always refused", lambda _connection, _table: None, COLUMNS)]
 
 
 def _fill(seed: int, market: SyntheticMarket, connection: Any, table: str, era: int) -> None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Final
 
 from allium_market_data.sandbox.answer import Row
-from allium_market_data.sandbox.query import DEFAULT_LIMIT, MAX_LIMIT, HTTPError, Query
+from allium_market_data.sandbox.query import HTTPError, Query
+from allium_market_data_wire.contract import OPEN_INTEREST
 
 from .edits import Parameters, edit_parameters, edit_query, parse_parameters, with_limit
 from .histories import Counted
@@ -18,6 +19,8 @@ _MOST: Final = ("limit.most-rows-1",)
 _RANGE: Final = ("limit.range-1", "limit.maximum-1")
 _DEFAULT: Final = ("limit.default-1",)
 _HUGE: Final = 10**9
+MAX_LIMIT: Final = OPEN_INTEREST.limit_maximum
+DEFAULT_LIMIT: Final = OPEN_INTEREST.limit_default
 
 
 def _select(name: str, description: str, clauses: tuple[str, ...], change: Change[QueryContext, list[Row]]) -> Mutant:

@@ -12,7 +12,8 @@ from typing import Final
 from allium_market_data.model.intervals import DAY, HOUR, ceil, floor
 from allium_market_data.sandbox.answer import Row, Span
 from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
-from allium_market_data.sandbox.query import MAX_LIMIT, MAX_WINDOW, HTTPError, Query
+from allium_market_data.sandbox.query import HTTPError, Query
+from allium_market_data_wire.contract import OPEN_INTEREST
 
 from .amounts import picked
 from .edits import (
@@ -28,6 +29,9 @@ from .edits import (
 )
 from .histories import every_sample
 from .mutant import Change, Changes, Mutant, QueryContext, Step
+
+MAX_LIMIT: Final = OPEN_INTEREST.limit_maximum
+MAX_WINDOW: Final = OPEN_INTEREST.window_cap
 
 _CAP: Final = ("window.cap-1", "window.cap-2")
 _WHOLE: Final = ("bucket.last-sample-1", "series.open-interest-2")

@@ -39,6 +39,7 @@ from allium_market_data.sandbox.faults import (
 from allium_market_data.sandbox.faults.bodies import BOMB, CAP, bomb, shifted
 from allium_market_data.sandbox.faults.exchange import Exchange
 from allium_market_data.sandbox.query import parse_query
+from allium_market_data_wire.contract import OPEN_INTEREST
 from system.faults.fetching import KEY, MARKET, honest
 
 TARGET = (
@@ -216,10 +217,10 @@ def test_a_shifted_window_is_as_long_and_does_not_overlap() -> None:
     call = SandboxRequest(MARKET, TARGET.partition("?")[2].encode())
     asked = parse_query(call.query_string)
     for direction in (-1, 1):
-        beside = parse_query(shifted(call, direction).query_string)
+        beside = parse_query(shifted(call, direction, OPEN_INTEREST).query_string)
         assert (beside.interval, beside.limit, beside.end - beside.start) == ("1h", 5000, asked.end - asked.start)
         assert beside.end + asked.width < asked.start or beside.start > asked.end + asked.width
-    assert shifted(replace(call, query_string=b"nonsense"), 1).query_string == b"nonsense"
+    assert shifted(replace(call, query_string=b"nonsense"), 1, OPEN_INTEREST).query_string == b"nonsense"
 
 
 @pytest.mark.parametrize(("name", "kept"), [("cap-head", slice(CAP)), ("cap-tail", slice(-CAP, None))])

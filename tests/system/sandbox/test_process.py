@@ -8,6 +8,9 @@ import sys
 
 import httpx
 
+from allium_market_data_wire.contract import KEY_HEADER, OPEN_INTEREST
+from support.sandbox_requests import parameters_for, path_of
+
 
 def test_ctrl_c_ends_the_command_quietly() -> None:
     code = (
@@ -19,12 +22,13 @@ def test_ctrl_c_ends_the_command_quietly() -> None:
     ) as process:
         assert process.stdout is not None
         url = process.stdout.readline().split()[-1]
-        target = "/api/v1/markets/hl:perp:SOL-USDC/perps/open_interest"
-        window = {"interval": "1h", "start_timestamp": "2026-05-01T00:00:00Z", "end_timestamp": "2026-05-02T00:00:00Z"}
-        response = httpx.get(url + target, params=window, headers={"X-API-KEY": "own-secret"}, timeout=60)
+        window = parameters_for("1h", "2026-05-01T00:00:00Z", "2026-05-02T00:00:00Z")
+        response = httpx.get(
+            url + path_of("hl:perp:SOL-USDC"), params=window, headers={KEY_HEADER: "own-secret"}, timeout=60
+        )
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate()
-    assert response.json()["items"][0]["ts"] == "2026-05-01T00:00:00Z"
+    assert response.json()[OPEN_INTEREST.items_field][0][OPEN_INTEREST.timestamp_field] == "2026-05-01T00:00:00Z"
     assert (process.returncode, errors) == (0, "")
 
 

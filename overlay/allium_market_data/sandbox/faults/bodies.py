@@ -12,6 +12,8 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
+from allium_market_data_wire.contract import Operation
+
 from ..endpoint import SandboxRequest, SandboxResponse
 from ..query import HTTPError, parse_query
 from .exchange import Exchange
@@ -51,12 +53,19 @@ def _corrupt_gzip(body: bytes) -> bytes:
     return packed[:middle] + bytes(byte ^ 0xFF for byte in packed[middle : middle + 16]) + packed[middle + 16 :]
 
 
-def _keep(which: slice) -> Callable[[bytes], bytes]:
-    def edit(body: bytes) -> bytes:
-        page: dict[str, Any] = json.loads(body)
-        return json.dumps({**page, "items": page["items"][which]}).encode()
+def _keep(which: slice) -> Handler:
+    """The correct response with some of its rows."""
 
-    return edit
+    async def handler(exchange: Exchange) -> None:
+        response = exchange.correct_response(replace(exchange.request, accept_encoding=""))
+        if response.status == 200:
+            field = exchange.endpoint.operation.items_field
+            page: dict[str, Any] = json.loads(response.body)
+            body = json.dumps({**page, field: page[field][which]}).encode()
+            response = SandboxResponse(200, body, response.headers)
+        await exchange.send(response)
+
+    return handler
 
 
 @lru_cache(maxsize=1)
@@ -84,20 +93,21 @@ def _stale(direction: int) -> Handler:
     """The correct response for the window before or after this one, as from a cache with a wrong key."""
 
     async def handler(exchange: Exchange) -> None:
-        await exchange.send(exchange.correct_response(shifted(exchange.request, direction)))
+        request = shifted(exchange.request, direction, exchange.endpoint.operation)
+        await exchange.send(exchange.correct_response(request))
 
     return handler
 
 
-def shifted(request: SandboxRequest, direction: int) -> SandboxRequest:
+def shifted(request: SandboxRequest, direction: int, operation: Operation) -> SandboxRequest:
     """The same request for the window ``direction`` windows away, with a bucket between the two."""
     try:
-        query = parse_query(request.query_string)
+        query = parse_query(request.query_string, operation)
     except HTTPError:
         return request
     step = direction * (query.end - query.start + 2 * query.width)
     parameters = dict(parse_qsl(request.query_string.decode("latin-1")))
-    for name, instant in (("start_timestamp", query.start), ("end_timestamp", query.end)):
+    for name, instant in ((operation.start_parameter, query.start), (operation.end_parameter, query.end)):
         parameters[name] = (_EPOCH + timedelta(microseconds=instant + step)).isoformat()
     return replace(request, query_string=urlencode(parameters).encode())
 
@@ -109,7 +119,7 @@ async def _redirect(exchange: Exchange) -> None:
 
 def _cap(name: str, which: slice, end: str) -> Fault:
     description = f"responses are truncated silently to their {end} {CAP} rows"
-    return Fault(name, description, _edited(_keep(which)), after=0, times=None)
+    return Fault(name, description, _keep(which), after=0, times=None)
 
 
 FAULTS: Final = (

@@ -13,16 +13,16 @@ from functools import partial
 from typing import Final
 from urllib.parse import unquote
 
-from ..app import PATH
+from allium_market_data_wire.contract import KEY_HEADER, Operation
+
 from ..endpoint import SandboxEndpoint, SandboxRequest
-from ..query import PARAMETERS
+from ..query import parameters_of
 from ..request_log import access_line
 from ..server import LOOPBACK, listening, url_of
 from .exchange import Exchange
 from .fault import Fault, check_sequence, fault_for
 
 _MAX_HEAD: Final = 2**16
-_PREFIX, _SUFFIX = PATH.split("{market_id}")
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class FaultyServer:
         """Answer the requests of one connection until it is closed."""
         with closing(writer), suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             while not writer.is_closing():
-                request, method, target = _parse_head(await reader.readuntil(b"\r\n\r\n"))
+                request, method, target = _parse_head(await reader.readuntil(b"\r\n\r\n"), self.endpoint.operation)
                 log = self.other_origin_requests if is_other_origin else self.requests
                 fault = None if is_other_origin else fault_for(self.faults, len(log))
                 has_key, name = request.api_key is not None, fault.name if fault else None
@@ -93,17 +93,19 @@ class FaultyServer:
             path, _, query = served.target.partition("?")
             outcome = f"fault {served.fault}" if served.fault else "answered"
             request = (served.method, unquote(path), query)
-            self.access_log(access_line(request, outcome, seconds, PARAMETERS, self.endpoint.api_key))
+            parameters = parameters_of(self.endpoint.operation)
+            self.access_log(access_line(request, outcome, seconds, parameters, self.endpoint.api_key))
 
 
-def _parse_head(head: bytes) -> tuple[SandboxRequest, str, str]:
+def _parse_head(head: bytes, operation: Operation) -> tuple[SandboxRequest, str, str]:
     """The request of a head, its method and its target. Any other path becomes a request for an unknown market."""
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     method, target, *_ = [*first.split(" "), ""]
     path, _, query = target.partition("?")
-    market = path.removeprefix(_PREFIX).removesuffix(_SUFFIX) if path.startswith(_PREFIX) else ""
-    key = headers.get("x-api-key")
+    prefix, suffix = operation.path.split(f"{{{operation.market_parameter}}}")
+    market = path.removeprefix(prefix).removesuffix(suffix) if path.startswith(prefix) else ""
+    key = headers.get(KEY_HEADER.lower())
     request = SandboxRequest(
         unquote(market),
         query.encode("latin-1"),

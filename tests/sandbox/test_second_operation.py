@@ -1,0 +1,207 @@
+"""A second, made-up operation under every reading: other names, no interval, one signed amount, times as numbers.
+
+It has the shape of a list of funding rates. No page publishes it like this; it shows that the sandbox takes everything from
+the contract.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from allium_market_data.errors import SandboxError
+from allium_market_data.model.intervals import DAY, HOUR, MINUTE, ceil
+from allium_market_data.model.times import from_micros
+from allium_market_data.sandbox import READINGS, Reading, Samples, create_app, reading_named, running
+from allium_market_data.sandbox.answer import Row, respond
+from allium_market_data.sandbox.endpoint import SandboxEndpoint, SandboxRequest, SandboxResponse
+from allium_market_data.sandbox.faults import FAULTS, running_with_faults
+from allium_market_data.sandbox.faults.bodies import shifted
+from allium_market_data.sandbox.instants import parse_instant
+from allium_market_data.sandbox.query import parse_query
+from allium_market_data.sandbox.samples import connect
+from allium_market_data.sandbox.source import Sample, Source, insert
+from allium_market_data_wire.contract import KEY_HEADER, OPEN_INTEREST, DecimalField, Operation
+from support.sandbox_requests import parameters_for, path_of
+
+RATES = replace(
+    OPEN_INTEREST,
+    name="made_up_rates",
+    path="/made-up/{symbol}/rates",
+    market_parameter="symbol",
+    interval_parameter=None,
+    start_parameter="from",
+    end_parameter="until",
+    limit_parameter="most",
+    intervals=("1h",),
+    interval_model=None,
+    window_cap=3 * DAY,
+    limit_minimum=2,
+    limit_maximum=70,
+    limit_default=30,
+    items_field="rates",
+    market_field="of",
+    timestamp_field="it's at",
+    timestamp_format="epoch-milliseconds",
+    decimals=(DecimalField("rate%", "rate", True, "a fraction"),),
+)
+TEXT_RATES = replace(RATES, timestamp_format="iso-8601")
+MARKET = "own:perp:X"
+MAY = parse_instant("2026-05-01")
+DATABASE = connect()
+
+rates = st.sampled_from(["0", "-0.00010000", "0.0001", "-7", "-12.50"]) | st.decimals(-1, 1, places=8).map(
+    "{:f}".format
+)
+moments = st.integers(-5, 80 * 60).map(lambda minute: MAY + minute * MINUTE)
+histories = st.lists(st.tuples(moments, rates), min_size=1, max_size=40)
+readings = st.sampled_from([Reading(), *(reading_named([name]) for name in READINGS)])
+
+
+def samples_of(samples: list[Sample], operation: Operation = RATES) -> Samples:
+    def fill(connection: object, table: str) -> None:
+        insert(connection, table, samples, ("BIGINT", "VARCHAR"))
+
+    return Samples(DATABASE, [Source(MARKET, "file", "", fill)], operation=operation)
+
+
+def expected(samples: list[Sample], start: int, end: int, reading: Reading) -> list[Row]:
+    """Label and rate of each hour, by the definitions of `readings`, without limits."""
+    at: dict[int, str] = dict(samples)  # a repeated instant: the later one wins
+    stop = end + reading.end_inclusive
+    rows: list[Row] = []
+    for bucket in range(MAY - 2 * HOUR, ceil(max(end, *at), HOUR) + HOUR, HOUR):
+        label = bucket + HOUR if reading.label == "end" else bucket
+        first, last = bucket, bucket + HOUR
+        if reading.cut == "samples":
+            first, last = max(first, start), min(last, stop)
+            is_selected = first < last
+        else:
+            around = reading.start_bucket and reading.label == "start" and bucket <= start < bucket + HOUR
+            is_selected = start <= label < stop or around
+        inside = [t for t in at if first <= t < last]
+        carried = [t for t in at if t < last] if reading.empty == "carried" and bucket <= max(at) else []
+        if is_selected and (inside or carried):
+            rows.append((label, at[max(inside or carried)]))
+    return rows
+
+
+def answer(
+    samples: list[Sample], parameters: dict[str, str], reading: Reading, operation: Operation
+) -> SandboxResponse:
+    endpoint = SandboxEndpoint(samples_of(samples, operation), reading, "key")
+    return endpoint(SandboxRequest(MARKET, urlencode(parameters).encode(), b"key"))
+
+
+def parsed(response: SandboxResponse, operation: Operation) -> list[tuple[int, Decimal]]:
+    items = httpx.Response(200, content=response.body).json()[operation.items_field]
+    assert {item[operation.market_field] for item in items} <= {MARKET}
+    labels = [item[operation.timestamp_field] for item in items]
+    if operation.timestamp_format == "epoch-milliseconds":
+        assert all(isinstance(label, int) for label in labels)
+        labels = [label * 1000 for label in labels]
+    else:
+        labels = [parse_instant(label) for label in labels]
+    return list(zip(labels, (Decimal(item[operation.decimals[0].name]) for item in items), strict=True))
+
+
+@given(histories, moments, st.integers(1, RATES.window_cap), readings, st.sampled_from([RATES, TEXT_RATES]))
+def test_rows_follow_the_definitions_under_every_reading(
+    samples: list[Sample], start: int, length: int, reading: Reading, operation: Operation
+) -> None:
+    first, last = (from_micros(instant).isoformat() for instant in (start, start + length))
+    parameters = parameters_for(None, first, last, operation.limit_maximum, operation)
+    response = answer(samples, parameters, reading, operation)
+    rows = expected(samples, start, start + length, reading)
+    most = operation.limit_maximum
+    rows = rows[-most:] if reading.keep == "latest" else rows[:most]
+    rows = rows[::-1] if reading.order == "descending" else rows
+    assert parsed(response, operation) == [(label, Decimal(rate)) for label, rate in rows]
+
+
+HOURLY = [(MAY + hour * HOUR, f"-0.{hour:04}") for hour in range(100)]
+
+
+def hourly(**values: Any) -> SandboxResponse:
+    parameters = parameters_for(None, "2026-05-01", "2026-05-04", operation=RATES)
+    return answer(HOURLY, {**parameters, **values}, Reading(), RATES)
+
+
+def test_names_and_values_are_written_as_the_contract_says() -> None:
+    response = hourly(most="2")
+    assert response.body == (
+        b'{"rates":[{"of":"own:perp:X","it\'s at":1777593600000,"rate%":"-0.0000"},'
+        b'{"of":"own:perp:X","it\'s at":1777597200000,"rate%":"-0.0001"}]}'
+    )
+
+
+@pytest.mark.parametrize(("most", "rows"), [(None, 30), ("70", 70), ("2", 2)])
+def test_limits_are_those_of_the_contract(most: str | None, rows: int) -> None:
+    assert len(parsed(hourly(**({"most": most} if most else {})), RATES)) == rows
+
+
+@pytest.mark.parametrize(
+    ("parameters", "problem"),
+    [
+        ({"most": "1"}, ("most", "Input should be greater than or equal to 2")),
+        ({"most": "71"}, ("most", "Input should be less than or equal to 70")),
+        ({"until": "2026-05-04T00:00:01Z"}, ("until", "The query window is capped at 3 days")),
+        ({"until": "2026-05-01"}, ("until", "Input should be after from")),
+        ({"from": "soon"}, ("from", "Input should be an ISO 8601 date or time: not an ISO 8601 date or time")),
+    ],
+)
+def test_problems_name_the_parameters_of_the_contract(parameters: dict[str, str], problem: tuple[str, str]) -> None:
+    response = hourly(**parameters)
+    (detail,) = httpx.Response(response.status, content=response.body).json()["detail"]
+    assert (detail["loc"][-1], detail["msg"]) == problem
+
+
+def test_an_interval_is_an_unknown_parameter() -> None:
+    assert hourly(interval="never", limit="never").body == hourly().body
+
+
+def test_several_operations_are_served_together(served_samples: Samples) -> None:
+    app = create_app([served_samples, samples_of(HOURLY)])
+    headers = {KEY_HEADER: "sandbox-key"}
+    with running(app) as url, httpx.Client(base_url=url, headers=headers) as client:
+        rates = client.get(path_of(MARKET, RATES), params={"from": "2026-05-01", "until": "2026-05-02"})
+        day = parameters_for("1h", "2026-05-01", "2026-05-02")
+        interest = client.get(path_of("hl:perp:SOL-USDC"), params=day)
+    assert len(rates.json()["rates"]) == len(interest.json()[OPEN_INTEREST.items_field]) == 24
+    assert rates.headers["x-sandbox-data"] == "file"
+
+
+def test_files_have_the_columns_of_the_operation(tmp_path: Path) -> None:
+    file = tmp_path / "rates.csv"
+    file.write_text("market_id,ts,funding\nown:perp:X,2026-05-01,-0.00012\nown:perp:X,2026-05-01T01:00Z,-1e-05\n")
+    with Samples.open([file], columns=["rate=funding"], operation=RATES) as samples:
+        assert [source.market_id for source in samples.sources] == ["own:perp:X"]
+        query = parse_query(b"from=2026-05-01&until=2026-05-02", RATES)
+        body = respond(MARKET, query, Reading(), samples.history(MARKET), RATES)
+        assert [rate for _, rate in parsed(SandboxResponse(200, body), RATES)] == [
+            Decimal("-0.00012"),
+            Decimal("-0.00001"),
+        ]
+    file.write_text(file.read_text() + "own:perp:X,2026-05-02,--1\n")
+    with pytest.raises(SandboxError, match="line 4, column funding: '--1': not a plain decimal"):
+        Samples.open([file], columns=["rate=funding"], operation=RATES)
+
+
+@pytest.mark.parametrize("name", ["cap-head", "stale-later"])
+def test_faults_know_the_names_of_the_operation(name: str) -> None:
+    endpoint = SandboxEndpoint(samples_of(HOURLY), Reading(), "key")
+    fault = replace(FAULTS[name], after=0, times=None)
+    window = {"from": "2026-05-01", "until": "2026-05-02"}
+    with running_with_faults(endpoint, [fault]) as server:
+        got = httpx.get(server.url + path_of(MARKET, RATES), params=window, headers={KEY_HEADER: "key"})
+    first = got.json()["rates"][0][RATES.timestamp_field] * 1000
+    request = SandboxRequest(MARKET, urlencode(window).encode())
+    assert first == (MAY if name == "cap-head" else parse_query(shifted(request, 1, RATES).query_string, RATES).start)
