@@ -51,6 +51,11 @@ def proposed(text: str) -> Proposal:
     return propose(overlay, clauses, published(PAGE.read_text(encoding="utf-8")), published(text))
 
 
+def line_of(clause: str) -> int:
+    lines = (ROOT / CLAUSES).read_text(encoding="utf-8").splitlines()
+    return lines.index(f'id = "{clause}"') + 1
+
+
 def edited(*edits: tuple[str, str]) -> str:
     return Move("edited", edits).page()
 
@@ -97,7 +102,10 @@ def test_a_rename_is_told_as_one() -> None:
 @pytest.mark.parametrize(
     ("page", "question"),
     [
-        (edited(("Perp markets only.", "")), f"{CLAUSES}:49: market.perpetual-only-1: the page no longer says"),
+        (
+            edited(("Perp markets only.", "")),
+            f"{CLAUSES}:{line_of('market.perpetual-only-1')}: market.perpetual-only-1: the page",
+        ),
         (edited(("Perp markets only.", "Perp markets only. Rows are late.")), "no entry quotes 'Rows are late.'"),
         (edited(("is currently capped at **7 days** per request", "is not capped")), "window.cap-1"),
         (edited(("base-asset units", "contracts")), f"{OVERLAY}:"),
