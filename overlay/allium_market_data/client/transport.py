@@ -71,7 +71,7 @@ def request(endpoint: Endpoint, market_id: str, interval: str, window: Window) -
         operation.limit_parameter: operation.limit_maximum,
     }
     if operation.interval_parameter is not None and operation.interval_model is not None:
-        models = importlib.import_module(f"{PACKAGE}.models")
+        models = importlib.import_module(f"{operation.module.partition('.')[0]}.models")
         values[operation.interval_parameter] = getattr(models, operation.interval_model)(interval)
     module = importlib.import_module(operation.module)
     kwargs = module._get_kwargs(**{operation.arguments[name]: value for name, value in values.items()})

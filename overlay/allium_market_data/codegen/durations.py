@@ -14,15 +14,15 @@ DAY: Final = 24 * HOUR
 _UNITS: Final = {"minute": MINUTE, "hour": HOUR, "day": DAY, "week": 7 * DAY}
 _NUMBERS: Final = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "seven": 7}
 _IN_WORDS: Final = re.compile(rf"\b(\d+|{'|'.join(_NUMBERS)})[\s*_]+({'|'.join(_UNITS)})s?\b", re.IGNORECASE)
-_ADVERBS: Final = {"hourly": HOUR, "daily": DAY, "weekly": 7 * DAY}
+_RATES: Final = {"hourly": HOUR, "per hour": HOUR, "daily": DAY, "per day": DAY, "weekly": 7 * DAY}
 _ISO: Final = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
 _INTERVAL: Final = re.compile(r"([1-9]\d{0,3})([mhd])")
 
 
 def durations(text: str) -> set[int]:
-    """The durations that a text names: "7 days", "an hour", "hourly"."""
+    """The durations that a text names: "7 days", "an hour", "hourly", "per hour"."""
     named = {int(_NUMBERS.get(n.lower(), n)) * _UNITS[unit.lower()] for n, unit in _IN_WORDS.findall(text)}
-    return named | {width for word, width in _ADVERBS.items() if re.search(rf"\b{word}\b", text, re.IGNORECASE)}
+    return named | {width for word, width in _RATES.items() if re.search(rf"\b{word}\b", text, re.IGNORECASE)}
 
 
 def iso_duration(text: str) -> int:
