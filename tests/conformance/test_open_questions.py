@@ -39,7 +39,7 @@ def empty_bucket(week: ReferenceWeek) -> str:
 
 @pytest.mark.open_question("label")
 def test_whether_a_label_names_the_start_or_the_end(week: ReferenceWeek, profile: Profile) -> None:
-    """What does `ts` name?"""
+    """What does the timestamp of a row name?"""
     fitting = [
         labelling
         for labelling, pairs in week.comparisons.items()
@@ -50,7 +50,7 @@ def test_whether_a_label_names_the_start_or_the_end(week: ReferenceWeek, profile
 
 @pytest.mark.open_question("end-of-window")
 def test_whether_the_end_is_inclusive(week: ReferenceWeek, profile: Profile, cut: str, empty_bucket: str) -> None:
-    """Is `end_timestamp` part of the window?"""
+    """Is the end part of the window?"""
     carried = empty_bucket == "carry-forward"
     # The parts of the week, except the last: each ends where the next one begins.
     aligned = week.pages("1m")[:-1]
@@ -68,7 +68,7 @@ def test_whether_a_window_cuts_buckets_or_samples(profile: Profile, cut: str) ->
 def test_whether_the_bucket_around_an_unaligned_start_is_returned(
     requester: Requester, week: ReferenceWeek, profile: Profile
 ) -> None:
-    """Is the bucket that contains an unaligned `start_timestamp` returned?"""
+    """Is the bucket that contains an unaligned start returned?"""
     noon = week.start + 12 * HOUR
     page = requester.fetch_window(Window("1d", noon, week.start + 3 * DAY))
     can_tell = week.labelling is Labelling.START and week.start in week.rows("1d")
@@ -100,7 +100,7 @@ def test_whether_an_empty_bucket_is_omitted_or_filled(profile: Profile, empty_bu
 
 @pytest.mark.open_question("ts-text")
 def test_how_a_timestamp_is_written(pages: list[Page], profile: Profile) -> None:
-    """How is `ts` written?"""
+    """How is the timestamp of a row written?"""
     shapes = {classification.shape(item["ts"]) for page in pages for item in page.items}
     record(profile, "ts-text", classification.ts_text(shapes))
     profile.record("text", "ts", sorted(shapes))
