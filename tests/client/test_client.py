@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import threading
 import tomllib
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
@@ -20,10 +21,18 @@ import pytest
 
 from allium_market_data import AsyncMarketData, MarketData, OpenInterest, OpenInterestSeries, RetryPolicy, __version__
 from allium_market_data.client.loop_client import LoopClient
-from allium_market_data.client.plan import plan_metadata
+from allium_market_data.client.plan import plan_latest, plan_metadata
 from allium_market_data.client.sync_client import run_on_loop
-from allium_market_data.errors import FetchError, IncompleteError, NotFoundError, PermissionDeniedError, UsageError
-from allium_market_data.model.intervals import DAY, WIDTHS, Interval, ceil
+from allium_market_data.errors import (
+    AuthenticationError,
+    FetchError,
+    IncompleteError,
+    NotFoundError,
+    PermissionDeniedError,
+    UsageError,
+)
+from allium_market_data.model.endpoint import OPEN_INTEREST
+from allium_market_data.model.intervals import DAY, INTERVALS, WIDTHS, Interval, ceil
 from allium_market_data.model.times import from_micros, micros
 from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, create_app, reading_named, running
 from allium_market_data.sandbox.answer import Span
@@ -132,6 +141,106 @@ def test_one_failing_market_ends_all_with_its_own_error(client: MarketData) -> N
     assert caught.value.__context__ is None
 
 
+def test_collected_errors_do_not_lose_the_other_markets(client: MarketData, sandbox: Sandbox) -> None:
+    markets = ["hl:perp:NONE", MARKET, "hl:perp:NO", "hl:perp:SOL-USDC"]
+    collected = client.open_interest(markets, **SPAN, errors="collect")
+    assert collected == client.open_interest([MARKET, "hl:perp:SOL-USDC"], **SPAN)
+    assert list(collected.errors) == ["hl:perp:NONE", "hl:perp:NO"]
+    assert all(type(error) is NotFoundError for error in collected.errors.values())
+    assert [error.market_id for error in collected.errors.values()] == list(collected.errors)
+    assert len(repr(collected).splitlines()) == 1 + 4
+    assert "&lt;2 markets, 2 failed&gt;" in collected._repr_html_()
+    assert client.open_interest([MARKET], **SPAN).errors == {}
+
+    async def run() -> Any:
+        async with asynchronous(sandbox) as other:
+            return await other.open_interest(markets, **SPAN, errors="collect")
+
+    assert (again := asyncio.run(run())) == collected
+    assert list(again.errors) == list(collected.errors)
+
+
+def test_what_no_market_survives_is_not_collected(client: MarketData, sandbox: Sandbox) -> None:
+    with pytest.raises(UsageError, match="is for several markets"):
+        client.open_interest(MARKET, **SPAN, errors="collect")
+    with pytest.raises(UsageError, match="unknown errors 'ignore'"):
+        client.open_interest([MARKET], **SPAN, errors="ignore")  # type: ignore[call-overload]
+    with pytest.raises(UsageError, match="invalid market"):
+        client.open_interest([MARKET, ""], **SPAN, errors="collect")
+    assert sandbox.requests == []
+    refused = client_of(lambda _: httpx.Response(401), max_concurrency=1)
+    with pytest.raises(AuthenticationError):
+        asyncio.run(refused.open_interest([MARKET, "b"], **SPAN, errors="collect"))
+
+
+def test_the_latest_row_is_that_of_the_last_bucket(sandbox: Sandbox) -> None:
+    now = datetime(2026, 3, 24, 12, 30, 1, tzinfo=UTC)
+
+    async def run() -> tuple[OpenInterest, Any, Any]:
+        client = asynchronous(sandbox)
+        client._clock = lambda: now
+        async with client:
+            one = await client.latest(MARKET)
+            several = await client.latest(["hl:perp:SOL-USDC", "hl:perp:NONE"], interval="1h", errors="collect")
+            return one, several, await client.latest([BITMEX, MARKET], interval="1d", errors="collect")
+
+    one, several, days = asyncio.run(run())
+    assert (one.market_id, one.ts, one.provisional) == (MARKET, now.replace(second=0), True)
+    assert {market: row.ts for market, row in several.items()} == {"hl:perp:SOL-USDC": now.replace(minute=0, second=0)}
+    assert list(several.errors) == ["hl:perp:NONE"]
+    assert days[MARKET].ts == datetime(2026, 3, 24, tzinfo=UTC)
+    assert isinstance(days.errors[BITMEX], IncompleteError)
+    assert "the server has no row since 2026-03-1" in str(days.errors[BITMEX])
+
+
+def test_the_latest_row_may_lie_far_back(sandbox: Sandbox) -> None:
+    async def run() -> OpenInterest:
+        client = asynchronous(sandbox)
+        client._clock = lambda: datetime(2019, 12, 31, tzinfo=UTC)
+        async with client:
+            return await client.latest(BITMEX)
+
+    assert asyncio.run(run()).ts == datetime(2019, 12, 28, 12, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_the_latest_row_takes_one_request_for_each_attempt(interval: Interval) -> None:
+    for requests in plan_latest(OPEN_INTEREST, interval, datetime(2026, 3, 24, 12, 30, 1, tzinfo=UTC)):
+        assert len(requests) == 1
+        assert requests.buckets > 0
+
+
+def test_without_an_end_a_fetch_ends_now(client: MarketData) -> None:
+    plan, before = client.plan(interval="1h", start="-3h"), datetime.now(UTC)
+    assert plan.end - plan.start == 3 * HOUR
+    assert timedelta(0) <= before - plan.end < timedelta(minutes=5)
+    series = client.open_interest(MARKET, interval="1h", start=datetime(2026, 5, 1, tzinfo=UTC).date())
+    assert series.start == datetime(2026, 5, 1, tzinfo=UTC)
+    assert series.end >= before
+
+
+def test_the_traceback_of_a_failed_fetch_ends_at_the_call(client: MarketData, sandbox: Sandbox) -> None:
+    """Its frames through tasks, futures and retries would be seventy lines."""
+
+    async def run() -> None:
+        async with asynchronous(sandbox) as other:
+            await other.open_interest("hl:perp:NONE", **SPAN)
+
+    for call in (
+        lambda: client.open_interest("hl:perp:NONE", **SPAN),
+        lambda: list(client.iter_open_interest("hl:perp:NONE", **SPAN)),
+        lambda: client.latest(["hl:perp:NONE"]),
+        lambda: asyncio.run(run()),
+    ):
+        with pytest.raises(NotFoundError) as caught:
+            call()
+        frames = traceback.extract_tb(caught.value.__traceback__)
+        inside = [frame for frame in frames if frame.filename != __file__ and "asyncio" not in frame.filename]
+        assert 1 <= len(inside) <= 3
+        assert {Path(frame.filename).parent.name for frame in inside} == {"client"}
+        assert caught.value.__cause__ is None
+
+
 def test_a_wrong_key_is_not_retried(sandbox: Sandbox) -> None:
     with MarketData("wrong", sandbox.url) as client, pytest.raises(PermissionDeniedError, match="Invalid API key"):
         client.open_interest(MARKET, **SPAN)
@@ -167,7 +276,7 @@ def test_an_invalid_market_is_refused_before_the_first_request(
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("change", [{"interval": "2h"}, {"start": "soon"}, {"end": "2026-03-01"}, {"end": None}])
+@pytest.mark.parametrize("change", [{"interval": "2h"}, {"start": "soon"}, {"end": "2026-03-01"}, {"start": None}])
 def test_a_wrong_argument_is_refused_before_the_first_request(
     client: MarketData, sandbox: Sandbox, change: dict[str, Any]
 ) -> None:
@@ -454,6 +563,6 @@ def public_methods(client: type) -> dict[str, tuple[str | None, list[inspect.Par
 
 def test_both_clients_have_the_same_public_methods() -> None:
     assert public_methods(MarketData) == public_methods(AsyncMarketData)
-    assert set(public_methods(MarketData)) == {"base_url", "plan", "open_interest", "iter_open_interest"}
+    assert set(public_methods(MarketData)) == {"base_url", "plan", "open_interest", "iter_open_interest", "latest"}
     parameters = [inspect.signature(client).parameters for client in (MarketData, AsyncMarketData)]
     assert parameters[0] == parameters[1]

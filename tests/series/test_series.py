@@ -7,6 +7,7 @@ import pickle
 from dataclasses import FrozenInstanceError, asdict, astuple, is_dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from pprint import pformat
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,7 @@ class TestSelection:
         assert astuple(rows[1]) == tuple(rows.to_dicts()[1].values())
         assert replace(rows[0], provisional=True).provisional
         assert is_dataclass(OpenInterest)
+        assert pformat(rows[0]) == repr(rows[0])
 
 
 class TestGaps:

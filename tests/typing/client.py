@@ -28,6 +28,7 @@ from allium_market_data.model.provenance import Provenance
 from allium_market_data.model.windows import Window
 from allium_market_data.series.align import Aligned, Total
 from allium_market_data.series.base import Gap
+from allium_market_data.series.by_market import ByMarket
 from allium_market_data.series.dense import DenseRow, DenseSeries
 
 
@@ -36,9 +37,9 @@ def synchronous(start: datetime, interval: Interval, markets: Sequence[str]) -> 
         assert_type(client, MarketData)
         assert_type(client.open_interest("m", interval="1h", start=start, end="2026-05-01"), OpenInterestSeries)
         assert_type(
-            client.open_interest(markets, interval=interval, start=start, end=start), dict[str, OpenInterestSeries]
+            client.open_interest(markets, interval=interval, start=start, end=start), ByMarket[OpenInterestSeries]
         )
-        assert_type(client.open_interest(["m"], interval="1h", start="", end=""), dict[str, OpenInterestSeries])
+        assert_type(client.open_interest(["m"], interval="1h", start="", end=""), ByMarket[OpenInterestSeries])
         rows = client.iter_open_interest("m", interval="1m", start=start, end=start)
         assert_type(rows, Generator[OpenInterest, None, None])
         assert_type(
@@ -48,6 +49,13 @@ def synchronous(start: datetime, interval: Interval, markets: Sequence[str]) -> 
         pages = client.iter_open_interest("m", interval="1m", start=start, end=start, by="page")
         assert_type(pages, Generator[OpenInterestSeries, None, None])
         assert_type(client.plan(interval="1d", start=start, end=start), Plan)
+        assert_type(client.open_interest("m", interval="1d", start="-30d"), OpenInterestSeries)
+        collected = client.open_interest(markets, interval="1h", start=date(2026, 5, 1), errors="collect")
+        assert_type(collected.errors, dict[str, FetchError])
+        assert_type(align(collected), Aligned)
+        plain: dict[str, OpenInterestSeries] = collected
+        assert_type(client.latest("m"), OpenInterest)
+        assert_type(client.latest([*plain], interval="1h", errors="collect"), ByMarket[OpenInterest])
         client.open_interest("m", interval="2h", start=start, end=start)  # type: ignore[call-overload]
         client.open_interest("m", interval="1h", start=5, end=start)  # type: ignore[call-overload]
         client.open_interest("m", "1h", start, start)  # type: ignore[call-overload]
@@ -59,8 +67,9 @@ async def asynchronous(start: datetime, markets: list[str]) -> None:
     async with AsyncMarketData() as client:
         assert_type(client, AsyncMarketData)
         assert_type(await client.open_interest("m", interval="1h", start=start, end=start), OpenInterestSeries)
+        assert_type(await client.latest("m"), OpenInterest)
         by_market = await client.open_interest(markets, interval="1h", start=start, end=start)
-        assert_type(by_market, dict[str, OpenInterestSeries])
+        assert_type(by_market, ByMarket[OpenInterestSeries])
         rows = client.iter_open_interest("m", interval="1m", start=start, end=start)
         assert_type(rows, AsyncGenerator[OpenInterest, None])
         async for row in rows:

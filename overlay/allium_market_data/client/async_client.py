@@ -5,25 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Self, overload
+from typing import TYPE_CHECKING, Literal, Self, TypeVar, get_args, overload
 
+from ..errors import AuthenticationError, ErrorContext, FetchError, IncompleteError, UsageError
 from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import Interval
 from ..model.rows import OpenInterest
-from ..model.times import now
+from ..model.times import now, to_iso
 from ..model.windows import Plan
+from ..series.by_market import ByMarket
 from ..series.series import OpenInterestSeries
 from ..validation import Instant, check_choice, check_market
 from .api_key import ApiKey
 from .circuit import Call
-from .plan import By, plan_open_interest
+from .plan import By, Errors, plan_latest, plan_open_interest
 from .retry import RetryPolicy
 from .series_fetch import SeriesFetch, iter_rows, start_call
 from .settings import Settings, check_settings
+from .short_traceback import shorten, shortened
 
 if TYPE_CHECKING:
     from .http import Connections
     from .transport import Transport
+
+T = TypeVar("T")
 
 
 class AsyncMarketData:
@@ -84,7 +89,7 @@ class AsyncMarketData:
         """The URL of the server."""
         return self._settings.base_url
 
-    def plan(self, *, interval: Interval, start: Instant, end: Instant) -> Plan:
+    def plan(self, *, interval: Interval, start: Instant, end: Instant | None = None) -> Plan:
         """The requests that a fetch sends if no response is short: ordered, sized and lazy. Sends nothing.
 
         Raises ``UsageError`` for a wrong argument.
@@ -93,7 +98,13 @@ class AsyncMarketData:
 
     @overload
     async def open_interest(  # type: ignore[overload-overlap]  # str is an iterable of str too, and is one market here
-        self, market_id: str, *, interval: Interval, start: Instant, end: Instant, deadline: float | None = None
+        self,
+        market_id: str,
+        *,
+        interval: Interval,
+        start: Instant,
+        end: Instant | None = None,
+        deadline: float | None = None,
     ) -> OpenInterestSeries: ...
     @overload
     async def open_interest(
@@ -102,23 +113,29 @@ class AsyncMarketData:
         *,
         interval: Interval,
         start: Instant,
-        end: Instant,
+        end: Instant | None = None,
+        errors: Errors = "raise",
         deadline: float | None = None,
-    ) -> dict[str, OpenInterestSeries]: ...
+    ) -> ByMarket[OpenInterestSeries]: ...
     async def open_interest(
         self,
         market_id: str | Iterable[str],
         *,
         interval: Interval,
         start: Instant,
-        end: Instant,
+        end: Instant | None = None,
+        errors: Errors = "raise",
         deadline: float | None = None,
-    ) -> OpenInterestSeries | dict[str, OpenInterestSeries]:
+    ) -> OpenInterestSeries | ByMarket[OpenInterestSeries]:
         """Every row of the market with start <= ts < end, once, ascending, each the value of its whole bucket.
 
-        Several markets give a mapping from market to series, in their order, each once. ``start`` and ``end`` are datetimes
-        (naive means UTC) or ISO 8601 text. ``deadline`` bounds the whole call, in seconds; the ``DeadlineExceededError``
-        then says how far it got.
+        Several markets give a dictionary from market to series, in their order, each once. ``start`` and ``end`` are
+        datetimes (naive means UTC), dates, ISO 8601 text, ``"now"`` or a time before now like ``"-7d"``; without ``end``
+        the rows until now. ``deadline`` bounds the whole call, in seconds; the ``DeadlineExceededError`` then says how far
+        it got.
+
+        With ``errors="collect"`` one market that fails does not lose the others: it is missing in the dictionary, whose
+        ``errors`` has its error. A refused API key is raised all the same.
 
         Source: ``GET /api/v1/markets/{market_id}/perps/open_interest``.
 
@@ -126,11 +143,48 @@ class AsyncMarketData:
         completely.
         """
         requests, call = plan_open_interest(interval, start, end), start_call(deadline)
-        if isinstance(market_id, str):
-            return await self._series_fetch(check_market(market_id), requests, call).fetch_all()
-        if not isinstance(market_id, Iterable):
-            check_market(market_id)
-        return await self._fetch_several(list(dict.fromkeys(map(check_market, market_id))), requests, call)
+        return await self._fetch(
+            market_id, errors, call, lambda each, own: self._series_fetch(each, requests, own).fetch_all()
+        )
+
+    @overload
+    async def latest(  # type: ignore[overload-overlap]  # str is an iterable of str too, and is one market here
+        self, market_id: str, *, interval: Interval = "1m", deadline: float | None = None
+    ) -> OpenInterest: ...
+    @overload
+    async def latest(
+        self,
+        market_id: Iterable[str],
+        *,
+        interval: Interval = "1m",
+        errors: Errors = "raise",
+        deadline: float | None = None,
+    ) -> ByMarket[OpenInterest]: ...
+    async def latest(
+        self,
+        market_id: str | Iterable[str],
+        *,
+        interval: Interval = "1m",
+        errors: Errors = "raise",
+        deadline: float | None = None,
+    ) -> OpenInterest | ByMarket[OpenInterest]:
+        """The latest row of the market, as its record: of the bucket that has begun last, which is usually provisional.
+
+        Several markets give a dictionary from market to row, in their order, each once; ``errors`` and ``deadline`` are
+        those of ``open_interest``. A row is looked for in the last 60 buckets, then in the longest window of one request.
+
+        Source: as ``open_interest``. Raises ``UsageError`` for a wrong argument, ``FetchError`` if the rows cannot be fetched,
+        and ``IncompleteError`` if there are none.
+        """
+        call, plans = start_call(deadline), plan_latest(OPEN_INTEREST, interval, self._clock())
+
+        async def last_row(market: str, own: Call) -> OpenInterest:
+            for requests in plans:
+                if rows := await self._series_fetch(market, requests, own).fetch_all():
+                    return rows[-1]
+            raise IncompleteError(f"the server has no row since {to_iso(plans[-1].start)}", ErrorContext(market))
+
+        return await self._fetch(market_id, errors, call, last_row)
 
     @overload
     def iter_open_interest(
@@ -139,7 +193,7 @@ class AsyncMarketData:
         *,
         interval: Interval,
         start: Instant,
-        end: Instant,
+        end: Instant | None = None,
         by: Literal["row"] = "row",
         deadline: float | None = None,
     ) -> AsyncGenerator[OpenInterest, None]: ...
@@ -150,7 +204,7 @@ class AsyncMarketData:
         *,
         interval: Interval,
         start: Instant,
-        end: Instant,
+        end: Instant | None = None,
         by: Literal["page"],
         deadline: float | None = None,
     ) -> AsyncGenerator[OpenInterestSeries, None]: ...
@@ -160,7 +214,7 @@ class AsyncMarketData:
         *,
         interval: Interval,
         start: Instant,
-        end: Instant,
+        end: Instant | None = None,
         by: By = "row",
         deadline: float | None = None,
     ) -> AsyncGenerator[OpenInterest, None] | AsyncGenerator[OpenInterestSeries, None]:
@@ -176,7 +230,7 @@ class AsyncMarketData:
         return pages if by == "page" else iter_rows(pages)
 
     def _pages(self, market_id: str, requests: Plan, call: Call) -> AsyncGenerator[OpenInterestSeries, None]:
-        return self._series_fetch(market_id, requests, call).pages()
+        return shortened(self._series_fetch(market_id, requests, call).pages())
 
     def _series_fetch(self, market_id: str, requests: Plan, call: Call) -> SeriesFetch:
         if self._transport is None:
@@ -185,21 +239,48 @@ class AsyncMarketData:
             self._transport = Transport(self._settings, self._http, self._before_request)
         return SeriesFetch(OPEN_INTEREST, market_id, requests, self._transport, self._settings, self._clock, call)
 
-    async def _fetch_several(self, market_ids: list[str], requests: Plan, call: Call) -> dict[str, OpenInterestSeries]:
-        """A few markets at a time, to bound the rows that wait in memory. The first failure ends all."""
-        slots = asyncio.Semaphore(self._settings.max_concurrency)
+    async def _fetch(
+        self, market_id: str | Iterable[str], errors: Errors, call: Call, fetch: Callable[[str, Call], Awaitable[T]]
+    ) -> T | ByMarket[T]:
+        """What ``fetch`` returns for the market, or for each of several."""
+        check_choice("errors", errors, get_args(Errors))
+        is_one = isinstance(market_id, str) or not isinstance(market_id, Iterable)
+        if is_one and errors != "raise":
+            raise UsageError(f"errors={errors!r} is for several markets: pass a list")
+        try:
+            if is_one:
+                return await fetch(check_market(market_id), call)
+            return await self._fetch_several(list(dict.fromkeys(map(check_market, market_id))), errors, call, fetch)
+        except FetchError as error:
+            raise shorten(error) from error.__cause__
 
-        async def fetch(market_id: str) -> OpenInterestSeries:
+    async def _fetch_several(
+        self, market_ids: list[str], errors: Errors, call: Call, fetch: Callable[[str, Call], Awaitable[T]]
+    ) -> ByMarket[T]:
+        """A few markets at a time, to bound the rows that wait in memory. The first failure ends all, unless collected."""
+        slots, failed = asyncio.Semaphore(self._settings.max_concurrency), dict[str, FetchError]()
+
+        async def fetch_one(market_id: str) -> T | None:
             async with slots:
-                return await self._series_fetch(market_id, requests, call).fetch_all()
+                try:  # an error ends its call, so a market whose error is collected has a call of its own
+                    return await fetch(market_id, call if errors == "raise" else Call(call.deadline))
+                except FetchError as error:
+                    if errors == "raise" or isinstance(error, AuthenticationError):
+                        raise
+                    failed[market_id] = shorten(error)
+                    return None
 
-        tasks: dict[str, asyncio.Task[OpenInterestSeries]] = {}
+        tasks: dict[str, asyncio.Task[T | None]] = {}
         try:
             async with asyncio.TaskGroup() as group:
-                tasks |= {market_id: group.create_task(fetch(market_id)) for market_id in market_ids}
+                tasks |= {market_id: group.create_task(fetch_one(market_id)) for market_id in market_ids}
         except BaseExceptionGroup as failures:
             failure = failures.exceptions[0]
             tasks.clear()  # cancelled tasks keep their frames, and some of those hold the header with the key
         else:
-            return {market_id: task.result() for market_id, task in tasks.items()}
+            results = [(market_id, task.result()) for market_id, task in tasks.items()]
+            fetched = [(market_id, result) for market_id, result in results if result is not None]
+            return ByMarket(
+                fetched, [(market_id, failed[market_id]) for market_id in market_ids if market_id in failed]
+            )
         raise failure

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from ..errors import UsageError
 from ..formats.arrow import source_metadata
 from ..model.endpoint import OPEN_INTEREST, Endpoint
-from ..model.intervals import Interval
+from ..model.intervals import WIDTHS, Interval
 from ..model.times import to_iso
 from ..model.windows import OVERLAP, Plan
-from ..validation import Instant, to_instant
+from ..validation import Instant, check_choice, to_span
 from ..version import VERSION
 
 By = Literal["row", "page"]
 """What a stream yields."""
+
+Errors = Literal["raise", "collect"]
+"""What a fetch of several markets does with the error of one: raise it, or return it with the others."""
+
+RECENT = 60
+"""The buckets in which the latest row is expected."""
 
 
 def plan(endpoint: Endpoint, interval: Interval, start: datetime, end: datetime, overlap: int = OVERLAP) -> Plan:
@@ -42,9 +48,21 @@ def plan(endpoint: Endpoint, interval: Interval, start: datetime, end: datetime,
     return requests
 
 
-def plan_open_interest(interval: Interval, start: Instant, end: Instant) -> Plan:
-    """The requests for open interest. Raises ``UsageError`` for a wrong argument."""
-    return plan(OPEN_INTEREST, interval, to_instant(start, "start"), to_instant(end, "end"))
+def plan_open_interest(interval: Interval, start: Instant, end: Instant | None) -> Plan:
+    """The requests for open interest, by default until now. Raises ``UsageError`` for a wrong argument."""
+    return plan(OPEN_INTEREST, interval, *to_span(start, end))
+
+
+def plan_latest(endpoint: Endpoint, interval: Interval, now: datetime) -> tuple[Plan, Plan]:
+    """Two plans of one request each that end now: a short one, and the longest, for a market without recent rows.
+
+    Raises ``UsageError`` for an unknown interval.
+    """
+    check_choice("interval", interval, endpoint.operation.intervals)
+    bucket = timedelta(microseconds=WIDTHS[interval])
+    longest = min(endpoint.operation.window_cap // WIDTHS[interval], endpoint.operation.limit_maximum - 2) - 2
+    short, long = (plan(endpoint, interval, now - buckets * bucket, now) for buckets in (min(RECENT, longest), longest))
+    return short, long
 
 
 def plan_metadata(requests: Plan, base_url: str) -> dict[str, str]:

@@ -5,21 +5,24 @@ It works in scripts, in threads, after a fork, and inside a running loop such as
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
 from typing import Any, Literal, Self, TypeVar, overload
 
+from ..errors import FetchError
 from ..model.intervals import Interval
 from ..model.rows import OpenInterest
 from ..model.windows import Plan
+from ..series.by_market import ByMarket
 from ..series.series import OpenInterestSeries
 from ..validation import Instant, check_choice, check_market
 from .api_key import ApiKey
 from .loop_client import LoopClient
 from .loop_thread import LoopThread
-from .plan import By, plan_open_interest
+from .plan import By, Errors, plan_open_interest
 from .retry import RetryPolicy
 from .series_fetch import start_call
 from .settings import check_settings
+from .short_traceback import shorten
 
 T = TypeVar("T")
 
@@ -71,7 +74,7 @@ class MarketData:
         """The URL of the server."""
         return self._settings.base_url
 
-    def plan(self, *, interval: Interval, start: Instant, end: Instant) -> Plan:
+    def plan(self, *, interval: Interval, start: Instant, end: Instant | None = None) -> Plan:
         """The requests that a fetch sends if no response is short: ordered, sized and lazy. Sends nothing.
 
         Raises ``UsageError`` for a wrong argument.
@@ -80,7 +83,13 @@ class MarketData:
 
     @overload
     def open_interest(  # type: ignore[overload-overlap]  # str is an iterable of str too, and is one market here
-        self, market_id: str, *, interval: Interval, start: Instant, end: Instant, deadline: float | None = None
+        self,
+        market_id: str,
+        *,
+        interval: Interval,
+        start: Instant,
+        end: Instant | None = None,
+        deadline: float | None = None,
     ) -> OpenInterestSeries: ...
     @overload
     def open_interest(
@@ -89,34 +98,79 @@ class MarketData:
         *,
         interval: Interval,
         start: Instant,
-        end: Instant,
+        end: Instant | None = None,
+        errors: Errors = "raise",
         deadline: float | None = None,
-    ) -> dict[str, OpenInterestSeries]: ...
+    ) -> ByMarket[OpenInterestSeries]: ...
     def open_interest(
         self,
         market_id: str | Iterable[str],
         *,
         interval: Interval,
         start: Instant,
-        end: Instant,
+        end: Instant | None = None,
+        errors: Errors = "raise",
         deadline: float | None = None,
-    ) -> OpenInterestSeries | dict[str, OpenInterestSeries]:
+    ) -> OpenInterestSeries | ByMarket[OpenInterestSeries]:
         """Every row of the market with start <= ts < end, once, ascending, each the value of its whole bucket.
 
-        Several markets give a mapping from market to series, in their order, each once. ``start`` and ``end`` are datetimes
-        (naive means UTC) or ISO 8601 text. ``deadline`` bounds the whole call, in seconds; the ``DeadlineExceededError``
-        then says how far it got.
+        Several markets give a dictionary from market to series, in their order, each once. ``start`` and ``end`` are
+        datetimes (naive means UTC), dates, ISO 8601 text, ``"now"`` or a time before now like ``"-7d"``; without ``end``
+        the rows until now. ``deadline`` bounds the whole call, in seconds; the ``DeadlineExceededError`` then says how far
+        it got.
+
+        With ``errors="collect"`` one market that fails does not lose the others: it is missing in the dictionary, whose
+        ``errors`` has its error. A refused API key is raised all the same.
 
         Source: ``GET /api/v1/markets/{market_id}/perps/open_interest``.
 
         Raises ``UsageError`` for a wrong argument, before the first request, and ``FetchError`` if the rows cannot be fetched
         completely.
         """
-        markets: Any = market_id
-        series: OpenInterestSeries | dict[str, OpenInterestSeries] = self._loop_thread.call(
-            lambda client: client.open_interest(markets, interval=interval, start=start, end=end, deadline=deadline)
+        options: dict[str, Any] = {
+            "interval": interval,
+            "start": start,
+            "end": end,
+            "errors": errors,
+            "deadline": deadline,
+        }
+        fetched: OpenInterestSeries | ByMarket[OpenInterestSeries] = self._call(
+            lambda client: client.open_interest(market_id, **options)
         )
-        return series
+        return fetched
+
+    @overload
+    def latest(  # type: ignore[overload-overlap]  # str is an iterable of str too, and is one market here
+        self, market_id: str, *, interval: Interval = "1m", deadline: float | None = None
+    ) -> OpenInterest: ...
+    @overload
+    def latest(
+        self,
+        market_id: Iterable[str],
+        *,
+        interval: Interval = "1m",
+        errors: Errors = "raise",
+        deadline: float | None = None,
+    ) -> ByMarket[OpenInterest]: ...
+    def latest(
+        self,
+        market_id: str | Iterable[str],
+        *,
+        interval: Interval = "1m",
+        errors: Errors = "raise",
+        deadline: float | None = None,
+    ) -> OpenInterest | ByMarket[OpenInterest]:
+        """The latest row of the market, as its record: of the bucket that has begun last, which is usually provisional.
+
+        Several markets give a dictionary from market to row, in their order, each once; ``errors`` and ``deadline`` are
+        those of ``open_interest``. A row is looked for in the last 60 buckets, then in the longest window of one request.
+
+        Source: as ``open_interest``. Raises ``UsageError`` for a wrong argument, ``FetchError`` if the rows cannot be fetched,
+        and ``IncompleteError`` if there are none.
+        """
+        options: dict[str, Any] = {"interval": interval, "errors": errors, "deadline": deadline}
+        rows: OpenInterest | ByMarket[OpenInterest] = self._call(lambda client: client.latest(market_id, **options))
+        return rows
 
     @overload
     def iter_open_interest(
@@ -125,7 +179,7 @@ class MarketData:
         *,
         interval: Interval,
         start: Instant,
-        end: Instant,
+        end: Instant | None = None,
         by: Literal["row"] = "row",
         deadline: float | None = None,
     ) -> Generator[OpenInterest, None, None]: ...
@@ -136,7 +190,7 @@ class MarketData:
         *,
         interval: Interval,
         start: Instant,
-        end: Instant,
+        end: Instant | None = None,
         by: Literal["page"],
         deadline: float | None = None,
     ) -> Generator[OpenInterestSeries, None, None]: ...
@@ -146,7 +200,7 @@ class MarketData:
         *,
         interval: Interval,
         start: Instant,
-        end: Instant,
+        end: Instant | None = None,
         by: By = "row",
         deadline: float | None = None,
     ) -> Generator[OpenInterest, None, None] | Generator[OpenInterestSeries, None, None]:
@@ -159,8 +213,20 @@ class MarketData:
         """
         check_choice("by", by, ("row", "page"))
         market, requests, call = check_market(market_id), plan_open_interest(interval, start, end), start_call(deadline)
-        pages = self._loop_thread.iterate(lambda client: client._pages(market, requests, call))
+        pages = self._iterate(lambda client: client._pages(market, requests, call))
         return pages if by == "page" else (row for page in pages for row in page)
+
+    def _call(self, function: Callable[[LoopClient], Awaitable[Any]]) -> Any:
+        try:
+            return self._loop_thread.call(function)
+        except FetchError as error:
+            raise shorten(error) from error.__cause__
+
+    def _iterate(self, function: Callable[[LoopClient], AsyncGenerator[T, None]]) -> Generator[T, None, None]:
+        try:
+            yield from self._loop_thread.iterate(function)
+        except FetchError as error:
+            raise shorten(error) from error.__cause__
 
 
 def run_on_loop(client: MarketData, function: Callable[[LoopClient], Awaitable[T]]) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import Field, dataclass, field, make_dataclass
+from dataclasses import dataclass, field, make_dataclass
 from datetime import datetime
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
 from functools import cache
@@ -27,20 +27,22 @@ EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, Inv
 """Decimal arithmetic that keeps every digit: a result that had to be rounded would be an error."""
 
 
-class _DataclassFields:
-    """The fields of a record as those of a dataclass, which is what makes a type one: see ``dataclasses.is_dataclass``."""
+class _OfDataclass:
+    """An attribute that a record has in common with the dataclass of the same fields: see ``dataclasses.is_dataclass``."""
 
-    def __get__(self, record: Record | None, kind: type[Record]) -> dict[str, Field[Any]]:
-        return _dataclass_fields(kind)
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, record: Record | None, kind: type[Record]) -> Any:
+        return getattr(_as_dataclass(kind), self._name)
 
 
 @cache
-def _dataclass_fields(kind: type[Record]) -> dict[str, Field[Any]]:
+def _as_dataclass(kind: type[Record]) -> type:
     fields = msgspec.structs.fields(kind)
     required = [(each.name, each.type) for each in fields if each.required]
     optional = [(each.name, each.type, field(default=each.default)) for each in fields if not each.required]
-    declared: Any = make_dataclass(kind.__name__, [*required, *optional])
-    return dict(declared.__dataclass_fields__)
+    return make_dataclass(kind.__name__, [*required, *optional], frozen=True)
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -50,7 +52,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     dataclasses do: ``dataclasses.asdict``, ``astuple`` and ``replace`` take them, and so does ``pandas.DataFrame``.
     """
 
-    __dataclass_fields__: ClassVar[Any] = _DataclassFields()
+    __dataclass_fields__: ClassVar[Any] = _OfDataclass()
+    __dataclass_params__: ClassVar[Any] = _OfDataclass()
 
 
 class OpenInterest(Record, frozen=True, gc=False):
