@@ -22,7 +22,8 @@
         │   ├── DeadlineExceededError  the call took longer than its deadline
         │   ├── RequestTimeoutError    the server took too long, after retries
         │   └── ConnectionFailedError  no connection, or it broke during the response, after retries
-        │       └── CertificateError       the server's certificate is not trusted; nothing was sent
+        │       ├── CertificateError       the server's certificate is not trusted; nothing was sent
+        │       └── ProxyError             the proxy refused to connect to the server; nothing was sent
         ├── ContractError              a response that the specification does not allow
         └── IncompleteError            rows are missing
 
@@ -194,6 +195,10 @@ class ConnectionFailedError(TransportError):
 
 class CertificateError(ConnectionFailedError):
     """The server's certificate is not trusted, so nothing was sent. It is not retried, and the check cannot be disabled."""
+
+
+class ProxyError(ConnectionFailedError):
+    """The proxy refused to connect to the server, so nothing was sent to it. It is not retried."""
 
 
 class ContractError(FetchError):

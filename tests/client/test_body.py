@@ -7,7 +7,7 @@ import tracemalloc
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from allium_market_data.client import body as body_module
@@ -53,10 +53,56 @@ def test_truncated_gzip_is_a_broken_connection() -> None:
 GZIP = gzip.compress(b"x", mtime=0)
 
 
-@pytest.mark.parametrize("data", [b"not gzip at all", GZIP + b"tail", zlib.compress(b"x"), GZIP[:-8] + bytes(8)])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"not gzip at all",
+        GZIP + b"\x1f\x8btail",
+        zlib.compress(b"x"),
+        GZIP[:-8] + bytes(8),
+        GZIP + GZIP[:-8] + bytes(8),
+    ],
+)
 def test_invalid_gzip_is_a_broken_connection(data: bytes) -> None:
     with pytest.raises(ConnectionFailedError, match="invalid"):
         read("gzip", data)
+
+
+def split(sent: bytes, data: st.DataObject) -> list[bytes]:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=5)))
+    return [sent[a:b] for a, b in zip([0, *cuts], [*cuts, len(sent)], strict=True)]
+
+
+@given(st.lists(st.tuples(st.binary(max_size=9), st.integers(0, 3)), min_size=1, max_size=3), st.data())
+def test_nuls_may_pad_the_members_of_gzip(members: list[tuple[bytes, int]], data: st.DataObject) -> None:
+    sent = b"".join(gzip.compress(content) + bytes(padding) for content, padding in members)
+    assert read("gzip", *split(sent, data)) == gzip.decompress(sent) == b"".join(content for content, _ in members)
+
+
+@given(st.binary(min_size=1, max_size=9), st.data())
+def test_what_follows_gzip_and_is_none_is_ignored(tail: bytes, data: st.DataObject) -> None:
+    """The checksum shows that what came before it is whole."""
+    assume(not b"\x1f\x8b".startswith(tail.lstrip(b"\0")[:2]) or not tail.strip(b"\0"))
+    assert read("gzip", *split(GZIP + tail, data)) == b"x"
+
+
+@pytest.mark.parametrize("tail", [b"\x1f", b"\0\x1f", GZIP[:1], GZIP[:2], GZIP[:-1]])
+def test_a_member_that_has_begun_must_end(tail: bytes) -> None:
+    with pytest.raises(ConnectionFailedError, match="truncated"):
+        read("gzip", GZIP + tail)
+    with pytest.raises(ConnectionFailedError, match="truncated"):
+        read("gzip", GZIP, *(bytes([byte]) for byte in tail))
+
+
+@pytest.mark.parametrize("parts", [[GZIP + b"\x1fz"], [GZIP + b"\x1f", b"z"], [GZIP, b"?", GZIP]])
+def test_half_a_magic_number_begins_no_member(parts: list[bytes]) -> None:
+    assert read("gzip", *parts) == b"x"
+
+
+def test_an_endless_tail_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body_module, "MAX_BODY", 2**20)
+    with pytest.raises(ContractError, match="longer than 1 MiB"):
+        read("gzip", GZIP, *[bytes(2**18)] * 5)
 
 
 def test_a_gzip_bomb_takes_no_more_memory_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,10 @@ def test_a_retry_after_beyond_the_policy_is_not_retried(later: str) -> None:
         "soon",
         "",
         "-5",
-        "1.5",
+        "1.5.5",
+        "1,5",
+        ".",
+        "1e3",
         "5s",
         "١",
         "Fri, 31 Feb 2026 00:00:00 GMT",
@@ -116,10 +119,15 @@ def test_an_unreadable_retry_after_leaves_the_delay_to_the_policy(later: str) ->
         ("Fri, 01 May 2026 12:00:30 -0000", 30),
         ("Fri, 01 May 2026 11:00:00 GMT", 0),
         (" 30 ", 30),
+        ("1.5", 1.5),
+        ("0.25", 0.25),
+        (".5", 0.5),
+        ("2.", 2),
+        ("9" * 400 + ".5", 999_999_999_999),
         (None, None),
     ],
 )
-def test_a_retry_after_may_be_a_date(header: str | None, seconds: float | None) -> None:
+def test_a_retry_after_is_a_date_or_seconds(header: str | None, seconds: float | None) -> None:
     assert parse_retry_after(header, NOW) == seconds
 
 

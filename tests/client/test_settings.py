@@ -239,6 +239,27 @@ def test_the_key_is_redacted_however_it_is_escaped(key: str) -> None:
     assert ApiKey("").redact("nothing") == "nothing"
 
 
+@pytest.mark.parametrize("key", ["k", "5", "an", "test", "1234567"])
+def test_a_short_key_is_redacted_where_it_stands_alone(key: str) -> None:
+    secret = ApiKey(key)
+    for text in (f"x{key}x", f"la{key} {key}ing", f"{key}{key}"):
+        assert secret.redact(text) == text
+    for name, form in forms(key).items():
+        for around in (
+            "<{}>",
+            "{}",
+            "wrong key: {}",
+            "wrong key:\\n{}\\n",
+            "?key={}&x",
+            "key%20{}%20",
+            "\\u0020{}",
+            '"{}"',
+        ):
+            redacted = secret.redact(around.format(form)).replace("=", "")
+            assert redacted == around.format("***").replace("=", ""), (name, around)
+    assert secret.redact_bytes(f'{{"detail": "no key {key}"}}'.encode()) == b'{"detail": "no key ***"}'
+
+
 def test_a_prefix_of_a_long_key_is_redacted() -> None:
     assert ApiKey(SECRET).redact(f"it says {json.dumps(SECRET)[1:16]}... and more") == "it says ***... and more"
     assert ApiKey(SECRET).redact(f"it says {SECRET[:7]}") == f"it says {SECRET[:7]}"

@@ -221,7 +221,7 @@ def test_pauses_have_jitter() -> None:
     with pytest.raises(ServerError):
         fetch(client(script, retry=RetryPolicy(attempts=20, first_pause=1, longest_pause=10, jitter=1)))
     assert 1 <= script.pauses[0] <= 2
-    assert max(script.pauses) <= 10
+    assert max(script.pauses) < 10.001  # differences of the virtual clock are rounded
     assert len(set(script.pauses[:3])) == 3
 
 

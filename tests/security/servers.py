@@ -145,7 +145,7 @@ SERVERS: Final[dict[str, tuple[Answer, type[FetchError] | None]]] = {
     "cut": (_cut, ConnectionFailedError),
     "no http": (_raw("nonsense "), ConnectionFailedError),
     "a broken header": (_raw("HTTP/1.1 200 OK\r\n", "\x00: x\r\n\r\n"), ConnectionFailedError),
-    "a long header": (_raw("HTTP/1.1 200 OK\r\nx: ", "x" * 70_000 + "\r\n\r\n"), ConnectionFailedError),
+    "a long header": (_raw("HTTP/1.1 200 OK\r\nx: ", "x" * 70_000 + "\r\n\r\n"), ContractError),
     "a broken length": (_raw("HTTP/1.1 200 OK\r\ncontent-length: ", "\r\n\r\n"), ConnectionFailedError),
     "a broken chunk": (_raw("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "\r\n"), ConnectionFailedError),
     "broken gzip": (

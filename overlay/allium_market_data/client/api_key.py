@@ -17,6 +17,10 @@ MIN_PREFIX = 8
 """A prefix of a long key is redacted from this length on: truncated text may contain no more of it."""
 
 
+ESCAPED = re.compile(r"(\\[abfnrtv]|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|%[0-9A-Fa-f]{2})$")
+"""A character as JSON, programs or URLs escape it, at the end of a text."""
+
+
 class ApiKey:
     """The given key, or the one in ALLIUM_API_KEY if it is None.
 
@@ -53,11 +57,16 @@ class ApiKey:
         return self._read()
 
     def redact(self, text: str) -> str:
-        """The text without the key, however its characters are escaped, and without a prefix of a long key."""
+        """The text without the key, however its characters are escaped, and without a prefix of a long key.
+
+        A key of less than `MIN_PREFIX` characters is redacted only where it stands alone, between other characters than letters
+        and digits. It is part of many words, which would become unreadable and would show the key by what they lack.
+        """
         if not self.is_there:
             return text
+        is_short = len(self._read()) < MIN_PREFIX
         for form in _base64_forms(self._read()):
-            text = text.replace(form, REDACTED)
+            text = re.sub(re.escape(form), _redact_alone, text) if is_short else text.replace(form, REDACTED)
         first, *others = [_spellings(character) for character in self._read()]
         min_length = MIN_PREFIX if len(others) >= 2 * MIN_PREFIX - 1 else len(others) + 1
         parts, position = [], 0
@@ -69,7 +78,7 @@ class ApiKey:
                 if (more := spelling.match(text, end)) is None:
                     break
                 end, count = more.end(), count + 1
-            if count >= min_length:
+            if count >= min_length and not (is_short and _is_part_of_a_word(text, start.start(), end)):
                 parts += [text[position : start.start()], REDACTED]
                 position = end
         return "".join([*parts, text[position:]])
@@ -77,6 +86,16 @@ class ApiKey:
     def redact_bytes(self, data: bytes) -> bytes:
         """As ``redact``, for bytes."""
         return self.redact(data.decode("latin-1")).encode("latin-1")
+
+
+def _is_part_of_a_word(text: str, start: int, end: int) -> bool:
+    """True if a letter or digit adjoins this part of a text; an escaped character before it counts as what it stands for."""
+    before = text[max(0, start - 6) : start]
+    return text[end : end + 1].isalnum() or (before[-1:].isalnum() and not ESCAPED.search(before))
+
+
+def _redact_alone(found: re.Match[str]) -> str:
+    return found[0] if _is_part_of_a_word(found.string, found.start(), found.end()) else REDACTED
 
 
 def _base64_forms(key: str) -> set[str]:

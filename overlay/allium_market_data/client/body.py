@@ -14,6 +14,10 @@ ACCEPTED = "gzip"
 """The Accept-Encoding of requests."""
 
 _GZIP = 16 + zlib.MAX_WBITS
+_MAGIC = b"\x1f\x8b"
+"""The first bytes of a gzip member."""
+_NO_MEMBER = b"?"
+"""Any other byte: what follows it is ignored."""
 
 
 class Body:
@@ -21,6 +25,9 @@ class Body:
 
     Raises ``ContractError`` for a body that is too long or has another encoding than requested, as soon as that is known,
     and ``ConnectionFailedError`` for compressed data that is invalid or truncated.
+
+    As gzip itself does, it reads all members of a gzip stream, also where NULs pad them, and ignores anything else after a
+    member: the checksum of each member shows that it is whole.
     """
 
     def __init__(self, encoding: str) -> None:
@@ -28,6 +35,8 @@ class Body:
         if name not in ("", "identity", "gzip", "x-gzip"):
             raise contract_error(f"its Content-Encoding is {encoding!a:.40}, and only {ACCEPTED} was accepted")
         self._decompressor = zlib.decompressobj(_GZIP) if name.endswith("gzip") else None
+        self._between = b""
+        """What was received after a member of the next one's magic number, without the NULs before it; or `_NO_MEMBER`."""
         self._parts: list[bytes] = []
         self._received = self._size = 0
 
@@ -36,13 +45,17 @@ class Body:
         self._received += len(part)
         _check(self._received)
         while part and self._decompressor is not None:
-            part = self._decompress(part, self._decompressor)
+            if self._decompressor.eof:
+                part = self._next_member(part)
+            if part:
+                part = self._decompress(part, self._decompressor)
         if self._decompressor is None:
             self._append(part)
 
     def whole(self) -> bytes:
         """The whole body, after the last part was added."""
-        if self._decompressor is not None and self._received and not self._decompressor.eof:
+        is_ended = self._decompressor is None or (self._decompressor.eof and self._between != _MAGIC[:1])
+        if self._received and not is_ended:
             raise ConnectionFailedError("the compressed body is truncated")
         return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
 
@@ -51,10 +64,17 @@ class Body:
         _check(self._size)
         self._parts.append(part)
 
+    def _next_member(self, part: bytes) -> bytes:
+        """The part from the next member on; empty if it has none."""
+        rest = (self._between + part).lstrip(b"\0")
+        if rest.startswith(_MAGIC):
+            self._between, self._decompressor = b"", zlib.decompressobj(_GZIP)
+            return rest
+        self._between = rest if rest in (b"", _MAGIC[:1]) else _NO_MEMBER
+        return b""
+
     def _decompress(self, part: bytes, decompressor: zlib._Decompress) -> bytes:
         """Decompress a part, up to the size limit, and return the rest of it."""
-        if decompressor.eof:  # another gzip member follows
-            decompressor = self._decompressor = zlib.decompressobj(_GZIP)
         try:
             self._append(decompressor.decompress(part, MAX_BODY + 1 - self._size))
         except zlib.error as error:

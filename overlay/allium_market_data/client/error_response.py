@@ -26,6 +26,7 @@ BY_STATUS: dict[int, tuple[type[ResponseError], str]] = {
     401: (AuthenticationError, "the API key is missing or not accepted (set ALLIUM_API_KEY, or pass api_key)"),
     403: (PermissionDeniedError, "this API key has no permission for this request"),
     404: (NotFoundError, "not found: check the market and the base URL"),
+    407: (RefusedError, "the proxy wants a user and a password, or others: set them in HTTP_PROXY"),
     429: (RateLimitedError, "too many requests: lower max_rate or max_concurrency"),
 }
 

@@ -6,20 +6,38 @@ are decided elsewhere.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from aiohttp.http_exceptions import LineTooLong
 from yarl import URL
 
-from ..errors import UsageError
+from ..errors import FetchError, ProxyError, UsageError
+from .error_response import contract_error
+from .proxy import Proxy, find_proxy
 from .tls import context
 
 BUFFER = 2 * 2**20
 """Bytes that a connection reads ahead: the size of the largest usual response, so that reading is seldom paused."""
+
+MAX_HEADER: Final = 2**15
+"""How many bytes a header of a response may have. Proxies and CDNs add some that are longer than aiohttp's own limit."""
+
+MAX_HEADERS: Final = 512
+"""How many headers a response may have."""
+
+_LIMITS: Final[dict[str, Any]] = {
+    "max_line_size": MAX_HEADER,
+    "max_field_size": MAX_HEADER,
+    "max_headers": MAX_HEADERS,  # older versions of aiohttp have no such limit
+}
+
+
+_SESSION_OPTIONS: Final = inspect.signature(aiohttp.ClientSession).parameters
 
 
 class BrokenError(Exception):
@@ -89,18 +107,31 @@ class Pool:
                 read_bufsize=BUFFER,
                 trust_env=False,  # it would send passwords of a netrc; proxies are looked up below
                 skip_auto_headers=("accept-encoding", "user-agent", "accept", "content-type"),
+                **{name: limit for name, limit in _LIMITS.items() if name in _SESSION_OPTIONS},
             )
             self._session._retry_connection = False  # retries are the transport's
         return self._session
 
     async def get(self, url: str, headers: Callable[[], Mapping[str, str]]) -> Response:
-        """Send one GET, once. Raises ``BrokenError``."""
+        """Send one GET, once. Raises ``BrokenError``; ``UsageError`` for a proxy that cannot be used; and ``FetchError``
+        where repeating the request would not help.
+        """
+        target = URL(url, encoded=True)
+        proxy = find_proxy(target) if self._trust_env else None
+        if isinstance(proxy, str):
+            raise UsageError(proxy)
+        # a proxy for https gets its own request, with its own headers; one for http gets the request itself
+        added = proxy.headers if proxy and target.scheme == "http" else {}
         try:
-            target = URL(url, encoded=True)
-            proxy = _proxy(target) if self._trust_env else None
-            response = await self._opened().get(target, headers=headers(), allow_redirects=False, proxy=proxy)
+            response = await self._opened().get(
+                target,
+                headers={**headers(), **added},
+                allow_redirects=False,
+                proxy=proxy.url if proxy else None,
+                proxy_headers=proxy.headers if proxy else None,
+            )
         except (aiohttp.ClientError, OSError) as error:
-            raise _broken(error) from None
+            raise _through(proxy, error) if proxy else _broken(error) from None
         return _Response(response)
 
     async def close(self) -> None:
@@ -108,11 +139,6 @@ class Pool:
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
-
-
-def _proxy(url: URL) -> str | None:
-    """The proxy that the environment sets for a URL, or None."""
-    return None if proxy_bypass(url.host or "") else getproxies().get(url.scheme)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +164,29 @@ class _Response:
         self.response.close()
 
 
-def _broken(error: Exception) -> BrokenError:
+def _through(proxy: Proxy, error: Exception) -> BrokenError | FetchError:
+    """The error of the HTTP library for a request through a proxy."""
+    match error:
+        case aiohttp.ClientHttpProxyError(status=407):
+            return ProxyError(
+                f"the proxy {proxy} wants a user and a password (407), or others: set them in HTTPS_PROXY"
+            )
+        case aiohttp.ClientHttpProxyError(status=status) if 400 <= status < 500:
+            return ProxyError(f"the proxy {proxy} refused to connect ({status})")
+        case aiohttp.ClientHttpProxyError(status=status):
+            return BrokenError(f"the proxy {proxy} answered {status}")
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientConnectorDNSError():
+            return BrokenError(f"the proxy {proxy}: {_broken(error)}")
+    failure = _broken(error)
+    if type(failure) is BrokenError:
+        return BrokenError(f"{failure} (through the proxy {proxy})")
+    return failure
+
+
+def _broken(error: Exception) -> BrokenError | FetchError:
     """The error of the HTTP library with a message for the user."""
+    if _is_too_large(error):
+        return contract_error(f"it has more than {MAX_HEADERS} headers, or one longer than {MAX_HEADER // 2**10} KiB")
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         reason = error.certificate_error
         return UntrustedError(getattr(reason, "verify_message", None) or str(reason))
@@ -147,6 +194,15 @@ def _broken(error: Exception) -> BrokenError:
         if isinstance(error, kind):
             return BrokenError(message(error))
     return BrokenError(str(error) or type(error).__name__)
+
+
+def _is_too_large(error: BaseException | None) -> bool:
+    """True if the headers of a response were over a limit."""
+    while error is not None:
+        if isinstance(error, LineTooLong) or "Too many headers" in str(error):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _system(error: OSError) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from ..errors import (
     CertificateError,
     FetchError,
+    ProxyError,
     RateLimitedError,
     ResponseError,
     ServerError,
@@ -19,6 +21,9 @@ from ..errors import (
 from .http_date import parse_http_date
 
 REQUEST_TIMEOUT = 408
+
+SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
+"""The seconds of a Retry-After. The standard knows whole ones only, but some servers send fractions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ def is_transient(error: BaseException) -> bool:
     """True for a kind of failure that the same request may not meet again."""
     if isinstance(error, ResponseError) and error.status == REQUEST_TIMEOUT:
         return True
-    if isinstance(error, CertificateError):
+    if isinstance(error, CertificateError | ProxyError):
         return False
     return isinstance(error, (TransportError, ServerError, RateLimitedError))
 
@@ -68,7 +73,7 @@ def is_transient(error: BaseException) -> bool:
 def parse_retry_after(header: str | None, now: datetime) -> float | None:
     """The seconds in a Retry-After header, which holds a number or a date; None if there is none or it is unreadable."""
     value = (header or "").strip()
-    if value.isascii() and value.isdigit():
+    if SECONDS.fullmatch(value):
         return float(value[:12])
     date = parse_http_date(value)
     return None if date is None else max(0.0, (date - now).total_seconds())
