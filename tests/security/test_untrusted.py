@@ -95,7 +95,7 @@ def test_server_text_cannot_control_a_terminal(name: str, tmp_path: Path, monkey
         ]
     for result in results:
         assert clean(result.output), repr(result.output)
-        assert result.exit_code == (0 if name == "names" else 1), result.output
+        assert result.exit_code in ((0,) if name == "names" else (1, 11, 12)), result.output
         assert name == "names" or len(result.stderr.splitlines()) == result.stderr.count("\n") <= 2
 
 

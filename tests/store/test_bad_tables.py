@@ -125,8 +125,8 @@ def test_a_market_that_vanishes_is_an_error_and_keeps_its_rows(
     backfill([BTC, ETH], "1h", *SPAN, table, client=client)
     before = final_values(table)
     del filled.samples[BTC]
-    assert_failed(run("verify", "--table", table), "Market not found", BTC)
-    assert_failed(run("update", "--table", table), "Market not found", BTC)
+    assert_failed(run("verify", "--table", table), "Market not found", BTC, status=1)
+    assert_failed(run("update", "--table", table), "Market not found", BTC, status=1)
     assert final_values(table) == before
     assert final_values(table, ETH) == filled.values(SPAN[0], "2026-05-20T10:00", ETH)
 

@@ -18,7 +18,7 @@ def run(*words: str | Path, answer: str | None = None) -> Result:
     return CliRunner().invoke(main.app, [str(word) for word in words], input=answer)
 
 
-def assert_failed(result: Result, *parts: str, status: int = 1) -> None:
+def assert_failed(result: Result, *parts: str, status: int = 14) -> None:
     """The command failed with one line on standard error, after at most its plan and progress, and printed nothing else."""
     assert result.exit_code == status, (result.output, result.exception)
     assert result.stdout == ""

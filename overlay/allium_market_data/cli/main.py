@@ -1,7 +1,7 @@
 """The command ``allium-md``: it parses arguments, calls the library and prints the result.
 
-Exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted. A failure is one message on standard error. Each command
-imports what it needs when it runs, so that ``--help`` is fast.
+Exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted; ``exit_status`` lists those of the commands of a table. A
+failure is one message on standard error. Each command imports what it needs when it runs, so that ``--help`` is fast.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -19,8 +19,9 @@ from typing import Annotated
 
 import typer
 
-from ..errors import AlliumError, UsageError
+from ..errors import AlliumError
 from . import table as _table
+from .exit_status import ExitStatus, interrupt_on_sigterm, plain_status
 from .options import BaseUrl, Concurrency, End, Interval, Markets, Overwrite, Rate, Start, StorageOption, Timeout
 
 app = typer.Typer(
@@ -33,30 +34,22 @@ app = typer.Typer(
 )
 
 
-INTERRUPTED = {"interrupted": 130, "terminated": 143}
-"""The exit statuses after Ctrl-C and SIGTERM, as shells number them."""
-
-_terminated = threading.Event()
-
-
 @contextmanager
-def _failures() -> Iterator[None]:
+def _failures(status_of: Callable[[BaseException], ExitStatus] = plain_status) -> Iterator[None]:
     """Turn every failure into one message and an exit status."""
     try:
         yield
-    except UsageError as error:
-        _end(2, f"{error}")
     except AlliumError as error:
-        _end(1, f"{error}")
-    except KeyboardInterrupt:
-        name = "terminated" if _terminated.is_set() else "interrupted"
-        _end(INTERRUPTED[name], f"{name}; nothing half-written stays, and complete windows of a table are committed")
+        _end(status_of(error), f"{error}")
+    except KeyboardInterrupt as interrupt:
+        status = status_of(interrupt)
+        _end(status, f"{status}; nothing half-written stays")
     except BrokenPipeError:
         _mute()  # the reader closed the pipe
         raise SystemExit(1) from None
     except OSError as error:
         _mute()
-        _end(1, f"cannot write {error.filename or 'standard output'}: {error.strerror or error}")
+        _end(ExitStatus.FAILED, f"cannot write {error.filename or 'standard output'}: {error.strerror or error}")
 
 
 def _mute() -> None:
@@ -66,11 +59,11 @@ def _mute() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), output)
 
 
-def _end(status: int, message: str) -> None:
+def _end(status: ExitStatus, message: str) -> None:
     from ..sanitize import clean
 
     print(f"allium-md: {clean(message)}", file=sys.stderr)
-    raise SystemExit(status) from None
+    raise SystemExit(int(status)) from None
 
 
 @app.command("open-interest")
@@ -262,16 +255,10 @@ def _interrupt() -> None:
         _thread.interrupt_main()
 
 
-def _terminate(*_: object) -> None:
-    """End as after Ctrl-C, with another exit status."""
-    _terminated.set()
-    raise KeyboardInterrupt
-
-
 def main() -> None:
     """The entry point of ``allium-md``."""
     sys.unraisablehook = _raise_again
-    signal.signal(signal.SIGTERM, _terminate)
+    interrupt_on_sigterm()
     with _failures():
         try:
             app()

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import AlliumError, UsageError
+from ..model.endpoint import OPEN_INTEREST
 from ..model.times import to_iso
-from . import options
+from . import options, table_checks
+from .exit_status import ExitStatus, table_status
 
 if TYPE_CHECKING:
     from ..series.series import OpenInterestSeries
-
-CROWDED_FILES = 50
-"""``status`` recommends compaction for a month of a market with more small files than this."""
+    from ..store.runner import Progress
 
 
 def backfill(
@@ -38,6 +36,7 @@ def backfill(
     concurrency: options.Concurrency = 8,
     rate: options.Rate = None,
     storage_option: options.StorageOption = None,
+    json: options.Json = False,
 ) -> None:
     """Fill a table with every closed bucket that it is missing. The same command again resumes."""
     from ..store import backfill as run
@@ -45,24 +44,42 @@ def backfill(
     from ..store.runner import check_budget
     from ..store.table import peek_coverage
     from .output import connect
-    from .table_output import confirm, progress_bar
+    from .table_json import json_report, progress_fields
+    from .table_log import log
+    from .table_output import confirm
 
-    check_budget(max_requests)
-    with connect(base_url, timeout, concurrency, rate) as client, _cluster(dask) as cluster:
-        client.plan(interval=interval, start=start, end=end)  # type: ignore[arg-type]  # checks them before the table
+    with json_report(json, "backfill", table, progress_fields()) as fields:
+        check_budget(max_requests)
         storage = options.storage_options(storage_option)
-        names, coverage = check_markets(market), peek_coverage(table, storage)
-        tasks = pending_tasks(coverage, table, names, interval, start, end, client)  # type: ignore[arg-type]
-        with progress_bar(confirm(tasks, max_requests, yes)) as report:
-            done = run(
-                *(market, interval, start, end, table),  # type: ignore[arg-type]
-                client=client,
-                dask=cluster,
-                max_requests=max_requests,
-                progress=report,
-                storage_options=storage,
-            )
-    print(f"{table}: {done.rows:,} rows in {done.requests:,} requests, {done.seconds:.1f} s", file=sys.stderr)
+        with connect(base_url, timeout, concurrency, rate) as client, _cluster(dask) as cluster:
+            client.plan(interval=interval, start=start, end=end)  # type: ignore[arg-type]  # checks them before the table
+            names, coverage = check_markets(market), peek_coverage(table, storage)
+            tasks = pending_tasks(coverage, table, names, interval, start, end, client)  # type: ignore[arg-type]
+            with _progress(confirm(tasks, max_requests, yes), fields) as report:
+                done = run(
+                    *(market, interval, start, end, table),  # type: ignore[arg-type]
+                    client=client,
+                    dask=cluster,
+                    max_requests=max_requests,
+                    progress=report,
+                    storage_options=storage,
+                )
+        log(f"{table}: {done.rows:,} rows in {done.requests:,} requests, {done.seconds:.1f} s")
+
+
+@contextmanager
+def _progress(requests: int, fields: dict[str, Any]) -> Iterator[Callable[[Progress], None]]:
+    """Show the progress of a run, and keep it in the fields of its JSON object."""
+    from .table_json import progress_fields
+    from .table_output import progress
+
+    with progress(requests) as show:
+
+        def report(progress: Progress) -> None:
+            fields.update(progress_fields(progress))
+            show(progress)
+
+        yield report
 
 
 @contextmanager
@@ -91,6 +108,7 @@ def update(
     concurrency: options.Concurrency = 8,
     rate: options.Rate = None,
     storage_option: options.StorageOption = None,
+    json: options.Json = False,
 ) -> None:
     """Bring every market of a table up to now, and look back for values that changed on the server."""
     from ..store import Table
@@ -98,19 +116,28 @@ def update(
     from ..store.runner import check_budget
     from ..store.update import pending_tasks
     from .output import connect
-    from .table_output import confirm, progress_bar, show_update
+    from .table_json import json_report, progress_fields, update_fields
+    from .table_output import confirm, show_update
 
-    check_budget(max_requests)
-    storage, days = options.storage_options(storage_option), _days(look_back, "--look-back")
-    store = Table(table, storage_options=storage)
-    markets = market or None
-    with connect(base_url, timeout, concurrency, rate) as client:
-        tasks = pending_tasks(store, client, markets, days, provisional)
-        with progress_bar(confirm(tasks, max_requests, yes)) as report:
-            run_options: dict[str, Any] = {"client": client, "max_requests": max_requests, "progress": report}
-            run_options["storage_options"] = storage
-            result = run(table, markets=markets, look_back=days, provisional=provisional, **run_options)
-    show_update(table, result)
+    with json_report(json, "update", table, progress_fields() | update_fields()) as fields:
+        check_budget(max_requests)
+        storage, days = options.storage_options(storage_option), _days(look_back, "--look-back")
+        store, markets = Table(table, storage_options=storage), market or None
+        with connect(base_url, timeout, concurrency, rate) as client:
+            tasks = pending_tasks(store, client, markets, days, provisional)
+            with _progress(confirm(tasks, max_requests, yes), fields) as report:
+                result = run(
+                    table,
+                    markets=markets,
+                    look_back=days,
+                    provisional=provisional,
+                    client=client,
+                    max_requests=max_requests,
+                    progress=report,
+                    storage_options=storage,
+                )
+        fields.update(update_fields(result))
+        show_update(table, result)
 
 
 def _days(days: float, option: str) -> timedelta:
@@ -129,65 +156,11 @@ def compact(
 ) -> None:
     """Merge the small files that frequent updates leave. Other processes may read and write the table meanwhile."""
     from ..store import compact as run
+    from .table_log import log
 
     age = None if vacuum is None else _days(vacuum, "--vacuum")
     result = run(table, vacuum=age, storage_options=options.storage_options(storage_option))
-    print(
-        f"{table}: {result.before:,} files became {result.after:,}, {result.deleted:,} old files deleted",
-        file=sys.stderr,
-    )
-
-
-def status(
-    table: options.TableUri,
-    plot: Annotated[Path | None, typer.Option(help="Also draw the status to this PNG file.")] = None,
-    overwrite: options.Overwrite = False,
-    storage_option: options.StorageOption = None,
-) -> None:
-    """Show what a table holds of each market: rows, complete windows, gaps."""
-    from ..store import Table
-    from ..store import status as run
-    from ..store.compaction import find_small_files
-    from ..store.status_plot import check_file, plot_status
-    from .table_output import show_status
-
-    if plot is not None:
-        check_file(plot, overwrite=overwrite)
-    store = Table(table, storage_options=options.storage_options(storage_option))
-    statuses = run(store)
-    show_status(statuses)
-    if crowded := find_small_files(store.delta, CROWDED_FILES):
-        print(
-            f"{len(crowded):,} months of markets have more than {CROWDED_FILES} small files: run allium-md compact",
-            file=sys.stderr,
-        )
-    if plot is not None:
-        plot_status(statuses, plot, overwrite=overwrite)
-        print(f"chart: {plot}", file=sys.stderr)
-
-
-def verify(
-    table: options.TableUri,
-    windows: Annotated[int, typer.Option(help="Number of windows to compare.")] = 20,
-    seed: Annotated[int, typer.Option(help="Seed of the random choice of windows.")] = 0,
-    base_url: options.BaseUrl = None,
-    timeout: options.Timeout = 30.0,
-    concurrency: options.Concurrency = 8,
-    rate: options.Rate = None,
-    storage_option: options.StorageOption = None,
-) -> None:
-    """Fetch a sample of a table again and compare. The exit status is 1 if they differ."""
-    from ..store import verify as run
-    from .output import connect
-
-    with connect(base_url, timeout, concurrency, rate) as client:
-        storage = options.storage_options(storage_option)
-        result = run(table, windows=windows, seed=seed, client=client, storage_options=storage)
-    for line in result.differences:
-        print(line)
-    print(f"{result.windows} windows, {result.rows:,} rows, {len(result.differences):,} differences", file=sys.stderr)
-    if result.differences:
-        raise AlliumError(f"{table} differs from the server: fetch again with allium-md update --look-back DAYS")
+    log(f"{table}: {result.before:,} files became {result.after:,}, {result.deleted:,} old files deleted")
 
 
 def watch(
@@ -205,16 +178,18 @@ def watch(
     """Follow markets live, bucket by bucket, until Ctrl-C. A lost connection leaves no gap."""
     from ..store import Table, Watch
     from .output import connect
+    from .table_log import log
 
     def warn(message: str) -> None:
-        print(f"allium-md: {message}", file=sys.stderr, flush=True)
+        log(message, "WARNING")
 
     storage = options.storage_options(storage_option)
     store = Table(table, create=True, storage_options=storage) if table else None
     with connect(base_url, timeout, concurrency, rate) as client:
         for row in Watch(client, market, interval, store, provisional, grace, warn).rows():  # type: ignore[arg-type]
             mark = ",provisional" if row.provisional else ""
-            print(f"{row.market_id},{to_iso(row.ts)},{row.oi_base:f},{row.oi_quote_usd:f}{mark}", flush=True)
+            values = ",".join(f"{getattr(row, name):f}" for name in OPEN_INTEREST.columns)
+            print(f"{row.market_id},{to_iso(row.ts)},{values}{mark}", flush=True)
 
 
 def read_series(
@@ -227,7 +202,7 @@ def read_series(
     return {market: store.series(market, interval, start, end) for market in markets}
 
 
-def register(app: typer.Typer, failures: Callable[[], Any]) -> None:
+def register(app: typer.Typer, failures: Callable[[Callable[[BaseException], ExitStatus]], Any]) -> None:
     """Add the commands to ``app``; ``failures`` turns their exceptions into messages and exit statuses."""
-    for command in (backfill, update, status, verify, watch, compact):
-        app.command(command.__name__)(failures()(command))
+    for command in (backfill, update, table_checks.status, table_checks.verify, watch, compact):
+        app.command(command.__name__)(failures(table_status)(command))

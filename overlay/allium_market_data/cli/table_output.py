@@ -15,6 +15,7 @@ from ..store.merge import UpdateResult
 from ..store.plan import Task
 from ..store.runner import Progress
 from ..store.status import SeriesStatus
+from .table_log import ProgressLog, describe, log
 
 LARGE_PLAN = 1_000
 """A plan of more requests must be confirmed."""
@@ -23,7 +24,7 @@ LARGE_PLAN = 1_000
 def confirm(tasks: Sequence[Task], max_requests: int | None, yes: bool) -> int:
     """Print the size of a plan, and ask before a large one. Returns its requests. Raises if it is not confirmed."""
     requests, buckets = sum(task.requests for task in tasks), sum(task.buckets for task in tasks)
-    print(f"{len(tasks):,} windows, {requests:,} requests, {buckets:,} buckets to fetch", file=sys.stderr)
+    log(f"{len(tasks):,} windows, {requests:,} requests, {buckets:,} buckets to fetch")
     if min(requests, max_requests or requests) > LARGE_PLAN and not yes:
         if not _is_interactive():
             raise UsageError(f"this plan needs more than {LARGE_PLAN:,} requests; pass --yes to run it")
@@ -37,54 +38,35 @@ def _is_interactive() -> bool:
 
 
 @contextmanager
-def progress_bar(requests: int) -> Iterator[Callable[[Progress], None]]:
-    """Progress on standard error: a bar on a terminal, otherwise a line for each commit."""
+def progress(requests: int) -> Iterator[Callable[[Progress], None]]:
+    """Progress on standard error: a bar on a terminal, otherwise a line a minute."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield ProgressLog()
+        return
     bar = Bar(TextColumn("fetching"), BarColumn(), TextColumn("{task.fields[text]}"), console=console, transient=True)
     task = bar.add_task("", total=requests, text="")
 
     def report(progress: Progress) -> None:
-        if console.is_terminal:
-            bar.update(task, completed=progress.done_planned, text=describe(progress))
-        elif progress.done:
-            print(describe(progress), file=sys.stderr, flush=True)
+        bar.update(task, completed=progress.done_planned, text=describe(progress))
 
-    if not console.is_terminal:
-        yield report
-        return
     with bar:
         yield report
 
 
-def describe(progress: Progress) -> str:
-    """How far a run is, in one line."""
-    rate = progress.requests / progress.seconds if progress.seconds else 0.0
-    left = "" if progress.seconds_left is None else f", {_clock(progress.seconds_left)} left"
-    return (
-        f"{progress.done:,} of {progress.tasks:,} windows, {progress.rows:,} rows, {progress.requests:,} requests, "
-        f"{rate:.1f} requests/s{left}"
-    )
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
-
-
 def show_update(table: str, result: UpdateResult) -> None:
     """Print what an update wrote."""
-    print(
+    log(
         f"{table}: {result.added:,} rows added, {result.settled:,} provisional rows settled and {result.dropped:,} "
         f"dropped, {result.restated:,} restated, {result.vanished:,} no longer on the server (kept), "
-        f"{result.requests:,} requests",
-        file=sys.stderr,
+        f"{result.requests:,} requests"
     )
     if result.restated:
-        print(f"restatements: {table.rstrip('/')}/_restatements", file=sys.stderr)
+        log(f"restatements: {table.rstrip('/')}/_restatements")
 
 
 def show_status(statuses: Sequence[SeriesStatus]) -> None:

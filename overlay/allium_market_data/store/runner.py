@@ -168,7 +168,7 @@ class Runner(Generic[Result]):
     def commit_rest(self) -> None:
         """Commit what an interrupted run has fetched, after a commit that may be under way in another thread."""
         if self.results:
-            self._write(self.results)
+            self._report(self.fetched, self._write(self.results))
 
 
 def run_tasks(

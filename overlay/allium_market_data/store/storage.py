@@ -59,14 +59,21 @@ def open_delta(
 def table_uri(uri: str | PathLike[str]) -> str:
     """The folder or URI of a table as text, without a slash at its end. Raises ``UsageError`` if it contains keys."""
     text = fspath(uri).rstrip("/")
-    scheme, _, rest = text.partition("://")
-    user, at, host = rest.partition("/")[0].rpartition("@")
-    if at and (":" in user or not scheme.startswith("abfs")):  # abfs://CONTAINER@ACCOUNT has no keys
+    if shown_uri(text) != text:
         raise UsageError(
-            f"{scheme}://{REDACTED}@{host}... contains keys, which the store ignores and logs may show: remove them, and use "
-            "storage options (--storage-option) or environment variables such as AWS_ACCESS_KEY_ID"
+            f"{shown_uri(text)} contains keys, which the store ignores and logs may show: remove them, and use storage "
+            "options (--storage-option) or environment variables such as AWS_ACCESS_KEY_ID"
         )
     return text
+
+
+def shown_uri(uri: str) -> str:
+    """The URI without the keys that it may contain."""
+    scheme, separator, rest = uri.partition("://")
+    user, at, _ = rest.partition("/")[0].rpartition("@")
+    if at and (":" in user or not scheme.startswith("abfs")):  # abfs://CONTAINER@ACCOUNT has no keys
+        return f"{scheme}{separator}{REDACTED}@{rest.removeprefix(f'{user}@')}"
+    return uri
 
 
 def check_conditional_writes(uri: str, options: Mapping[str, str] | None) -> None:
