@@ -13,6 +13,7 @@ from allium_market_data.drift import Change, Effect, Level, Source, judge
 from allium_market_data.drift.diff.clauses import read_clauses
 from allium_market_data.drift.impact.client_requests import client_requests
 from allium_market_data.drift.impact.client_responses import body_error, bytes_error, status_error
+from allium_market_data.model.endpoint import OPEN_INTEREST
 from drift.page import CLAUSES_TEXT, PAGE, answer, changed, operation, row, swapped
 
 CLAUSES = read_clauses(CLAUSES_TEXT)
@@ -38,9 +39,10 @@ def example(change: Change) -> tuple[str, str]:
 
 
 def test_client_requests_are_those_that_the_client_builds() -> None:
-    requests = client_requests()
-    assert [request.query["interval"] for request in requests] == ["1m", "5m", "15m", "1h", "4h", "1d"]
-    assert {request.query["limit"] for request in requests} == {5000}
+    requests = client_requests(OPEN_INTEREST)
+    operation = OPEN_INTEREST.operation
+    assert tuple(request.query[operation.interval_parameter] for request in requests) == operation.intervals
+    assert {request.query[operation.limit_parameter] for request in requests} == {operation.limit_maximum}
     assert str(requests[0]).startswith(
         "GET https://api.allium.so/api/v1/markets/hl%3Aperp%3ABTC-USDC/perps/open_interest?"
     )
@@ -161,13 +163,13 @@ def test_documented_example_of_a_whole_response_is_read_too() -> None:
 
 
 def test_body_error_is_what_the_decoder_reports() -> None:
-    assert body_error({"items": [ROW]}) == ""
-    assert body_error({"items": [], "next": 1}) == ""
-    assert "oi_base" in body_error({"items": [{**ROW, "oi_base": "-1"}]})
-    assert "invalid JSON" in bytes_error(b"<html>")
-    assert body_error([])
+    assert body_error({"items": [ROW]}, OPEN_INTEREST) == ""
+    assert body_error({"items": [], "next": 1}, OPEN_INTEREST) == ""
+    assert "oi_base" in body_error({"items": [{**ROW, "oi_base": "-1"}]}, OPEN_INTEREST)
+    assert "invalid JSON" in bytes_error(b"<html>", OPEN_INTEREST)
+    assert body_error([], OPEN_INTEREST)
     for stamp in ("9999-12-31T23:00:00-01:00", "0001-01-01T00:00:00+01:00", "2026-02-30T00:00:00Z", 5, None, "x"):
-        assert body_error({"items": [{**ROW, "ts": stamp}]})
+        assert body_error({"items": [{**ROW, "ts": stamp}]}, OPEN_INTEREST)
 
 
 # --- Without an example ---

@@ -39,3 +39,6 @@ class Endpoint:
 
 
 OPEN_INTEREST: Final = Endpoint(contract.OPEN_INTEREST, OpenInterest)
+
+ENDPOINTS: Final = (OPEN_INTEREST,)
+"""Every endpoint of the clients."""

@@ -54,7 +54,15 @@ def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_an_update_of_spec_is_enough(moved: Path, todays_sandbox: str) -> None:
     client = run(moved, "-m", "support.moved_client")
     assert client.returncode == 0, client.stderr
-    suite = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/conformance", "--ignore=tests/conformance/internals")
+    suite = (
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/conformance",
+        "--ignore=tests/conformance/internals",
+    )
     passed = run(moved, *suite)
     assert passed.returncode == 0, passed.stdout[-3000:]
     live = ("--target", "live", "--base-url", todays_sandbox, "-x")

@@ -12,13 +12,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from ...model.endpoint import Endpoint
 from ..diff.finding import Finding, Location
 from ..diff.operations import Operation
 from ..model import Change, Effect, Example, Level
 from ..schema.counterexample import find_counterexample
 from ..schema.sample_value import sample_value
 from ..schema.schema import Schema
-from .client_requests import Refusal, client_requests, is_called, refusals
+from .client_requests import Refusal, client_requests, endpoint_of, every_request, refusals
 from .client_responses import Path, body_error, bytes_error, status_error, with_part, wrapped
 
 _CLAUSE_EFFECTS: Final = {
@@ -58,8 +59,10 @@ def _too_long_request(sentence: str) -> Example | None:
     if span is None:
         return None
     longest = timedelta(hours=float(span[1]) * _HOURS[span[2]])
-    for request in reversed(client_requests()):
-        start, end = (datetime.fromisoformat(str(request.query[key])) for key in ("start_timestamp", "end_timestamp"))
+    for request in reversed(list(every_request())):
+        operation = request.endpoint.operation
+        edges = (operation.start_parameter, operation.end_parameter)
+        start, end = (datetime.fromisoformat(str(request.query[name])) for name in edges)
         if end - start > longest:
             outcome = f"today's client sends this, a window of {end - start}; the page allows {span[0]}"
             return Example("request", str(request), outcome)
@@ -77,15 +80,16 @@ def assess(change: Change, finding: Finding, *, search: bool = True) -> Change:
         return _assess_documented_example(change, location.old, finding.logical_path)
     if change.level < Level.BREAKING:
         return change
-    if not is_called(location.old):
+    endpoint = endpoint_of(location.old)
+    if endpoint is None:
         return _harmless(change, "this client does not call the operation")
     match location.part:
         case "parameter" | "operation" | "access" | "body":
-            change = _assess_request(change, location)
+            change = _assess_request(change, location, endpoint)
         case "status":
             change = replace(change, effect=Effect.DECODING, example=_status_example(change, location))
         case "response" if location.name in {"200", "2XX"}:
-            change = _assess_response(change, location, search=search)
+            change = _assess_response(change, location, endpoint, search=search)
         case _:
             change = _harmless(change, "this client does not use it")
     return change
@@ -98,14 +102,16 @@ def _harmless(change: Change, reason: str) -> Change:
 # --- Requests ---
 
 
-def _assess_request(change: Change, location: Location) -> Change:
+def _assess_request(change: Change, location: Location, endpoint: Endpoint) -> Change:
     refused = [
         (request, refusal)
-        for request in client_requests()
+        for request in client_requests(endpoint)
         for refusal in refusals(location.new, request)
         if _is_about(refusal, location)
     ]
-    if location.name == "query:limit" and (refused or change.kind == "parameter.removed"):
+    if location.name == f"query:{endpoint.operation.limit_parameter}" and (
+        refused or change.kind == "parameter.removed"
+    ):
         effect = Effect.PLANNER
     elif refused or change.kind in {"parameter.style", "parameter.content"}:
         effect = Effect.REQUEST
@@ -125,35 +131,35 @@ def _is_about(refusal: Refusal, location: Location) -> bool:
 # --- Responses ---
 
 
-def _assess_response(change: Change, location: Location, *, search: bool) -> Change:
+def _assess_response(change: Change, location: Location, endpoint: Endpoint, *, search: bool) -> Change:
     """The effect is what today's client makes of a response that only the new document allows."""
     if change.kind == "media.removed":
-        return replace(change, effect=Effect.DECODING, example=_media_example(location))
+        return replace(change, effect=Effect.DECODING, example=_media_example(location, endpoint))
     if not search:
         return replace(change, effect=Effect.MEANING, example_note="no example: enough others are shown")
-    body = _new_response(change, location)
+    body = _new_response(change, location, endpoint)
     if body is None:
         return replace(change, effect=Effect.MEANING, example_note="no example was found")
-    error = _part_error(body[0], _response_schema(location.old, location), location.path)
+    error = _part_error(body[0], _response_schema(location.old, location), location.path, endpoint)
     outcome = f"the new document allows this; today's client {f'refuses it: {error}' if error else 'accepts it'}"
     example = Example("response", json.dumps(body[0], ensure_ascii=False), outcome)
     return replace(change, effect=Effect.DECODING if error else Effect.HARMLESS, example=example)
 
 
-def _new_response(change: Change, location: Location) -> tuple[object] | None:
+def _new_response(change: Change, location: Location, endpoint: Endpoint) -> tuple[object] | None:
     """A body, in a tuple, that only the new document allows; if there is one, one that today's client refuses."""
     old, new = (_response_schema(operation, location) for operation in (location.old, location.new))
     if old is None or new is None:
         return None
     path = location.path[:-2] if change.kind == "response.required" else location.path
     return find_counterexample(
-        new, old, path, "response", lambda body: bool(_part_error(body, old, location.path))
+        new, old, path, "response", lambda body: bool(_part_error(body, old, location.path, endpoint))
     ) or find_counterexample(new, old, path, "response")
 
 
-def _part_error(body: object, old: Schema | None, path: Path) -> str:
+def _part_error(body: object, old: Schema | None, path: Path, endpoint: Endpoint) -> str:
     """The client's error for a response of the old document in which only the part at ``path`` comes from ``body``."""
-    return body_error(with_part(sample_value(old, "response"), body, path) if old else body)
+    return body_error(with_part(sample_value(old, "response"), body, path) if old else body, endpoint)
 
 
 def _response_schema(operation: Operation | None, location: Location) -> Schema | None:
@@ -165,11 +171,11 @@ def _response_schema(operation: Operation | None, location: Location) -> Schema 
     return media.get(location.media) or next(iter(media.values()), None)
 
 
-def _media_example(location: Location) -> Example:
+def _media_example(location: Location, endpoint: Endpoint) -> Example:
     response = location.new.responses.get(location.name) if location.new else None
     media = next(iter(response.content.media), "") if response else ""
     text = "ts,value\n2026-05-01T00:00:00Z,1\n" if media else ""
-    outcome = f"a response of type {media or 'none'}; today's client refuses it: {bytes_error(text.encode())}"
+    outcome = f"a response of type {media or 'none'}; today's client refuses it: {bytes_error(text.encode(), endpoint)}"
     return Example("response", text, outcome)
 
 
@@ -190,7 +196,8 @@ def _status_example(change: Change, location: Location) -> Example:
 
 def _assess_documented_example(change: Change, old: Operation | None, place: Path) -> Change:
     """A changed example in the document. If today's client refuses it, the responses may have changed as well."""
-    if old is None or not is_called(old) or place[2:4] != ("response", "200") or change.new is None:
+    endpoint = endpoint_of(old)
+    if old is None or endpoint is None or place[2:4] != ("response", "200") or change.new is None:
         return change
     location = Location(old, old, "response", "200", str(place[4]), tuple(place[6:-1]))
     schema = _response_schema(old, location)
@@ -199,7 +206,7 @@ def _assess_documented_example(change: Change, old: Operation | None, place: Pat
     values = change.new if place[-1] == "examples" and isinstance(change.new, list) else [change.new]
     for value in values:
         body = with_part(sample_value(schema, "response"), wrapped(value, location.path), location.path)
-        if error := body_error(body):
+        if error := body_error(body, endpoint):
             outcome = f"the new document gives this as an example; today's client refuses it: {error}"
             example = Example("response", json.dumps(body, ensure_ascii=False), outcome)
             return replace(change, level=Level.BREAKING, cannot_tell=True, effect=Effect.DECODING, example=example)

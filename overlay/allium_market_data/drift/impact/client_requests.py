@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlencode
 
 from allium_market_data_wire.contract import KEY_HEADER, SERVER
 
+from ...model.endpoint import ENDPOINTS, Endpoint
 from ..diff.operations import Operation, Parameter
 from ..diff.security import security_alternatives
 from ..schema.validation import accepts
@@ -24,6 +25,7 @@ MARKET: Final = "hl:perp:BTC-USDC"
 class ClientRequest:
     """A GET request that carries an API key."""
 
+    endpoint: Endpoint
     path: str
     query: Mapping[str, Any]
 
@@ -41,25 +43,31 @@ class Refusal:
     reason: str
 
 
-@lru_cache(1)
-def client_requests() -> tuple[ClientRequest, ...]:
-    """The first request of a long fetch, for each interval."""
+@lru_cache(8)
+def client_requests(endpoint: Endpoint) -> tuple[ClientRequest, ...]:
+    """The first request of a long fetch, for each interval of an endpoint."""
     from ...client.plan import plan
     from ...client.transport import request
-    from ...model.endpoint import OPEN_INTEREST
-    from ...model.intervals import INTERVALS
     from ...validation import to_instant
 
     start, end = to_instant("2026-05-01T00:00:00Z", "start"), to_instant("2026-06-01T00:00:00Z", "end")
     requests = (
-        request(OPEN_INTEREST, MARKET, interval, plan(OPEN_INTEREST, interval, start, end)[0]) for interval in INTERVALS
+        request(endpoint, MARKET, interval, plan(endpoint, interval, start, end)[0])
+        for interval in endpoint.operation.intervals
     )
-    return tuple(ClientRequest(item.path, item.params) for item in requests)
+    return tuple(ClientRequest(endpoint, item.path, item.params) for item in requests)
 
 
-def is_called(operation: Operation | None) -> bool:
-    """Whether this client calls an operation."""
-    return operation is not None and _path_values(operation, client_requests()[0]) is not None
+def every_request() -> Iterator[ClientRequest]:
+    """The requests of all endpoints."""
+    for endpoint in ENDPOINTS:
+        yield from client_requests(endpoint)
+
+
+def endpoint_of(operation: Operation | None) -> Endpoint | None:
+    """The endpoint of this client that calls an operation; None if none does."""
+    called = (each for each in ENDPOINTS if operation and _path_values(operation, client_requests(each)[0]) is not None)
+    return next(called, None)
 
 
 def _path_values(operation: Operation, request: ClientRequest) -> list[str] | None:

@@ -7,33 +7,36 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from ...errors import FetchError
-from ...model.endpoint import OPEN_INTEREST
+from ...model.endpoint import Endpoint
+from ...model.intervals import HOUR, WIDTHS, floor
+from ...model.times import from_micros, micros
 from .client_requests import MARKET
 
 Path = tuple[str | int, ...]
 """The way from a schema to one of its parts: ``("properties", "items", "items")``."""
 
 _NOW: Final = datetime(2100, 1, 1, tzinfo=UTC)
-_HOUR: Final = timedelta(hours=1)
 
 
-def body_error(body: Any) -> str:
-    """The error for a JSON body. It is read as the response to a request for the market and the hour of its first row."""
-    return bytes_error(json.dumps(body, ensure_ascii=False).encode(), _first_row(body))
+def body_error(body: Any, endpoint: Endpoint) -> str:
+    """The error for a JSON body. It is read as the response to a request for the market and the bucket of its first row."""
+    return bytes_error(json.dumps(body, ensure_ascii=False).encode(), endpoint, _first_row(body, endpoint))
 
 
-def bytes_error(data: bytes, row: dict[str, Any] | None = None) -> str:
+def bytes_error(data: bytes, endpoint: Endpoint, row: dict[str, Any] | None = None) -> str:
     """The error for the bytes of a body; ``row`` is its first row, if it has one."""
     from ...client.decode import PageRequest, decode
     from ...model.windows import Window
 
     row = row or {}
-    operation = OPEN_INTEREST.operation
+    operation = endpoint.operation
+    interval = max(operation.intervals, key=lambda name: (WIDTHS[name] <= HOUR, WIDTHS[name]))
     market = row.get(operation.market_field)
-    start = _hour(row.get(operation.timestamp_field))
-    window = Window(start - _HOUR, start, start + _HOUR)
+    width = timedelta(microseconds=WIDTHS[interval])
+    start = _bucket(row.get(operation.timestamp_field), WIDTHS[interval])
+    window = Window(start - width, start, start + width)
     try:
-        decode(data, PageRequest(OPEN_INTEREST, market if isinstance(market, str) else MARKET, "1h", window, _NOW))
+        decode(data, PageRequest(endpoint, market if isinstance(market, str) else MARKET, interval, window, _NOW))
     except FetchError as error:
         return _message(error)
     return ""
@@ -50,22 +53,25 @@ def _message(error: FetchError) -> str:
     return f"{type(error).__name__}: {error.message}"
 
 
-def _first_row(body: Any) -> dict[str, Any] | None:
-    items = body.get(OPEN_INTEREST.operation.items_field) if isinstance(body, dict) else None
+def _first_row(body: Any, endpoint: Endpoint) -> dict[str, Any] | None:
+    items = body.get(endpoint.operation.items_field) if isinstance(body, dict) else None
     return items[0] if isinstance(items, list) and items and isinstance(items[0], dict) else None
 
 
-def _hour(text: Any) -> datetime:
-    """The hour that contains a row's ``ts``, or some hour if that is not a usable time."""
+def _bucket(label: Any, width: int) -> datetime:
+    """The bucket that contains a row's timestamp, or some bucket if that is not a usable time."""
     default = datetime(2026, 5, 1, tzinfo=UTC)
-    if not isinstance(text, str) or text[4:5] != "-":
-        return default
     try:
-        instant = datetime.fromisoformat(text)
-        instant = instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+        if isinstance(label, int):
+            instant = from_micros(label * 1000)
+        elif isinstance(label, str) and label[4:5] == "-":
+            instant = datetime.fromisoformat(label)
+            instant = instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+        else:
+            return default
     except (ValueError, OverflowError):
         return default
-    return instant.replace(minute=0, second=0, microsecond=0) if 1 < instant.year < 9999 else default
+    return from_micros(floor(micros(instant), width)) if 1 < instant.year < 9999 else default
 
 
 def with_part(target: Any, source: Any, path: Path) -> Any:
