@@ -41,7 +41,9 @@ def example(change: Change) -> tuple[str, str]:
 def test_client_requests_are_those_that_the_client_builds() -> None:
     requests = client_requests(OPEN_INTEREST)
     operation = OPEN_INTEREST.operation
-    assert tuple(request.query[operation.interval_parameter] for request in requests) == operation.intervals
+    name = operation.interval_parameter
+    assert name
+    assert tuple(request.query[name] for request in requests) == operation.intervals
     assert {request.query[operation.limit_parameter] for request in requests} == {operation.limit_maximum}
     assert str(requests[0]).startswith(
         "GET https://api.allium.so/api/v1/markets/hl%3Aperp%3ABTC-USDC/perps/open_interest?"
