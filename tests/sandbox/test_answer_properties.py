@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allium_market_data.model.intervals import DAY, WIDTHS, Interval, floor
+from allium_market_data.model.intervals import DAY, WIDTHS, Interval
 from allium_market_data.sandbox.answer import DECIMALS, Row, render, respond, select
 from allium_market_data.sandbox.history import MarketHistory
 from allium_market_data.sandbox.query import Query
@@ -20,6 +19,7 @@ from allium_market_data.sandbox.readings import READINGS, Reading, reading_named
 from allium_market_data.sandbox.samples import Samples, connect
 from allium_market_data.sandbox.source import Eras, Sample, Source, insert
 from allium_market_data_wire.contract import OPEN_INTEREST
+from support.sandbox_requests import label_of
 
 MARKET = 'own:perp:A%s-\u00e9"B'
 MOST = OPEN_INTEREST.limit_maximum
@@ -125,7 +125,7 @@ def test_response_has_those_rows(case: tuple[list[Sample], Query], reading: Read
     items = json.loads(body)[OPEN_INTEREST.items_field]
     shift = query.width if reading.label == "end" else 0
     rows = expected(samples, query, reading)
-    assert [micros(item[OPEN_INTEREST.timestamp_field]) - shift for item in items] == [start for start, _, _ in rows]
+    assert [label_of(item) - shift for item in items] == [start for start, _, _ in rows]
     assert {item[OPEN_INTEREST.market_field] for item in items} <= {MARKET}
     for item, (_, base, quote) in zip(items, rows, strict=True):
         sent = [item[field.name] for field in OPEN_INTEREST.decimals]
@@ -159,13 +159,3 @@ def test_limit_keeps_one_end_of_all_rows(case: tuple[list[Sample], Query], readi
 @given(amounts, st.sampled_from(sorted(DECIMALS)))
 def test_readings_change_no_number(text: str, name: Any) -> None:
     assert Decimal(DECIMALS[name](text)) == Decimal(text)
-
-
-def micros(text: str) -> int:
-    moment = datetime.fromisoformat(text)
-    assert moment.utcoffset() is not None
-    days = moment.toordinal() - datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - only its day is used
-    instant = days * DAY + (moment.hour * 60 + moment.minute) * 60_000_000
-    assert floor(instant, 60_000_000) == instant
-    assert moment.second == moment.microsecond == 0
-    return instant

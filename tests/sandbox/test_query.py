@@ -130,7 +130,7 @@ def test_empty_or_reversed_window_is_refused(end: str) -> None:
 
 def test_first_and_last_day_of_the_calendar_are_valid() -> None:
     assert parse({START: "0001-01-01T00:00:00+23:59", END: "0001-01-01"}).start < -62_135_596_800_000_000
-    assert parse({START: "9999-12-31", END: "9999-12-31T23:59:59.999999-12:00"}).end > 253_402_300_800_000_000
+    assert parse({START: "9999-12-31T12:00", END: "9999-12-31T23:59:59.999999-12:00"}).end > 253_402_300_800_000_000
 
 
 def test_last_of_a_repeated_parameter_counts() -> None:

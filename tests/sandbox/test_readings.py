@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import datetime
 from typing import get_args, get_type_hints
 
 import pytest
 
 from allium_market_data.errors import SandboxError
+from allium_market_data.model.times import from_micros
 from allium_market_data.sandbox import READINGS, Reading, Samples, reading_named
 from allium_market_data.sandbox.answer import error_body, respond
 from allium_market_data.sandbox.endpoint import accepts_gzip
@@ -18,8 +18,9 @@ from allium_market_data.sandbox.query import Query
 from allium_market_data.sandbox.samples import connect
 from allium_market_data.sandbox.source import Source, insert
 from allium_market_data_wire.contract import OPEN_INTEREST
+from support.sandbox_requests import label_of
 
-TIMESTAMP, AMOUNT = OPEN_INTEREST.timestamp_field, OPEN_INTEREST.decimals[0].name
+AMOUNT = OPEN_INTEREST.decimals[0].name
 MARKET = "own:perp:X"
 DATABASE = connect()
 # Hours 00 and 01 have two samples each, 02 has none, 03 has one at its very start, 04 one at its last microsecond.
@@ -36,7 +37,7 @@ def hours(start: str, end: str, *names: str, limit: int = OPEN_INTEREST.limit_de
     query = Query("1h", parse_instant(f"2026-05-01T{start}"), parse_instant(f"2026-05-01T{end}"), limit)
     history = Samples(DATABASE, [source]).history(MARKET)
     items = json.loads(respond(MARKET, query, reading_named(names), history))[OPEN_INTEREST.items_field]
-    return [f"{datetime.fromisoformat(item[TIMESTAMP]):%H}={item[AMOUNT]}" for item in items]
+    return [f"{from_micros(label_of(item)):%H}={item[AMOUNT]}" for item in items]
 
 
 def test_plain_reading_gives_the_last_sample_of_each_bucket() -> None:

@@ -30,7 +30,7 @@ from allium_market_data.sandbox.query import parse_query
 from allium_market_data.sandbox.samples import connect
 from allium_market_data.sandbox.source import Sample, Source, insert
 from allium_market_data_wire.contract import KEY_HEADER, OPEN_INTEREST, DecimalField, Operation
-from support.sandbox_requests import parameters_for, path_of
+from support.sandbox_requests import label_of, parameters_for, path_of
 
 RATES = replace(
     OPEN_INTEREST,
@@ -104,12 +104,7 @@ def answer(
 def parsed(response: SandboxResponse, operation: Operation) -> list[tuple[int, Decimal]]:
     items = httpx.Response(200, content=response.body).json()[operation.items_field]
     assert {item[operation.market_field] for item in items} <= {MARKET}
-    labels = [item[operation.timestamp_field] for item in items]
-    if operation.timestamp_format == "epoch-milliseconds":
-        assert all(isinstance(label, int) for label in labels)
-        labels = [label * 1000 for label in labels]
-    else:
-        labels = [parse_instant(label) for label in labels]
+    labels = [label_of(item, operation) for item in items]
     return list(zip(labels, (Decimal(item[operation.decimals[0].name]) for item in items), strict=True))
 
 
@@ -202,6 +197,6 @@ def test_faults_know_the_names_of_the_operation(name: str) -> None:
     window = {"from": "2026-05-01", "until": "2026-05-02"}
     with running_with_faults(endpoint, [fault]) as server:
         got = httpx.get(server.url + path_of(MARKET, RATES), params=window, headers={KEY_HEADER: "key"})
-    first = got.json()["rates"][0][RATES.timestamp_field] * 1000
+    first = label_of(got.json()["rates"][0], RATES)
     request = SandboxRequest(MARKET, urlencode(window).encode())
     assert first == (MAY if name == "cap-head" else parse_query(shifted(request, 1, RATES).query_string, RATES).start)

@@ -1,7 +1,11 @@
-"""Requests to a sandbox, with the names that the contract gives to path and parameters."""
+"""Requests to a sandbox and their rows, with the names that the contract gives."""
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
+from allium_market_data.model.times import micros
 from allium_market_data_wire.contract import OPEN_INTEREST, Operation
 
 
@@ -25,3 +29,13 @@ def parameters_for(
         operation.limit_parameter: None if limit is None else str(limit),
     }
     return {name: value for name, value in values.items() if name is not None and value is not None}
+
+
+def label_of(item: dict[str, Any], operation: Operation = OPEN_INTEREST) -> int:
+    """The timestamp of a row, in microseconds. Raises `ValueError` for another format than the contract's."""
+    label = item[operation.timestamp_field]
+    if operation.timestamp_format == "epoch-milliseconds":
+        if type(label) is not int:
+            raise ValueError(f"{label!r} is not a whole number")
+        return label * 1000
+    return micros(datetime.fromisoformat(label))

@@ -15,9 +15,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from http.client import HTTPConnection, HTTPException, IncompleteRead
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 from hypothesis import given
@@ -26,6 +27,7 @@ from typer.testing import CliRunner
 
 from allium_market_data.cli.main import app
 from allium_market_data.errors import SandboxError
+from allium_market_data.model.times import micros
 from allium_market_data.sandbox import Samples
 from allium_market_data.sandbox.endpoint import SandboxRequest
 from allium_market_data.sandbox.faults import (
@@ -39,20 +41,29 @@ from allium_market_data.sandbox.faults import (
 from allium_market_data.sandbox.faults.bodies import BOMB, CAP, bomb, shifted
 from allium_market_data.sandbox.faults.exchange import Exchange
 from allium_market_data.sandbox.query import parse_query
-from allium_market_data_wire.contract import OPEN_INTEREST
-from system.faults.fetching import KEY, MARKET, honest
+from allium_market_data_wire.contract import KEY_HEADER, OPEN_INTEREST
+from support.sandbox_requests import label_of, parameters_for, path_of
+from system.faults.fetching import KEY, MARKET, START, honest
 
-TARGET = (
-    f"/api/v1/markets/{quote(MARKET, safe='')}/perps/open_interest"
-    "?interval=1h&start_timestamp=2026-03-01T00:00:00Z&end_timestamp=2026-03-08T00:00:00Z&limit=5000"
-)
+ITEMS = OPEN_INTEREST.items_field
+MOST = OPEN_INTEREST.limit_maximum
+INTERVAL = OPEN_INTEREST.intervals[0]
+LAST = START + timedelta(hours=4)
+
+
+def target(interval: str = INTERVAL) -> str:
+    query = parameters_for(interval, f"{START:%Y-%m-%dT%H:%M:%SZ}", f"{LAST:%Y-%m-%dT%H:%M:%SZ}", MOST)
+    return f"{path_of(quote(MARKET, safe=''))}?{urlencode(query, safe=':')}"
+
+
+TARGET = target()
 Got = tuple[int, dict[str, str], bytes]
 
 
-def ask(url: str, target: str = TARGET, key: str = KEY, timeout: float = 100) -> Got:
+def ask(url: str, path: str = TARGET, key: str = KEY, timeout: float = 100) -> Got:
     """One plain request by the standard library."""
     with closing(HTTPConnection(urlsplit(url).netloc, timeout=timeout)) as connection:
-        connection.request("GET", target, headers={"X-API-KEY": key})
+        connection.request("GET", path, headers={KEY_HEADER: key})
         answer = connection.getresponse()
         body = answer.read()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, body
@@ -72,7 +83,7 @@ def right(served_samples: Samples) -> bytes:
     with running_with_faults(honest(served_samples), []) as server:
         status, headers, body = ask(server.url)
     assert (status, headers["content-type"], headers["x-sandbox-data"][:9]) == (200, "application/json", "synthetic")
-    assert len(json.loads(body)["items"]) > CAP
+    assert len(json.loads(body)[ITEMS]) > CAP
     return body
 
 
@@ -82,7 +93,7 @@ def test_without_a_fault_responses_are_those_of_the_sandbox(
     assert ask(sandbox.url, key=sandbox.key)[2] == right
     with running_with_faults(honest(served_samples), []) as server:
         assert ask(server.url, key="wrong")[0] == 403
-        assert ask(server.url, TARGET.replace("1h", "2h"))[0] == 422
+        assert ask(server.url, target("2h"))[0] == 422
         assert ask(server.url, TARGET.replace("BTC", "NONE"))[0] == 404
         assert [seen.has_key for seen in server.requests] == [True] * 3
 
@@ -93,8 +104,8 @@ def test_access_log_names_the_fault_and_no_key(served_samples: Samples) -> None:
         server.access_log = lines.append
         for _ in range(2):
             ask(server.url, f"/{KEY}{TARGET}")
-    assert [re.sub(r"[0-9.]+ ms$", "", line).split("limit=5000 ")[1] for line in lines] == ["answered ", "fault html "]
-    assert all(line.startswith(f"GET /[key]/api/v1/markets/{MARKET}/perps") for line in lines)
+    assert [re.sub(r"[0-9.]+ ms$", "", line).split(f"={MOST} ")[1] for line in lines] == ["answered ", "fault html "]
+    assert all(line.startswith(f"GET /[key]{path_of(MARKET)}?") for line in lines)
 
 
 STATUS = {
@@ -162,7 +173,7 @@ def until(condition: Callable[[], object]) -> None:
 def test_silence_lasts_until_the_client_closes_the_connection(served_samples: Samples, name: str, parts: int) -> None:
     with running_with_faults(honest(served_samples), [replace(FAULTS[name], after=0)]) as server:
         with socket.create_connection(("127.0.0.1", urlsplit(server.url).port or 0), timeout=100) as connection:
-            connection.sendall(f"GET {TARGET} HTTP/1.1\r\nX-API-KEY: {KEY}\r\n\r\n".encode())
+            connection.sendall(f"GET {TARGET} HTTP/1.1\r\n{KEY_HEADER}: {KEY}\r\n\r\n".encode())
             assert all(connection.recv(2**20) for _ in range(parts))
             until(lambda: server.requests)
             assert server.requests[0].ended is None
@@ -202,15 +213,16 @@ def test_a_gzip_bomb_is_small_and_decompresses_to_gigabytes() -> None:
 
 
 def test_other_market_has_rows_of_another_market(served_samples: Samples) -> None:
-    items = json.loads(spoiled(served_samples, "other-market")[2])["items"]
+    items = json.loads(spoiled(served_samples, "other-market")[2])[ITEMS]
     assert {item["market_id"] for item in items} == {"hl:perp:SOL-USDC"}
 
 
 @pytest.mark.parametrize(("name", "direction"), [("stale-earlier", -1), ("stale-later", 1)])
 def test_a_stale_response_is_that_of_another_window(served_samples: Samples, name: str, direction: int) -> None:
-    stamps = [item["ts"] for item in json.loads(spoiled(served_samples, name)[2])["items"]]
-    assert stamps
-    assert max(stamps) < "2026-03-01" if direction < 0 else min(stamps) > "2026-03-08"
+    items = json.loads(spoiled(served_samples, name)[2])[ITEMS]
+    labels = [label_of(item) for item in items]
+    assert labels
+    assert max(labels) < micros(START) if direction < 0 else min(labels) > micros(LAST)
 
 
 def test_a_shifted_window_is_as_long_and_does_not_overlap() -> None:
@@ -218,14 +230,14 @@ def test_a_shifted_window_is_as_long_and_does_not_overlap() -> None:
     asked = parse_query(call.query_string)
     for direction in (-1, 1):
         beside = parse_query(shifted(call, direction, OPEN_INTEREST).query_string)
-        assert (beside.interval, beside.limit, beside.end - beside.start) == ("1h", 5000, asked.end - asked.start)
+        assert (beside.interval, beside.limit, beside.end - beside.start) == (INTERVAL, MOST, asked.end - asked.start)
         assert beside.end + asked.width < asked.start or beside.start > asked.end + asked.width
     assert shifted(replace(call, query_string=b"nonsense"), 1, OPEN_INTEREST).query_string == b"nonsense"
 
 
 @pytest.mark.parametrize(("name", "kept"), [("cap-head", slice(CAP)), ("cap-tail", slice(-CAP, None))])
 def test_a_cap_keeps_one_end(served_samples: Samples, name: str, kept: slice, right: bytes) -> None:
-    assert json.loads(spoiled(served_samples, name)[2])["items"] == json.loads(right)["items"][kept]
+    assert json.loads(spoiled(served_samples, name)[2])[ITEMS] == json.loads(right)[ITEMS][kept]
 
 
 def test_a_redirect_names_another_origin_that_records_requests(served_samples: Samples, right: bytes) -> None:

@@ -186,4 +186,4 @@ def test_the_target_of_a_redirect_never_gets_the_key(served_samples: Samples, cl
         assert server.other_origin_requests == []
         assert client(server.other_origin)  # it would have answered
         assert server.other_origin_requests
-    assert SPAN["interval"] in server.requests[0].target
+    assert f"={SPAN['interval']}" in server.requests[0].target
