@@ -186,7 +186,7 @@ def test_unreachable_server_is_reported_after_the_retries(monkeypatch: pytest.Mo
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    monkeypatch.setattr("stamina._core._smart_sleep", sleep)
+    monkeypatch.setattr("allium_market_data.client.transport.sleep", sleep)
     result = run("open-interest", MARKET, *SPAN, "--base-url", url, ALLIUM_API_KEY="key")
     failed(result, 1, f"no complete response from {url}: cannot connect: Connection refused", MARKET)
 

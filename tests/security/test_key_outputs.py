@@ -180,7 +180,7 @@ def test_commands_redact_a_key_that_the_server_repeats(
     async def sleep(_: float) -> None:
         return
 
-    monkeypatch.setattr("stamina._core._smart_sleep", sleep)
+    monkeypatch.setattr("allium_market_data.client.transport.sleep", sleep)
     output = []
     with served(SERVERS[server][0]) as url:
         for arguments in commands(url, tmp_path)[1:]:

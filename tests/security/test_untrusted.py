@@ -85,7 +85,7 @@ def test_server_text_cannot_control_a_terminal(name: str, tmp_path: Path, monkey
     async def sleep(_: float) -> None:
         return
 
-    monkeypatch.setattr("stamina._core._smart_sleep", sleep)
+    monkeypatch.setattr("allium_market_data.client.transport.sleep", sleep)
     table = str(tmp_path / "table")
     with served(EVIL_SERVERS[name]) as url:
         results = [

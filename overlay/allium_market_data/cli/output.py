@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -50,10 +49,9 @@ def choose_format(format: str | None, output: Path | None) -> OutputFormat:
 
 
 def connect(base_url: str | None, timeout: float, concurrency: int, rate: float | None) -> MarketData:
-    """A client with the API key of the environment. Its retries are not logged to standard error."""
+    """A client with the API key of the environment."""
     from ..client.sync_client import MarketData
 
-    logging.getLogger("stamina").addHandler(logging.NullHandler())  # without a handler Python prints each record
     return MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, max_rate=rate)
 
 

@@ -46,6 +46,8 @@ class Ticket:
     call: Call
     shared_errors: int
     """How many shared errors there were when the request began: a later one ends it too."""
+    began: float
+    """When the request began, by `monotonic`."""
     resume: float = 0.0
     """No request before this moment, by `monotonic`: the server's Retry-After."""
     is_out_of_time: bool = False
@@ -72,7 +74,7 @@ class CircuitBreaker:
 
     def begin(self, call: Call) -> Ticket:
         """The ticket of a request that begins now."""
-        return Ticket(call, self._shared_errors)
+        return Ticket(call, self._shared_errors, monotonic())
 
     def may_send(self, ticket: Ticket) -> bool:
         """True if the request may be sent now."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import math
 import random
 import re
@@ -19,6 +21,9 @@ from ..errors import (
     UsageError,
 )
 from .http_date import parse_http_date
+
+LOGGER = logging.getLogger("allium_market_data")
+LOGGER.addHandler(logging.NullHandler())  # without any handler Python would print each record
 
 REQUEST_TIMEOUT = 408
 
@@ -59,6 +64,28 @@ def retry_delay(error: BaseException, policy: RetryPolicy, now: datetime) -> boo
     if seconds is None:
         return True
     return False if seconds > policy.longest_retry_after else seconds + random.uniform(0, policy.jitter)
+
+
+def backoff(policy: RetryPolicy, attempt: int) -> float:
+    """The policy's own pause after an attempt, which counts from 1, in seconds."""
+    doubled = policy.first_pause * 2 ** min(attempt - 1, 64)
+    return min(policy.longest_pause, doubled + random.uniform(0, policy.jitter))
+
+
+async def sleep(seconds: float) -> None:
+    """Wait between two attempts."""
+    await asyncio.sleep(seconds)
+
+
+def log_retry(url: str, reason: str, attempt: int, policy: RetryPolicy, pause: float | None) -> None:
+    """Log one line about a failed attempt that is repeated, to the logger ``allium_market_data``.
+
+    A warning if it is repeated after ``pause`` seconds; an info if it is None, as then it waits for a request that is
+    repeated already.
+    """
+    level = logging.INFO if pause is None else logging.WARNING
+    when = "when another request succeeds" if pause is None else f"in {pause:.1f} s"
+    LOGGER.log(level, "attempt %d of %d failed, next %s: %s (GET %s)", attempt, policy.attempts, when, reason, url)
 
 
 def is_transient(error: BaseException) -> bool:

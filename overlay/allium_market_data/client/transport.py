@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from allium_market_data_wire import contract
 from allium_market_data_wire.contract import KEY_HEADER
@@ -32,15 +33,14 @@ from ..model.windows import Window
 from ..sanitize import clean
 from ..version import VERSION
 from .body import ACCEPTED, Body
-from .circuit import Call, CircuitBreaker, Ticket
+from .circuit import Call, CircuitBreaker, Ticket, monotonic
 from .error_response import response_error
 from .http import BrokenError, Connections, Pool, UntrustedError, normalize_url
 from .http_date import sent_at
-from .retry import is_transient, retry_delay
+from .retry import backoff, is_transient, log_retry, retry_delay, sleep
 from .settings import Settings
 
 if TYPE_CHECKING:
-    import stamina
     from aiolimiter import AsyncLimiter
 
 T = TypeVar("T")
@@ -136,17 +136,18 @@ class Transport:
         Raises the ``FetchError`` of the last attempt, or the one with which another request ended ``call``.
         """
         ticket = self._circuit.begin(call or Call())
-        first_failure: list[FetchError] = []
         try:
-            try:
-                return await self._send_once(request, read, on_attempt, ticket)
-            except FetchError as error:
-                first_failure.append(error)
-            async for attempt in self._attempts(ticket):
-                with attempt:
-                    if first_failure:  # stamina is slow: it is entered only after a failure, which is its first attempt
-                        raise first_failure.pop()
+            for attempt in count(1):
+                try:
                     return await self._send_once(request, read, on_attempt, ticket)
+                except FetchError as error:
+                    failure = error
+                pause = self._pause(failure, ticket, attempt)
+                if pause is None or attempt >= self._settings.retry.attempts:
+                    raise self._after_attempts(failure, ticket, attempt)
+                resumes = pause if self._circuit.may_send(ticket) else None
+                log_retry(self._shown_url(request), failure.message, attempt, self._settings.retry, resumes)
+                await sleep(pause)
         except FetchError as error:
             self._circuit.record_error(ticket, error)
             raise
@@ -154,31 +155,28 @@ class Transport:
             self._circuit.finish(ticket)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _attempts(self, ticket: Ticket) -> AsyncIterator[stamina.Attempt]:
-        import stamina  # only here: most fetches need no retry
-
-        policy = self._settings.retry
-        return stamina.retry_context(
-            on=lambda error: self._pause(error, ticket),
-            attempts=policy.attempts,
-            timeout=None,
-            wait_initial=policy.first_pause,
-            wait_max=policy.longest_pause,
-            wait_jitter=policy.jitter,
-        )
-
-    def _pause(self, error: Exception, ticket: Ticket) -> bool | float:
-        """As `retry_delay`, for the probe. Other requests wait at the circuit breaker for its outcome instead."""
-        if ticket.is_ended_by_other or not isinstance(error, FetchError) or not is_transient(error):
-            return False
+    def _pause(self, error: FetchError, ticket: Ticket, attempt: int) -> float | None:
+        """Seconds until the next attempt; None for none. Only the probe waits: others do at the circuit breaker, for it."""
+        if ticket.is_ended_by_other or not is_transient(error):
+            return None
         wait = retry_delay(error, self._settings.retry, datetime.now(UTC))
         retry_after = None if isinstance(wait, bool) else wait
         is_probe = self._circuit.record_failure(ticket, retry_after)
         if retry_after is not None and ticket.call.ends_within(retry_after):
             ticket.is_out_of_time = True
             error.with_message(f"{error.message}; the deadline is sooner")
-            return False
-        return wait if is_probe or wait is False else 0.0
+            return None
+        if wait is False:
+            return None
+        if not is_probe:
+            return 0.0
+        return backoff(self._settings.retry, attempt) if retry_after is None else retry_after
+
+    def _after_attempts(self, error: FetchError, ticket: Ticket, attempts: int) -> FetchError:
+        """The error, with the attempts and the seconds that they took, unless another request's error ended this one."""
+        if attempts > 1 and not ticket.is_ended_by_other:
+            error.with_message(f"{error.message} ({attempts} attempts in {monotonic() - ticket.began:.1f} s)")
+        return error
 
     async def _send_once(
         self, request: Request, read: Callable[[bytes], T], on_attempt: Callable[[], None], ticket: Ticket
@@ -240,6 +238,10 @@ class Transport:
 
     def _url(self, request: Request) -> str:
         return f"{self._base}{request.path}?{urlencode(request.params)}"
+
+    def _shown_url(self, request: Request) -> str:
+        """The URL as a person reads it, in one line and without the key, if that was passed in the wrong place."""
+        return clean(self._settings.key.redact(unquote(self._url(request), errors="replace")))
 
     def _headers(self) -> dict[str, str]:
         """The headers of a request, the key among them."""

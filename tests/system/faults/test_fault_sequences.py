@@ -58,7 +58,7 @@ async def do_not_wait(_: float) -> None:
 def test_any_sequence_of_faults(served_samples: Samples, faults: list[Fault], way: str) -> None:
     spoiled = sum(fault.times or 0 for fault in faults)
     with running_with_faults(honest(served_samples), faults) as server, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stamina._core._smart_sleep", do_not_wait)
+        patch.setattr("allium_market_data.client.transport.sleep", do_not_wait)
         rows = fetch(way, server.url)
     assert rows in (None, truth(served_samples))
     if spoiled < QUICK.attempts and not any(fault.name in FINAL for fault in faults):
