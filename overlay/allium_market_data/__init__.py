@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .client.async_client import AsyncMarketData as AsyncMarketData
+    from .client.progress import FetchProgress as FetchProgress
     from .client.retry import RetryPolicy as RetryPolicy
     from .client.sync_client import MarketData as MarketData
     from .errors import AlliumError as AlliumError
@@ -36,6 +37,7 @@ _MODULES = {
     "INTERVALS": "model.intervals",
     "AlliumError": "errors",
     "AsyncMarketData": "client.async_client",
+    "FetchProgress": "client.progress",
     "Interval": "model.intervals",
     "MarketData": "client.sync_client",
     "OpenInterest": "model.rows",

@@ -33,7 +33,9 @@ URL = (
 Handler = Callable[[httpx.Request], Any]
 
 
-def fetch(handler: Handler, retry: RetryPolicy = STEADY, hours: int = 3, key: str = "key", market: str = MARKET) -> None:
+def fetch(
+    handler: Handler, retry: RetryPolicy = STEADY, hours: int = 3, key: str = "key", market: str = MARKET
+) -> None:
     async def main() -> None:
         async with AsyncMarketData(key, "https://api.example", retry=retry) as client:
             client._http = scripted(handler)

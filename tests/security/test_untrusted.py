@@ -177,4 +177,4 @@ def test_response_headers_cannot_name_a_file(suffix: str, tmp_path: Path) -> Non
         result = run("open-interest", MARKET, *SPAN, "--output", str(deep / f"rows.{suffix}"), url=url)
     assert result.exit_code == 0
     assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()] == [f"a/b/rows.{suffix}"]
-    assert logging.getLogger("allium_market_data").handlers == []
+    assert {type(each) for each in logging.getLogger("allium_market_data").handlers} == {logging.NullHandler}

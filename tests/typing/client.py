@@ -13,6 +13,7 @@ import numpy as np
 from allium_market_data import (
     INTERVALS,
     AsyncMarketData,
+    FetchProgress,
     Interval,
     MarketData,
     OpenInterest,
@@ -50,7 +51,10 @@ def synchronous(start: datetime, interval: Interval, markets: Sequence[str]) -> 
         assert_type(pages, Generator[OpenInterestSeries, None, None])
         assert_type(client.plan(interval="1d", start=start, end=start), Plan)
         assert_type(client.open_interest("m", interval="1d", start="-30d"), OpenInterestSeries)
-        collected = client.open_interest(markets, interval="1h", start=date(2026, 5, 1), errors="collect")
+        steps: list[FetchProgress] = []
+        collected = client.open_interest(
+            markets, interval="1h", start=date(2026, 5, 1), errors="collect", progress=steps.append
+        )
         assert_type(collected.errors, dict[str, FetchError])
         assert_type(align(collected), Aligned)
         plain: dict[str, OpenInterestSeries] = collected

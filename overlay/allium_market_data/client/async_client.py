@@ -19,6 +19,7 @@ from ..validation import Instant, check_choice, check_market
 from .api_key import ApiKey
 from .circuit import Call
 from .plan import By, Errors, plan_latest, plan_open_interest
+from .progress import OnProgress
 from .retry import RetryPolicy
 from .series_fetch import SeriesFetch, iter_rows, start_call
 from .settings import Settings, check_settings
@@ -105,6 +106,7 @@ class AsyncMarketData:
         start: Instant,
         end: Instant | None = None,
         deadline: float | None = None,
+        progress: OnProgress | None = None,
     ) -> OpenInterestSeries: ...
     @overload
     async def open_interest(
@@ -116,6 +118,7 @@ class AsyncMarketData:
         end: Instant | None = None,
         errors: Errors = "raise",
         deadline: float | None = None,
+        progress: OnProgress | None = None,
     ) -> ByMarket[OpenInterestSeries]: ...
     async def open_interest(
         self,
@@ -126,6 +129,7 @@ class AsyncMarketData:
         end: Instant | None = None,
         errors: Errors = "raise",
         deadline: float | None = None,
+        progress: OnProgress | None = None,
     ) -> OpenInterestSeries | ByMarket[OpenInterestSeries]:
         """Every row of the market with start <= ts < end, once, ascending, each the value of its whole bucket.
 
@@ -137,12 +141,16 @@ class AsyncMarketData:
         With ``errors="collect"`` one market that fails does not lose the others: it is missing in the dictionary, whose
         ``errors`` has its error. A refused API key is raised all the same.
 
+        ``progress`` gets a ``FetchProgress`` after each page, in the thread of the event loop; it must return quickly. An error
+        that it raises ends the call.
+
         Source: ``GET /api/v1/markets/{market_id}/perps/open_interest``.
 
         Raises ``UsageError`` for a wrong argument, before the first request, and ``FetchError`` if the rows cannot be fetched
         completely.
         """
-        requests, call = plan_open_interest(interval, start, end), start_call(deadline)
+        requests = plan_open_interest(interval, start, end)
+        call = start_call(deadline, progress, len(requests))
         return await self._fetch(
             market_id, errors, call, lambda each, own: self._series_fetch(each, requests, own).fetch_all()
         )
@@ -196,6 +204,7 @@ class AsyncMarketData:
         end: Instant | None = None,
         by: Literal["row"] = "row",
         deadline: float | None = None,
+        progress: OnProgress | None = None,
     ) -> AsyncGenerator[OpenInterest, None]: ...
     @overload
     def iter_open_interest(
@@ -207,6 +216,7 @@ class AsyncMarketData:
         end: Instant | None = None,
         by: Literal["page"],
         deadline: float | None = None,
+        progress: OnProgress | None = None,
     ) -> AsyncGenerator[OpenInterestSeries, None]: ...
     def iter_open_interest(
         self,
@@ -217,16 +227,18 @@ class AsyncMarketData:
         end: Instant | None = None,
         by: By = "row",
         deadline: float | None = None,
+        progress: OnProgress | None = None,
     ) -> AsyncGenerator[OpenInterest, None] | AsyncGenerator[OpenInterestSeries, None]:
         """The rows of ``open_interest`` in order as they arrive, in bounded memory: row by row, or in pages of up to 5,000.
 
         The rows yielded so far are complete; an error is raised after the last row before it. ``deadline`` begins now, and
-        includes the time that the reader takes.
+        includes the time that the reader takes. ``progress`` is that of ``open_interest``.
 
         Raises ``UsageError`` for a wrong argument at once, and ``FetchError`` while iterating.
         """
         check_choice("by", by, ("row", "page"))
-        pages = self._pages(check_market(market_id), plan_open_interest(interval, start, end), start_call(deadline))
+        market, requests = check_market(market_id), plan_open_interest(interval, start, end)
+        pages = self._pages(market, requests, start_call(deadline, progress, len(requests)))
         return pages if by == "page" else iter_rows(pages)
 
     def _pages(self, market_id: str, requests: Plan, call: Call) -> AsyncGenerator[OpenInterestSeries, None]:
@@ -250,7 +262,9 @@ class AsyncMarketData:
         try:
             if is_one:
                 return await fetch(check_market(market_id), call)
-            return await self._fetch_several(list(dict.fromkeys(map(check_market, market_id))), errors, call, fetch)
+            markets = list(dict.fromkeys(map(check_market, market_id)))
+            call.expect(len(markets))
+            return await self._fetch_several(markets, errors, call, fetch)
         except FetchError as error:
             raise shorten(error) from error.__cause__
 
@@ -263,7 +277,7 @@ class AsyncMarketData:
         async def fetch_one(market_id: str) -> T | None:
             async with slots:
                 try:  # an error ends its call, so a market whose error is collected has a call of its own
-                    return await fetch(market_id, call if errors == "raise" else Call(call.deadline))
+                    return await fetch(market_id, call if errors == "raise" else Call(call.deadline, call.tracker))
                 except FetchError as error:
                     if errors == "raise" or isinstance(error, AuthenticationError):
                         raise

@@ -15,6 +15,7 @@ from copy import copy
 from dataclasses import dataclass
 
 from ..errors import AuthenticationError, FetchError
+from .progress import Tracker
 from .retry import is_transient
 
 
@@ -28,15 +29,22 @@ def monotonic() -> float:
 
 @dataclass(eq=False, slots=True)
 class Call:
-    """One call of a user, over all of its windows and markets: its deadline, and the error that ended it."""
+    """One call of a user, over all of its windows and markets: its deadline, its progress, and the error that ended it."""
 
     deadline: float | None = None
     """By `monotonic`; None for none."""
+    tracker: Tracker | None = None
+    """Reports the progress; None if nobody wants to know."""
     error: FetchError | None = None
 
     def ends_within(self, seconds: float) -> bool:
         """True if the deadline is less than ``seconds`` away."""
         return self.deadline is not None and monotonic() + seconds > self.deadline
+
+    def expect(self, markets: int) -> None:
+        """Let the progress be that of this many markets."""
+        if self.tracker is not None:
+            self.tracker.markets = markets
 
 
 @dataclass(eq=False, slots=True)

@@ -57,6 +57,8 @@ class FetchLoop:
     unknown_fields: Counter[str] = field(default_factory=Counter)
     max_rows: int = 0
     """The most rows of any page so far. A row cap of the server cannot be lower."""
+    done: int = 0
+    """The windows of the plan whose rows have been yielded."""
 
     async def pages(self) -> AsyncGenerator[Columns, None]:
         """The rows, ascending and each once, in pages of at most one response."""
@@ -67,6 +69,7 @@ class FetchLoop:
                 start, rows = watermark.add(window, page.rows)
                 async for part in self._refetch(before, start):
                     yield part
+                self.done += 1
                 if rows:
                     yield rows
         async for part in self._refetch(watermark.settled, self.plan.stop_bucket):

@@ -68,7 +68,7 @@ def retry_delay(error: BaseException, policy: RetryPolicy, now: datetime) -> boo
 
 def backoff(policy: RetryPolicy, attempt: int) -> float:
     """The policy's own pause after an attempt, which counts from 1, in seconds."""
-    doubled = policy.first_pause * 2 ** min(attempt - 1, 64)
+    doubled = policy.first_pause * 2.0 ** min(attempt - 1, 64)
     return min(policy.longest_pause, doubled + random.uniform(0, policy.jitter))
 
 

@@ -20,6 +20,7 @@ from ..version import VERSION
 from .circuit import Call, monotonic
 from .decode import Page, PageRequest, decode
 from .fetch import FetchLoop
+from .progress import OnProgress, Tracker
 from .settings import Settings, is_positive
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class SeriesFetch:
     clock: Callable[[], datetime]
     call: Call = field(default_factory=Call)
     requests: int = 0
+    reported: int = 0
+    """The windows in the progress that was reported."""
 
     def __post_init__(self) -> None:
         self.started = self.clock()
@@ -62,6 +65,8 @@ class SeriesFetch:
 
     def _count_request(self) -> None:
         self.requests += 1
+        if self.call.tracker is not None:
+            self.call.tracker.requests += 1
 
     def series(self, columns: Columns, start: datetime, end: datetime) -> OpenInterestSeries:
         """A series of these rows, with their provenance."""
@@ -116,6 +121,11 @@ class SeriesFetch:
             error.context = replace(error.context, market_id=self.market_id)
             raise
 
+    def _report(self, rows: int) -> None:
+        if self.call.tracker is not None:
+            done, self.reported = self.loop.done - self.reported, self.loop.done
+            self.call.tracker.add(done, rows, monotonic())
+
     async def _next_in_time(self, parts: AsyncGenerator[Columns, None]) -> Columns | None:
         """The next rows, None after the last. The time between two calls counts towards the deadline too."""
         seconds = None if self.call.deadline is None else self.call.deadline - monotonic()
@@ -130,6 +140,7 @@ class SeriesFetch:
             else:
                 if part is not None:
                     self.complete_until = part.ts[-1] + self.plan.bucket
+                self._report(0 if part is None else len(part))
                 return part
         raise DeadlineExceededError(
             f"the deadline passed after {self.requests} requests; rows are complete up to {to_iso(self.complete_until)}",
@@ -137,13 +148,20 @@ class SeriesFetch:
         )
 
 
-def start_call(deadline: float | None) -> Call:
-    """A call that begins now and may take ``deadline`` seconds. Raises ``UsageError`` for a wrong number."""
-    if deadline is None:
-        return Call()
-    if not is_positive(deadline):
+def start_call(deadline: float | None, progress: OnProgress | None = None, windows: int = 0) -> Call:
+    """A call that begins now and may take ``deadline`` seconds, with ``windows`` to fetch of each market.
+
+    Raises ``UsageError`` for a wrong argument.
+    """
+    if deadline is not None and not is_positive(deadline):
         raise UsageError(f"deadline must be a number of seconds above 0, or None, not {deadline!r:.80}")
-    return Call(monotonic() + deadline)
+    if progress is not None and not callable(progress):
+        raise UsageError(f"progress must be a function that takes a FetchProgress, or None, not {progress!r:.80}")
+    began = monotonic()
+    return Call(
+        None if deadline is None else began + deadline,
+        None if progress is None else Tracker(progress, windows, began),
+    )
 
 
 async def iter_rows(pages: AsyncGenerator[OpenInterestSeries, None]) -> AsyncGenerator[OpenInterest, None]:

@@ -19,6 +19,7 @@ from .api_key import ApiKey
 from .loop_client import LoopClient
 from .loop_thread import LoopThread
 from .plan import By, Errors, plan_open_interest
+from .progress import OnProgress
 from .retry import RetryPolicy
 from .series_fetch import start_call
 from .settings import check_settings
@@ -90,6 +91,7 @@ class MarketData:
         start: Instant,
         end: Instant | None = None,
         deadline: float | None = None,
+        progress: OnProgress | None = None,
     ) -> OpenInterestSeries: ...
     @overload
     def open_interest(
@@ -101,6 +103,7 @@ class MarketData:
         end: Instant | None = None,
         errors: Errors = "raise",
         deadline: float | None = None,
+        progress: OnProgress | None = None,
     ) -> ByMarket[OpenInterestSeries]: ...
     def open_interest(
         self,
@@ -111,6 +114,7 @@ class MarketData:
         end: Instant | None = None,
         errors: Errors = "raise",
         deadline: float | None = None,
+        progress: OnProgress | None = None,
     ) -> OpenInterestSeries | ByMarket[OpenInterestSeries]:
         """Every row of the market with start <= ts < end, once, ascending, each the value of its whole bucket.
 
@@ -121,6 +125,9 @@ class MarketData:
 
         With ``errors="collect"`` one market that fails does not lose the others: it is missing in the dictionary, whose
         ``errors`` has its error. A refused API key is raised all the same.
+
+        ``progress`` gets a ``FetchProgress`` after each page, in the thread of the event loop; it must return quickly. An error
+        that it raises ends the call.
 
         Source: ``GET /api/v1/markets/{market_id}/perps/open_interest``.
 
@@ -133,6 +140,7 @@ class MarketData:
             "end": end,
             "errors": errors,
             "deadline": deadline,
+            "progress": progress,
         }
         fetched: OpenInterestSeries | ByMarket[OpenInterestSeries] = self._call(
             lambda client: client.open_interest(market_id, **options)
@@ -182,6 +190,7 @@ class MarketData:
         end: Instant | None = None,
         by: Literal["row"] = "row",
         deadline: float | None = None,
+        progress: OnProgress | None = None,
     ) -> Generator[OpenInterest, None, None]: ...
     @overload
     def iter_open_interest(
@@ -193,6 +202,7 @@ class MarketData:
         end: Instant | None = None,
         by: Literal["page"],
         deadline: float | None = None,
+        progress: OnProgress | None = None,
     ) -> Generator[OpenInterestSeries, None, None]: ...
     def iter_open_interest(
         self,
@@ -203,16 +213,18 @@ class MarketData:
         end: Instant | None = None,
         by: By = "row",
         deadline: float | None = None,
+        progress: OnProgress | None = None,
     ) -> Generator[OpenInterest, None, None] | Generator[OpenInterestSeries, None, None]:
         """The rows of ``open_interest`` in order as they arrive, in bounded memory: row by row, or in pages of up to 5,000.
 
         The rows yielded so far are complete; an error is raised after the last row before it. ``deadline`` begins now, and
-        includes the time that the reader takes.
+        includes the time that the reader takes. ``progress`` is that of ``open_interest``.
 
         Raises ``UsageError`` for a wrong argument at once, and ``FetchError`` while iterating.
         """
         check_choice("by", by, ("row", "page"))
-        market, requests, call = check_market(market_id), plan_open_interest(interval, start, end), start_call(deadline)
+        market, requests = check_market(market_id), plan_open_interest(interval, start, end)
+        call = start_call(deadline, progress, len(requests))
         pages = self._iterate(lambda client: client._pages(market, requests, call))
         return pages if by == "page" else (row for page in pages for row in page)
 
