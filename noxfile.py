@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 import nox
 import nox.command
@@ -90,9 +92,10 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def conformance(session: nox.Session) -> None:
-    """The conformance suite against a target: `-- --target sandbox|cassette|live --base-url U --market M ...`."""
+    """The conformance suite: `-- --target sandbox|cassette|live --base-url U ...`; status 0, 1, 4 or 6 (not shown)."""
     _install(session, "test", extras="[sandbox]")
-    session.run("pytest", "tests/conformance", *session.posargs)
+    with _own_status():
+        session.run("pytest", "tests/conformance", *session.posargs)
 
 
 @nox.session
@@ -104,9 +107,9 @@ def record(session: nox.Session) -> None:
 
 @nox.session
 def kill_matrix(session: nox.Session) -> None:
-    """The conformance suite against every mutant and every reading of the sandbox; writes the table as Markdown."""
+    """The conformance suite against every mutant, reading and style of the sandbox; writes the table as Markdown."""
     _install(session, "test", "rival", extras="[sandbox]")
-    whole = ("--readings", "--schemathesis", "--output", "tests/conformance/KILL_MATRIX.md")
+    whole = ("--readings", "--styles", "--schemathesis", "--output", "tests/conformance/KILL_MATRIX.md")
     session.run("python", "tests/conformance/kill_matrix.py", *(session.posargs or whole))
 
 
@@ -135,9 +138,16 @@ def update_spec(session: nox.Session) -> None:
 def drift(session: nox.Session) -> None:
     """What changed upstream and what it breaks: `-- --upstream FILE-OR-URL --report-dir DIR`; its exit status."""
     _install(session, "test", extras="[drift,sandbox]")
-    try:
+    with _own_status():
         session.run("allium-md", "drift", *session.posargs)
-    except nox.command.CommandFailed as failed:  # nox itself exits with 0 or 1 only
+
+
+@contextlib.contextmanager
+def _own_status() -> Iterator[None]:
+    """Exit with the status of a command that fails: nox itself exits with 0 or 1 only."""
+    try:
+        yield
+    except nox.command.CommandFailed as failed:
         raise SystemExit(int(str(failed.reason).rpartition(" ")[2])) from None
 
 

@@ -64,7 +64,7 @@ def test_entries_have_the_required_keys_only() -> None:
 
 def test_open_questions_name_clauses_and_at_least_two_readings() -> None:
     questions = CLAUSES["open_question"]
-    assert len({question["id"] for question in questions}) == len(questions) == 12
+    assert len({question["id"] for question in questions}) == len(questions) == 14
     for question in questions:
         assert set(question) == {"id", "question", "clauses", "plain", "readings"}
         assert set(question["clauses"]) <= set(IDS), question["id"]

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
-from allium_market_data.model.intervals import INTERVALS, WIDTHS, Interval, floor
+from allium_market_data.model.intervals import WIDTHS, Interval, floor
 
 from .response import Amounts, Rows
 from .times import text
@@ -36,24 +36,23 @@ class Labelling(Enum):
         return bucket if self is Labelling.START else bucket + width
 
 
-PAIRS: Final[tuple[tuple[Interval, Interval], ...]] = tuple(pairwise(INTERVALS))
+Pair: TypeAlias = tuple[Interval, Interval]
 """Neighbouring intervals, the finer one first."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How many coarse buckets were compared, and the differences."""
+    """The differences between coarse buckets and finer ones, and how many of the coarse ones could show any."""
 
-    compared: int
+    telling: int
+    """Coarse buckets with finer ones of different values: only in these the last one is not just any of them."""
     differences: tuple[str, ...]
 
 
-Comparisons: TypeAlias = Mapping[Labelling, Mapping[tuple[Interval, Interval], Comparison]]
+Comparisons: TypeAlias = Mapping[Labelling, Mapping[Pair, Comparison]]
 
 
-def compare(
-    fine: Rows, coarse: Rows, pair: tuple[Interval, Interval], labelling: Labelling, span: tuple[int, int]
-) -> Comparison:
+def compare(fine: Rows, coarse: Rows, pair: Pair, labelling: Labelling, span: tuple[int, int]) -> Comparison:
     """Compare the coarse rows of ``span`` with the fine ones.
 
     The span is aligned to both intervals. If labels name the end, the last coarse bucket is labelled with the end of the
@@ -63,15 +62,19 @@ def compare(
     start, end = span
     last = end - coarse_width if labelling is Labelling.START else end - 2 * coarse_width
     expected: dict[int, Amounts] = {}
+    telling: set[int] = set()
     for label in sorted(fine):
-        expected[floor(labelling.bucket(label, fine_width), coarse_width)] = fine[label]
+        bucket = floor(labelling.bucket(label, fine_width), coarse_width)
+        if expected.setdefault(bucket, fine[label]) != fine[label]:
+            telling.add(bucket)
+        expected[bucket] = fine[label]
     actual = {labelling.bucket(label, coarse_width): amounts for label, amounts in coarse.items()}
     buckets = [bucket for bucket in sorted(expected.keys() | actual.keys()) if start <= bucket <= last]
     differences = (_difference(bucket, expected.get(bucket), actual.get(bucket), pair) for bucket in buckets)
-    return Comparison(sum(bucket in actual for bucket in buckets), tuple(filter(None, differences)))
+    return Comparison(len(telling & actual.keys()), tuple(filter(None, differences)))
 
 
-def _difference(bucket: int, expected: Amounts | None, actual: Amounts | None, pair: tuple[Interval, Interval]) -> str:
+def _difference(bucket: int, expected: Amounts | None, actual: Amounts | None, pair: Pair) -> str:
     fine, coarse = pair
     name = f"the {coarse} bucket that starts at {text(bucket)}"
     if expected == actual:
@@ -84,13 +87,9 @@ def _difference(bucket: int, expected: Amounts | None, actual: Amounts | None, p
 
 
 def compare_all(series: Mapping[Interval, Rows], span: tuple[int, int]) -> Comparisons:
-    """Every neighbouring pair of intervals, for both labellings."""
+    """Every neighbouring pair of intervals, which the series has ascending, for both labellings."""
     return {
-        labelling: {
-            pair: compare(series[pair[0]], series[pair[1]], pair, labelling, span)
-            for pair in PAIRS
-            if pair[0] in series and pair[1] in series
-        }
+        labelling: {pair: compare(series[pair[0]], series[pair[1]], pair, labelling, span) for pair in pairwise(series)}
         for labelling in Labelling
     }
 

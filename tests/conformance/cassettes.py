@@ -2,7 +2,7 @@
 
 A file is JSON compressed with xz, whose large dictionary suits the overlapping windows of a run. The header holds what was
 recorded (``source``: sandbox or live), the day, the digest of the document on that day, the random examples, and the
-market and instant of the run. Keys and cookies are removed before anything is written.
+markets and instants of the run. Keys and cookies are removed before anything is written.
 """
 
 from __future__ import annotations
@@ -42,11 +42,8 @@ class Header:
     """The day, in UTC."""
     document: str
     """The digest of the document on that day."""
-    base_url: str
-    market: str
-    non_perp_market: str | None
-    around: int
-    """Microseconds since 1970."""
+    target: dict[str, Any]
+    """What the run was about: the fields of `target.Target` without the key."""
     drawn: dict[str, list[list[Any]]] = field(default_factory=dict)
     """The random examples, by name."""
 

@@ -73,9 +73,9 @@ def empty_bucket(rows: Rows, width: int) -> str:
     return "carry-forward" if repeated else UNDETERMINED
 
 
-def shape(text: str) -> str:
-    """``text`` with each digit replaced by 0."""
-    return re.sub(r"[0-9]", "0", text)
+def shape(value: str | int) -> str:
+    """The text of a timestamp with each digit replaced by 0."""
+    return re.sub(r"[0-9]", "0", str(value))
 
 
 def ts_text(shapes: Iterable[str]) -> str:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from allium_market_data.model.intervals import INTERVALS
-from conformance import expected_failures, observations
+from allium_market_data.client.api_key import ApiKey
+from allium_market_data_wire.contract import DecimalField
+from conformance import expected_failures, invalid_requests, observations, operation
 from conformance import target as targets
 from conformance.clauses import Clauses
-from conformance.document import BodyValidator, Document
+from conformance.document import DOCUMENT, BodyValidator, Document
 from conformance.observations import Profile
+from conformance.outcomes import EXIT_NOT_SHOWN, PROPERTY, UndecidedError
 from conformance.random_examples import RandomExamples
-from conformance.reference_week import ReferenceWeek
+from conformance.reference_week import ReferenceWeek, scout
 from conformance.requester import Requester
 from conformance.response import Page, UnreadableError, unknown_fields
 from conformance.run_summary import RunSummary
@@ -47,11 +50,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="sandbox",
         help="what to test: the suite's own sandbox (default), a recording, or a server",
     )
+    add(
+        "--operation",
+        metavar="MODULE:NAME",
+        default=operation.DEFAULT,
+        help="the contract to test (default: the published operation)",
+    )
+    add("--document", metavar="FILE", type=Path, default=DOCUMENT, help="the OpenAPI document of another operation")
     add("--base-url", metavar="URL", help="the server for --target live (default: the address in the specification)")
     add("--api-key", metavar="KEY", help=f"the API key (default: environment variable {targets.KEY_VARIABLE})")
     add("--market", metavar="ID", help="a perpetual market with data around --around")
     add("--non-perp-market", metavar="ID", help="an existing market that is not a perpetual")
-    add("--around", metavar="INSTANT", help="a past instant with 30 days of history before it and 14 days after it")
+    add("--other-market", metavar="ID", help="a second perpetual market with data (default: the suite guesses one)")
+    add("--around", metavar="INSTANT", help="an instant at least five days ago with data around it (default: found)")
+    add("--rate", metavar="N", type=_rate, help="at most N requests a second (default: no limit but the server's own)")
+    add("--allow-not-shown", action="store_true", help="exit with 0 even if tests were not shown (otherwise 6)")
     add(
         "--reading",
         dest="conformance_readings",
@@ -68,19 +81,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         help="run the sandbox with this contract violation (repeatable)",
     )
+    add("--style", metavar="NAME", help="run the sandbox as a correct server of this style")
     add("--cassette", metavar="NAME", default="sandbox", help="the recording for --target cassette (default: sandbox)")
     add("--profile-out", metavar="FILE", type=Path, help="write the observed behaviour to this TOML file")
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 0 < rate < float("inf"):
+        raise ValueError(f"{text} is not a positive number")
+    return rate
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "clause(*ids): the clauses of spec/clauses.toml that a test checks")
     config.addinivalue_line("markers", "open_question(id): the open question of spec/clauses.toml that a test answers")
-    options = _options(config)
-    config.stash[OPTIONS] = options
     config.stash[SUMMARY] = RunSummary()
     config.stash[PROFILE] = Profile()
     try:
-        config.stash[TARGET] = targets.resolve(options, Document.load(), dt.datetime.now(dt.UTC))
+        options = config.stash[OPTIONS] = _options(config)
+        config.stash[TARGET] = targets.resolve(options, _document(options), dt.datetime.now(dt.UTC))
     except OptionsError as error:
         raise pytest.UsageError(str(error)) from None
     workers = getattr(config.option, "numprocesses", None) or 0
@@ -101,23 +121,24 @@ def _options(config: pytest.Config) -> Options:
     seed = config.getoption("--hypothesis-seed", default=None)
     if seed == "random":
         seed = secrets.randbelow(2**32)
+    try:
+        values["contract"] = operation.load(values.pop("operation", operation.DEFAULT))
+    except ValueError as error:
+        raise OptionsError(f"--operation: {error}") from None
     return Options(**values, seed=int(seed) if seed is not None else 0)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     options = config.stash[OPTIONS]
-    changes = ", ".join([*options.readings, *options.mutants])
+    changes = ", ".join([*options.readings, *options.mutants, *filter(None, [options.style])])
     return [f"conformance: {options.target}{f' ({changes})' if changes else ''}, seed {options.seed}"]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out what is not about the target: the suite's own tests, and while recording the old recordings."""
+    """Leave out the suite's own tests, old recordings among them, unless the target is the sandbox as it is."""
     options = config.stash[OPTIONS]
-    if collection_path == HERE / "test_recordings.py" and options.record:
-        return True
-    if collection_path == HERE / "internals" and not (options.target == "sandbox" and options.is_plain):
-        return True
-    return None
+    is_plain = options.target == "sandbox" and options.is_plain and not options.record
+    return True if collection_path == HERE / "internals" and not is_plain else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -134,12 +155,69 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [next(queue) if HERE in item.path.parents else item for item in items]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parametrise by what the contract says, for the arguments with these names."""
+    if HERE not in metafunc.definition.path.parents or HERE / "internals" in metafunc.definition.path.parents:
+        return
+    contract = metafunc.config.stash[OPTIONS].contract
+    ascending = operation.intervals(contract)
+    most = contract.limit_maximum
+    cases: dict[str, Sequence[object]] = {
+        "interval": ascending,
+        "inner_interval": operation.inner(contract),
+        "outer_interval": operation.outer(contract),
+        "fine_interval": ascending[:2],
+        "long_interval": [i for i in ascending if operation.longest(contract, i) == contract.window_cap],
+        "pair": list(pairwise(ascending)),
+        "decimal": contract.decimals,
+        "valid_limit": sorted({2, most - 1, most}),
+        "invalid_interval": invalid_requests.invalid_intervals(contract),
+        "invalid_limit": invalid_requests.invalid_limits(contract),
+    }
+    for name in cases.keys() & set(metafunc.fixturenames):
+        metafunc.parametrize(name, cases[name], ids=_case_id)
+
+
+def _case_id(case: object) -> str:
+    if isinstance(case, tuple):
+        return "-".join(case)
+    return case.name if isinstance(case, DecimalField) else str(case)
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if report.when == "call" and not report.skipped:
-        item.config.stash[SUMMARY].clauses |= {id for mark in item.iter_markers("clause") for id in mark.args}
+    if HERE not in item.path.parents:
+        return report
+    summary, key = item.config.stash[SUMMARY], ApiKey(item.config.stash[TARGET].api_key)
+    name = item.nodeid.rpartition("/")[2]
+    if call.excinfo is not None and isinstance(call.excinfo.value, UndecidedError):
+        outcome, reason = call.excinfo.value.outcome, str(call.excinfo.value)
+        report.longrepr = (str(item.path), item.location[1] or 0, f"{outcome}: {reason}")
+        report.user_properties.append((PROPERTY, outcome))
+        summary.undecided[f"{outcome} {name}"] = key.redact(reason)
+        summary.is_incomplete |= not call.excinfo.value.is_choice
+    elif report.when == "call" and report.passed:
+        summary.clauses |= {id for mark in item.iter_markers("clause") for id in mark.args}
+    _redact(report, key)
     return report
+
+
+def _redact(report: pytest.TestReport, key: ApiKey) -> None:
+    """Remove the key from all that is printed, which quotes what the server sent."""
+    report.sections = [(name, key.redact(text)) for name, text in report.sections]
+    if isinstance(report.longrepr, tuple):
+        path, line, reason = report.longrepr
+        report.longrepr = (path, line, key.redact(reason))
+    elif report.longrepr is not None and (printed := str(report.longrepr)) != (redacted := key.redact(printed)):
+        report.longrepr = redacted
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    outcome = dict(report.user_properties).get(PROPERTY) if report.skipped else None
+    return (str(outcome), "n", str(outcome).upper()) if outcome else None
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -149,14 +227,18 @@ def _network(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("_network")
 
 
-@pytest.fixture(scope="session")
-def document() -> Document:
-    return Document.load()
+def _document(options: Options) -> Document:
+    return Document.load(options.contract, options.document)
 
 
 @pytest.fixture(scope="session")
-def validator(document: Document) -> BodyValidator:
-    return BodyValidator(document)
+def document(request: pytest.FixtureRequest) -> Document:
+    return _document(request.config.stash[OPTIONS])
+
+
+@pytest.fixture(scope="session")
+def validator(request: pytest.FixtureRequest, document: Document) -> BodyValidator:
+    return BodyValidator(document, request.config.stash[OPTIONS].contract.items_field)
 
 
 @pytest.fixture(scope="session")
@@ -169,6 +251,8 @@ def open_target(request: pytest.FixtureRequest, document: Document) -> Iterator[
 
 def _summarize(summary: RunSummary, requester: Requester) -> None:
     summary.requests = requester.request_count
+    summary.troubles, summary.retries = dict(requester.troubles), requester.retries
+    summary.waits, summary.waited = sum(requester.waits.values()), round(requester.waited)
     summary.errors = sum(400 <= response.status < 500 for response in requester.responses)
     summary.count(requester.pages)
     with suppress(UnreadableError):
@@ -194,7 +278,7 @@ def random_examples(open_target: targets.OpenTarget) -> RandomExamples:
 
 @pytest.fixture(scope="session")
 def week(requester: Requester, target: Target) -> ReferenceWeek:
-    return ReferenceWeek(requester, target.around)
+    return scout(requester, target.around)
 
 
 @pytest.fixture(scope="session")
@@ -210,9 +294,9 @@ def sample(request: pytest.FixtureRequest) -> SampleSize:
 @pytest.fixture
 def pages(requester: Requester, week: ReferenceWeek) -> list[Page]:
     """Every page of this run so far, at least those of the reference week at each interval."""
-    for interval in INTERVALS:
+    for interval in week.intervals:
         # If a request fails, the tests of intervals and windows report it; the pages that did come are still checked.
-        with suppress(AssertionError):
+        with suppress(AssertionError, UndecidedError):
             week.pages(interval)
     return requester.pages
 
@@ -221,11 +305,15 @@ def pages(requester: Requester, week: ReferenceWeek) -> list[Page]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker of pytest-xdist sends its results to the main process."""
+    """A worker of pytest-xdist sends its results to the main process, which chooses the exit status."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["conformance_summary"] = session.config.stash[SUMMARY].to_plain()
         output["conformance_profile"] = session.config.stash[PROFILE].sections
+        return
+    is_accepted = session.config.stash[OPTIONS].allow_not_shown
+    if session.exitstatus == pytest.ExitCode.OK and session.config.stash[SUMMARY].is_incomplete and not is_accepted:
+        session.exitstatus = EXIT_NOT_SHOWN
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -241,7 +329,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if not summary.requests:
         return
     terminalreporter.section(f"conformance: {options.target}, seed {options.seed}")
-    for line in summary.lines(len(Clauses.load().clauses)):
+    for line in summary.lines(Clauses.load().clauses):
         terminalreporter.write_line(line)
     name = config.stash[TARGET].name
     changes = _changes(observed, name) if options.is_plain else []
@@ -250,7 +338,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for change in changes:
             terminalreporter.write_line(change)
     if options.profile_out:
-        text = observed.to_toml(name, Document.load().digest, changes)
+        text = ApiKey(config.stash[TARGET].api_key).redact(observed.to_toml(name, _document(options).digest, changes))
         options.profile_out.write_text(text, encoding="utf-8")
         terminalreporter.write_line(f"observed behaviour written to {options.profile_out}")
 

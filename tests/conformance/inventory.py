@@ -10,7 +10,7 @@ from typing import Final
 
 HERE: Final = Path(__file__).parent
 # These test the suite itself and send no requests.
-_NOT_ABOUT_A_SERVER: Final = ("test_clauses", "test_recordings")
+_NOT_ABOUT_A_SERVER: Final = ("test_clauses",)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from typing import Final
 
 import pytest
 
+from conformance.outcomes import PROPERTY, NotShownError
+
 ROOT: Final = Path(__file__).parents[2]
 SUITE: Final = "tests/conformance"
 DOCUMENT: Final = ROOT / "spec" / "openapi.yaml"
@@ -33,8 +35,8 @@ _RUN_SECONDS: Final = 300
 # Runs are independent of each other and of the run that started them.
 _QUIET = ["-q", "--tb=no", "--assert=plain"]
 _QUIET += [f"-pno:{plugin}" for plugin in ("cacheprovider", "xdist", "cov", "schemathesis")]
-# These modules give the same result for every mutant.
-_IGNORED: Final = ["--ignore-glob=*/test_clauses.py", "--ignore-glob=*/test_recordings.py"]
+# This module gives the same result for every mutant.
+_IGNORED: Final = ["--ignore-glob=*/test_clauses.py"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Job:
 
     readings: tuple[str, ...] = ()
     mutants: tuple[str, ...] = ()
+    style: str | None = None
     files: tuple[str, ...] = (SUITE,)
     """The part of the suite to run."""
     until: frozenset[str] = frozenset()
@@ -61,6 +64,10 @@ class Outcome:
     seconds: float
     error: str = ""
     """Why the run broke off; empty if it was complete."""
+    requests: int = 0
+    """How many requests the run has sent."""
+    not_shown: int = 0
+    """How many tests the responses could not decide."""
 
     def failed_for(self, clauses: Sequence[str]) -> list[str]:
         """The failed tests of any of ``clauses``."""
@@ -74,10 +81,14 @@ class _Collector:
     until: frozenset[str]
     passed: int = 0
     failed: dict[str, frozenset[str]] = field(default_factory=dict)
+    requests: int = 0
+    not_shown: int = 0
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
+        requester = getattr(item, "funcargs", {}).get("requester")
+        self.requests = requester.request_count if requester else self.requests
         self.passed += report.when == "call" and report.passed
         if report.failed:
             clauses = frozenset(clause for mark in item.iter_markers("clause") for clause in mark.args)
@@ -86,10 +97,14 @@ class _Collector:
                 item.session.shouldfail = "the mutant is killed"
         return report
 
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.not_shown += dict(report.user_properties).get(PROPERTY) == NotShownError.outcome
+
 
 def run_suite(job: Job) -> Outcome:
     """Run the suite in this process, from the root of the project."""
     changes = [f"--reading={name}" for name in job.readings] + [f"--mutant={name}" for name in job.mutants]
+    changes += [f"--style={job.style}"] if job.style else []
     collector = _Collector(job.until)
     began = time.monotonic()
     # Variables of an outer pytest run must not reach the inner one.
@@ -97,10 +112,13 @@ def run_suite(job: Job) -> Outcome:
         del os.environ[name]
     output = io.StringIO()
     with contextlib.chdir(ROOT), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-        code = pytest.main([*job.files, "--target=sandbox", *changes, *_QUIET, *_IGNORED], plugins=[collector])
+        code = pytest.main(
+            [*job.files, "--target=sandbox", "--allow-not-shown", *changes, *_QUIET, *_IGNORED], plugins=[collector]
+        )
     is_complete = code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
     error = "" if is_complete else f"{code!r}: {output.getvalue()[-2000:]}"
-    return Outcome(collector.passed, collector.failed, time.monotonic() - began, error)
+    seconds = time.monotonic() - began
+    return Outcome(collector.passed, collector.failed, seconds, error, collector.requests, collector.not_shown)
 
 
 def schemathesis_command() -> str | None:
@@ -123,14 +141,16 @@ def run_schemathesis(job: Job) -> frozenset[str]:
 
     ``--continue-on-failure``: otherwise it would stop at the first 4xx, because the document names only status 200.
     """
-    from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, create_app, reading_named, running
-    from conformance.mutants import mutant_endpoint
+    from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, reading_named, running
+    from conformance.clock import Clock
+    from conformance.mutants import chosen, mutant_app
 
     command = schemathesis_command()
     if command is None:
         raise FileNotFoundError("schemathesis is not installed")
     with Samples.open() as samples:
-        app = create_app(samples, reading_named(job.readings), DEFAULT_API_KEY, mutant_endpoint(job.mutants))
+        reading = reading_named(job.readings)
+        app = mutant_app(chosen(job.mutants, job.style), samples, reading, DEFAULT_API_KEY, Clock())
         with running(app) as base_url:
             options = ["--url", base_url, "--header", f"X-API-KEY: {DEFAULT_API_KEY}", "--no-color", "--no-shrink"]
             options += ["--continue-on-failure", f"--max-examples={EXAMPLES}", f"--seed={job.seed}"]

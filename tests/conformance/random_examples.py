@@ -9,9 +9,11 @@ from typing import Any, Final, TypeVar, cast
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from allium_market_data.model.intervals import INTERVALS, SECOND, WIDTHS, Interval
+from allium_market_data.model.intervals import SECOND, WIDTHS, Interval
 
-from .reference_week import LENGTH
+from .operation import longest
+from .outcomes import not_shown
+from .reference_week import ReferenceWeek
 from .request import Window
 from .times import STYLES
 
@@ -19,6 +21,8 @@ T = TypeVar("T", bound="tuple[Any, ...]")
 
 MOST_ROWS: Final = 1500
 """The longest random window, in rows. Longer ones are tested by name."""
+_FEWEST: Final = 4
+"""The shortest one."""
 
 
 class RandomExamples:
@@ -57,14 +61,20 @@ class RandomExamples:
         run()
 
 
-def windows(start: int, aligned: bool) -> st.SearchStrategy[tuple[Interval, int, int]]:
-    """Windows within the seven days from ``start``, as (interval, start, end), with three buckets or more."""
-    return st.sampled_from(INTERVALS).flatmap(lambda interval: _windows(interval, start, aligned))
+def windows(week: ReferenceWeek, aligned: bool) -> st.SearchStrategy[tuple[Interval, int, int]]:
+    """Windows from one row of the week to another, as (interval, start, end), with three buckets or more.
+
+    They begin and end near rows because a quiet market has nothing between them.
+    """
+    busy = [interval for interval in week.intervals if len(week.rows(interval)) >= _FEWEST]
+    if not busy:
+        not_shown(f"fewer than {_FEWEST} rows in the week at every interval")
+    return st.sampled_from(busy).flatmap(lambda interval: _windows(interval, week, aligned))
 
 
-def _windows(interval: Interval, start: int, aligned: bool) -> st.SearchStrategy[tuple[Interval, int, int]]:
-    width = WIDTHS[interval]
-    bucket_count = LENGTH // width
+def _windows(interval: Interval, week: ReferenceWeek, aligned: bool) -> st.SearchStrategy[tuple[Interval, int, int]]:
+    width, labels = WIDTHS[interval], list(week.rows(interval))
+    longest_window = min(MOST_ROWS * width, longest(week.operation, interval))
     # An unaligned window misses the boundary at both ends, by whole seconds or by microseconds.
     unaligned = st.one_of(
         st.integers(1, width // SECOND - 1).map(lambda seconds: seconds * SECOND),
@@ -73,23 +83,29 @@ def _windows(interval: Interval, start: int, aligned: bool) -> st.SearchStrategy
     offsets = st.just(0) if aligned else unaligned
 
     def window(drawn: tuple[int, int, int, int]) -> tuple[Interval, int, int]:
-        count, position, after_start, before_end = drawn
-        first = start + position % (bucket_count - count + 1) * width
-        return interval, first + after_start, first + count * width - before_end
+        position, count, after_start, before_end = drawn
+        first = labels[position % max(len(labels) - count, 1)]
+        last = labels[min(labels.index(first) + count, len(labels) - 1)]
+        end = min(first + longest_window, max(last + width, first + _FEWEST * width))
+        return interval, first + after_start, end - before_end
 
-    counts = st.integers(4, min(bucket_count, MOST_ROWS))
-    return st.tuples(counts, st.integers(0, bucket_count), offsets, offsets).map(window)
-
-
-limits: st.SearchStrategy[tuple[Interval, int]] = st.sampled_from([i for i in INTERVALS if i != "1m"]).flatmap(
-    lambda interval: st.tuples(st.just(interval), _limits(LENGTH // WIDTHS[interval]))
-)
-"""An interval, and a limit of 2 or more, often close to the number of buckets in seven days."""
+    counts = st.integers(_FEWEST - 1, min(len(labels), MOST_ROWS))
+    return st.tuples(st.integers(0, len(labels)), counts, offsets, offsets).map(window)
 
 
-def _limits(bucket_count: int) -> st.SearchStrategy[int]:
-    edges = [2, 3, bucket_count - 1, bucket_count, bucket_count + 1]
-    return st.one_of(st.integers(2, bucket_count), st.sampled_from(edges))
+def limits(week: ReferenceWeek) -> st.SearchStrategy[tuple[Interval, int]]:
+    """An interval, and a limit of 2 or more, often close to the number of rows in the week."""
+    busy = [interval for interval in week.intervals if 2 < len(week.rows(interval)) <= week.operation.limit_maximum]
+    if not busy:
+        not_shown("fewer than 3 rows in the week at every interval")
+    return st.sampled_from(busy).flatmap(
+        lambda interval: st.tuples(st.just(interval), _limits(len(week.rows(interval))))
+    )
+
+
+def _limits(row_count: int) -> st.SearchStrategy[int]:
+    edges = [2, 3, row_count - 1, row_count, row_count + 1]
+    return st.one_of(st.integers(2, row_count), st.sampled_from([edge for edge in edges if edge > 1]))
 
 
 spellings: st.SearchStrategy[tuple[str, str, str, str, tuple[int, ...]]] = st.tuples(

@@ -39,8 +39,13 @@ def guaranteed_labels(page: Page, labelling: Labelling) -> tuple[int, int]:
     return first + page.width, last - page.width if page.is_aligned else last
 
 
-def differences_from_wider(page: Page, wider: Rows, labelling: Labelling) -> list[str]:
-    """Where ``page`` differs from the rows of a wider window, apart from what a reading may change at its edges."""
+def differences_from_wider(page: Page, wider: Rows, labelling: Labelling | None) -> list[str]:
+    """Where ``page`` differs from the rows of a wider window, apart from what a reading may change at its edges.
+
+    If it is not known what labels name, the reading with fewer differences counts.
+    """
+    if labelling is None:
+        return min((differences_from_wider(page, wider, known) for known in Labelling), key=len)
     first, last = guaranteed_labels(page, labelling)
     rows = page.by_label
     differences = [f"{text(label)} is missing" for label in wider if first <= label <= last and label not in rows]
@@ -92,8 +97,10 @@ def order_of(labels: Sequence[int]) -> str | None:
     return "descending" if all(step < 0 for step in steps) else None
 
 
-def labels_outside(page: Page, labelling: Labelling) -> list[int]:
+def labels_outside(page: Page, labelling: Labelling | None) -> list[int]:
     """Labels that no reading allows in the window of ``page``."""
+    if labelling is None:
+        return min((labels_outside(page, known) for known in Labelling), key=len)
     first = page.start if labelling is Labelling.END else floor(page.start, page.width)
     last = page.end if labelling is Labelling.START else floor(page.end, page.width) + page.width
     return [label for label in page.by_label if not first <= label <= last]

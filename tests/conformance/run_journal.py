@@ -30,7 +30,9 @@ class RunJournal:
             self.failures[entry["run"]] = frozenset(entry["failures"])
         else:
             failed = {test: frozenset(clauses) for test, clauses in entry["failed"].items()}
-            self.outcomes[entry["run"]] = Outcome(entry["passed"], failed, entry["seconds"])
+            self.outcomes[entry["run"]] = Outcome(
+                entry["passed"], failed, entry["seconds"], "", entry["requests"], entry["not_shown"]
+            )
 
     def has(self, run: str) -> bool:
         """True if the result of ``run`` is known."""
@@ -45,7 +47,8 @@ class RunJournal:
         self.outcomes[run] = result
         if not result.error:
             failed = {test: sorted(clauses) for test, clauses in result.failed.items()}
-            self._write({"run": run, "passed": result.passed, "failed": failed, "seconds": round(result.seconds, 1)})
+            numbers = {"requests": result.requests, "not_shown": result.not_shown, "seconds": round(result.seconds, 1)}
+            self._write({"run": run, "passed": result.passed, "failed": failed, **numbers})
 
     def _write(self, entry: dict[str, Any]) -> None:
         if self.path is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,18 @@ class RunSummary:
     rows: int = 0
     errors: int = 0
     """Responses with a 4xx status."""
+    troubles: dict[str, int] = field(default_factory=dict)
+    """Answers with a 5xx and broken connections, by status or error."""
+    retries: int = 0
+    waits: int = 0
+    waited: int = 0
+    """Seconds that the server asked to wait."""
     clauses: set[str] = field(default_factory=set)
+    """The clauses of the tests that passed."""
+    undecided: dict[str, str] = field(default_factory=dict)
+    """The reasons of the tests that were not shown or not asked, by outcome and test."""
+    is_incomplete: bool = False
+    """True if a test was not shown, or not asked although the options do not leave it out."""
     unknown_fields: set[str] = field(default_factory=set)
 
     def count(self, pages: Iterable[Page]) -> None:
@@ -35,13 +46,9 @@ class RunSummary:
 
     def add(self, other: RunSummary) -> None:
         """Add the totals of another worker."""
-        self.requests += other.requests
-        self.pages += other.pages
-        self.pages_with_rows += other.pages_with_rows
-        self.rows += other.rows
-        self.errors += other.errors
-        self.clauses |= other.clauses
-        self.unknown_fields |= other.unknown_fields
+        for name, value in vars(other).items():
+            mine = getattr(self, name)
+            setattr(self, name, mine | value if isinstance(value, bool | set | dict) else mine + value)
 
     def to_plain(self) -> dict[str, Any]:
         """The summary as numbers, lists and strings, which pytest-xdist can send between processes."""
@@ -53,12 +60,19 @@ class RunSummary:
         fields: dict[str, Any] = {name: set(v) if isinstance(v, list) else v for name, v in plain.items()}
         return cls(**fields)
 
-    def lines(self, clause_count: int) -> list[str]:
-        """The report; ``clause_count`` is the number of clauses in the specification."""
-        lines = [
-            f"{self.requests} requests: {self.pages} pages ({self.pages_with_rows} with rows), {self.errors} errors",
-            f"{self.rows} rows, {len(self.clauses)} of {clause_count} clauses tested",
-        ]
+    def lines(self, clauses: Collection[str]) -> Iterator[str]:
+        """The report; ``clauses`` are those of the specification."""
+        yield f"{self.requests} requests: {self.pages} pages ({self.pages_with_rows} with rows), {self.errors} errors"
+        yield f"{self.rows} rows, {len(self.clauses)} of {len(clauses)} clauses shown"
+        if self.waits:
+            yield f"waited {self.waited} s because {self.waits} answers were 429 or 503 with Retry-After"
+        for trouble, count in sorted(self.troubles.items()):
+            yield f"{count} of {self.requests} answers were {trouble}"
+        if self.retries:
+            yield f"{self.retries} of these requests were sent once more"
         if self.unknown_fields:
-            lines.append(f"undocumented fields: {', '.join(sorted(self.unknown_fields))}")
-        return lines
+            yield f"undocumented fields: {', '.join(sorted(self.unknown_fields))}"
+        for test, reason in sorted(self.undecided.items()):
+            yield f"{test}: {reason}"
+        if self.undecided and (missing := sorted(set(clauses) - self.clauses)):
+            yield f"clauses that no test has shown: {', '.join(missing)}"

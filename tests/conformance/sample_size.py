@@ -1,11 +1,10 @@
-"""How much data one test has seen, so that a test which saw too little fails as inconclusive instead of passing."""
+"""How much data one test has seen, so that a test which saw too little is *not shown* instead of passed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pytest
-
+from .outcomes import not_shown
 from .response import Page
 
 
@@ -26,10 +25,9 @@ class SampleSize:
         return page
 
     def require(self, pages: int, rows: int = 0) -> None:
-        """Fail as inconclusive unless at least ``pages`` pages had rows, and ``rows`` rows in all."""
+        """End the test as not shown unless at least ``pages`` pages had rows, and ``rows`` rows in all."""
         if self.pages_with_rows < pages or self.rows < rows:
-            pytest.fail(
-                f"inconclusive: {self.test} needs {pages} responses with rows and {rows} rows in all; "
-                f"the server returned {self.pages_with_rows} with rows (of {self.pages}) and {self.rows} rows",
-                pytrace=False,
+            not_shown(
+                f"{self.test} needs {pages} responses with rows and {rows} rows in all; "
+                f"the server returned {self.pages_with_rows} with rows (of {self.pages}) and {self.rows} rows"
             )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from allium_market_data.model.intervals import DAY, HOUR, WIDTHS
+from allium_market_data.model.intervals import DAY, WIDTHS, floor
 from conformance import classification, invalid_requests
 from conformance.bucket_values import Labelling
 from conformance.observations import UNDETERMINED, Profile
-from conformance.reference_week import ReferenceWeek
+from conformance.reference_week import ReferenceWeek, before_all_history
 from conformance.request import Window
 from conformance.requester import Requester
 from conformance.response import Page, unknown_fields
 from conformance.target import Target
+from conformance.test_parameters import date_request, date_window
 
 
 def record(profile: Profile, question: str, reading: str) -> None:
@@ -21,20 +22,27 @@ def record(profile: Profile, question: str, reading: str) -> None:
 
 @pytest.fixture
 def cut(requester: Requester, week: ReferenceWeek) -> str:
-    """The reading of a window at the longest interval that ends at noon."""
-    day, noon = week.start + 2 * DAY, week.start + 2 * DAY + 12 * HOUR
-    page = requester.fetch_window(Window("1d", week.start, noon))
-    labelling = week.labelling
-    whole = week.rows("1d").get(labelling.label(day, DAY))
-    hours = [
-        amounts for label, amounts in week.rows("1h").items() if day <= labelling.bucket(label, HOUR) <= noon - HOUR
+    """The reading of a window at the coarsest interval that ends within a bucket."""
+    coarse, finer, labelling = week.intervals[-1], week.intervals[:-1], week.labelling
+    if labelling is None or not finer or WIDTHS[coarse] % 2:
+        return UNDETERMINED
+    bucket = week.start + floor(2 * DAY, WIDTHS[coarse])
+    middle = bucket + WIDTHS[coarse] // 2
+    fine = [interval for interval in finer if WIDTHS[coarse] // 2 % WIDTHS[interval] == 0][-1]
+    page = requester.fetch_window(Window(coarse, max(week.start, middle - requester.operation.window_cap), middle))
+    whole = week.rows(coarse).get(labelling.label(bucket, WIDTHS[coarse]))
+    parts = [
+        amounts
+        for label, amounts in week.rows(fine).items()
+        if bucket <= labelling.bucket(label, WIDTHS[fine]) < middle
     ]
-    return classification.cut(page, day, whole, hours[-1], labelling) if whole and hours else UNDETERMINED
+    return classification.cut(page, bucket, whole, parts[-1], labelling) if whole and parts else UNDETERMINED
 
 
 @pytest.fixture
 def empty_bucket(week: ReferenceWeek) -> str:
-    return classification.empty_bucket(week.rows("1m"), WIDTHS["1m"])
+    finest = week.intervals[0]
+    return classification.empty_bucket(week.rows(finest), WIDTHS[finest])
 
 
 @pytest.mark.open_question("label")
@@ -53,8 +61,11 @@ def test_whether_the_end_is_inclusive(week: ReferenceWeek, profile: Profile, cut
     """Is the end part of the window?"""
     carried = empty_bucket == "carry-forward"
     # The parts of the week, except the last: each ends where the next one begins.
-    aligned = week.pages("1m")[:-1]
-    reading = classification.end_of_window(aligned, week.rows("1m"), week.labelling, cut, carried)
+    finest = week.intervals[0]
+    aligned = week.pages(finest)[:-1]
+    reading = UNDETERMINED
+    if week.labelling is not None:
+        reading = classification.end_of_window(aligned, week.rows(finest), week.labelling, cut, carried)
     record(profile, "end-of-window", reading)
 
 
@@ -69,10 +80,11 @@ def test_whether_the_bucket_around_an_unaligned_start_is_returned(
     requester: Requester, week: ReferenceWeek, profile: Profile
 ) -> None:
     """Is the bucket that contains an unaligned start returned?"""
-    noon = week.start + 12 * HOUR
-    page = requester.fetch_window(Window("1d", noon, week.start + 3 * DAY))
-    can_tell = week.labelling is Labelling.START and week.start in week.rows("1d")
-    reading = classification.first_bucket(page, week.start, week.labelling) if can_tell else UNDETERMINED
+    coarse = week.intervals[-1]
+    end = week.start + floor(min(3 * DAY, requester.operation.window_cap), WIDTHS[coarse])
+    page = requester.fetch_window(Window(coarse, week.start + WIDTHS[coarse] // 2, end))
+    can_tell = week.labelling is Labelling.START and week.start in week.rows(coarse)
+    reading = classification.first_bucket(page, week.start, Labelling.START) if can_tell else UNDETERMINED
     record(profile, "first-bucket", reading)
 
 
@@ -85,8 +97,9 @@ def test_the_order_of_items(pages: list[Page], profile: Profile) -> None:
 @pytest.mark.open_question("over-limit")
 def test_which_rows_a_limit_keeps(requester: Requester, week: ReferenceWeek, profile: Profile) -> None:
     """Which rows survive where there are more than `limit`?"""
-    rows = week.rows("1h")
-    limited = set(requester.fetch_window(week.window("1h"), 2).by_label)
+    interval = week.intervals[len(week.intervals) // 2]
+    rows = week.rows_of_window(interval)
+    limited = set(requester.fetch_window(week.window(interval), 2).by_label)
     ends = {"keep-earliest": set(list(rows)[:2]), "keep-latest": set(list(rows)[-2:])}
     kept = [end for end, labels in ends.items() if labels == limited]
     record(profile, "over-limit", kept[0] if len(kept) == 1 else UNDETERMINED)
@@ -101,7 +114,7 @@ def test_whether_an_empty_bucket_is_omitted_or_filled(profile: Profile, empty_bu
 @pytest.mark.open_question("ts-text")
 def test_how_a_timestamp_is_written(pages: list[Page], profile: Profile) -> None:
     """How is the timestamp of a row written?"""
-    shapes = {classification.shape(item["ts"]) for page in pages for item in page.items}
+    shapes = {classification.shape(item[page.operation.timestamp_field]) for page in pages for item in page.items}
     record(profile, "ts-text", classification.ts_text(shapes))
     profile.record("text", "ts", sorted(shapes))
 
@@ -109,7 +122,8 @@ def test_how_a_timestamp_is_written(pages: list[Page], profile: Profile) -> None
 @pytest.mark.open_question("decimal-text")
 def test_how_a_decimal_is_written(pages: list[Page], profile: Profile) -> None:
     """How is a decimal written?"""
-    texts = {name: {item[name] for page in pages for item in page.items} for name in ("oi_base", "oi_quote_usd")}
+    names = [field.name for field in pages[0].operation.decimals]
+    texts = {name: {item[name] for page in pages for item in page.items} for name in names}
     record(profile, "decimal-text", classification.decimal_text(set().union(*texts.values())))
     for name, amounts in texts.items():
         scales = {len(amount.partition(".")[2]) for amount in amounts}
@@ -130,7 +144,7 @@ def test_what_an_error_body_looks_like(
     requester: Requester, week: ReferenceWeek, target: Target, profile: Profile
 ) -> None:
     """What is the body of a refusal?"""
-    requests = invalid_requests.one_of_each(week.start, target.non_perp_market)
+    requests = invalid_requests.one_of_each(week, target.non_perp_market)
     responses = {name: requester.send(request) for name, request in requests.items()}
     for name, response in responses.items():
         profile.record("statuses", name, response.status)
@@ -142,3 +156,19 @@ def test_what_an_error_body_looks_like(
 def test_whether_responses_are_compressed(pages: list[Page], profile: Profile) -> None:
     """Is an answer compressed?"""
     record(profile, "compression", classification.compression(page.response for page in pages))
+
+
+@pytest.mark.open_question("retention")
+def test_what_a_window_before_all_history_gets(requester: Requester, week: ReferenceWeek, profile: Profile) -> None:
+    """No items, or an error."""
+    window = before_all_history(requester, week.intervals[-1])
+    page = requester.fetch_or_error(window.request(), window)
+    record(profile, "retention", "history-refused" if page is None else "history-empty")
+
+
+@pytest.mark.open_question("date-alone")
+def test_whether_a_date_alone_is_a_time(requester: Requester, week: ReferenceWeek, profile: Profile) -> None:
+    """Midnight in UTC, or an error."""
+    window = date_window(week)
+    page = requester.fetch_or_error(date_request(window), window)
+    record(profile, "date-alone", "date-refused" if page is None else "date-midnight")

@@ -6,9 +6,10 @@ The suite parses timestamps itself, so that a bug in the library cannot hide one
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from allium_market_data.model.intervals import HOUR, MINUTE, SECOND
 
@@ -49,14 +50,26 @@ def _offset(zone: str) -> int:
     return (hours * HOUR + minutes * MINUTE) * (-1 if zone[0] == "-" else 1)
 
 
+def parse_milliseconds(number: int) -> int:
+    """The instant of milliseconds since 1970, in microseconds. Raises `ValueError` for anything but a whole number."""
+    if type(number) is not int:
+        raise ValueError(f"{number!r} is not a whole number of milliseconds")
+    return number * 1000
+
+
+PARSERS: Final[dict[str, Callable[[Any], int]]] = {"iso-8601": parse, "epoch-milliseconds": parse_milliseconds}
+"""How a timestamp is read, by its format in the contract."""
+
+
 def text(instant: int, style: str = "Z") -> str:
-    """``instant`` in ISO 8601, in the style ``Z``, ``Z.000000`` or ``naive``, or with an offset such as ``+05:30``."""
+    """``instant`` in ISO 8601: in one of `STYLES`, or with another offset."""
     when = EPOCH + timedelta(microseconds=instant)
-    if style in {"Z", "Z.000000", "naive"}:
-        fraction = "microseconds" if style == "Z.000000" or instant % SECOND else "seconds"
-        return when.replace(tzinfo=None).isoformat(timespec=fraction) + ("" if style == "naive" else "Z")
-    return when.astimezone(timezone(timedelta(microseconds=_offset(style)))).isoformat()
+    if style[0] in "+-":
+        return when.astimezone(timezone(timedelta(microseconds=_offset(style)))).isoformat()
+    naive, _, fraction = style.partition(".")
+    precision = "microseconds" if fraction or instant % SECOND else "seconds"
+    return when.replace(tzinfo=None).isoformat(timespec=precision) + ("" if naive == "naive" else "Z")
 
 
-STYLES: Final = ("Z", "Z.000000", "naive", "+00:00", "+05:30", "-08:00")
+STYLES: Final = ("Z", "Z.000000", "naive", "naive.000000", "+00:00", "+05:30", "-08:00")
 """Ways to write the same instant."""

@@ -31,8 +31,8 @@ from allium_market_data.drift.model import Judgement
 from allium_market_data.errors import AlliumError, BudgetError, FetchError, OutputError, StoreError, UsageError
 from allium_market_data.sandbox import Samples, create_app, running
 from allium_market_data.store import backfill, update, verify
+from allium_market_data_wire.contract import KEY_HEADER
 from conformance import cassettes
-from conformance.document import Document
 from support.serving import MARKET, served
 
 from .leaks import (
@@ -232,8 +232,8 @@ def test_suite_gets_the_key_by_the_environment_only(sandbox_url: str, monkeypatc
 
 
 def test_recording_redacts_a_key_that_the_server_repeats(tmp_path: Path) -> None:
-    file, header = tmp_path / "recording.json.xz", Document.load().key_header
-    head = cassettes.Header("live", "2026-05-01", "0" * 64, "http://sandbox.invalid", MARKET, None, 0)
+    file, header = tmp_path / "recording.json.xz", KEY_HEADER
+    head = cassettes.Header("live", "2026-05-01", "0" * 64, {"market": MARKET})
     with (
         served(SERVERS["400"][0]) as url,
         cassettes.recording(file, head, header, HIDDEN[0]),

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import gzip
 import hmac
+import re
 from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import parse_qsl
 
 from allium_market_data_wire.contract import KEY_HEADER
 
@@ -16,6 +19,8 @@ from .answer import History, error_body, respond
 from .query import Detail, HTTPError, Query, parse_query
 from .readings import Reading
 from .samples import Samples
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class SandboxEndpoint:
             self.authenticate(request.api_key)
             query = self.parse(request.query_string)
             history = self.find(request.market_id)
+            self.refuse(request.query_string, query, history)
             response = self.answer(request.market_id, query, history)
         except HTTPError as error:
             response = self.error_response(error.status, error.detail)
@@ -88,6 +94,14 @@ class SandboxEndpoint:
     def body(self, market_id: str, query: Query, history: History) -> bytes:
         """The rows as JSON."""
         return respond(market_id, query, self.reading, history, self.operation)
+
+    def refuse(self, query_string: bytes, query: Query, history: History) -> None:
+        """Raise 422 for a valid query that the reading refuses."""
+        texts = (text for _, text in parse_qsl(query_string.decode("latin-1")))
+        if self.reading.dates == "refused" and any(_DATE.fullmatch(text) for text in texts):
+            raise HTTPError(422, "Input should be a date and a time")
+        if self.reading.old_windows == "refused" and query.end <= history.first:
+            raise HTTPError(422, "The window is older than the history of this market")
 
     def error_response(self, status: int, detail: Detail, headers: dict[str, str] | None = None) -> SandboxResponse:
         """An error response in the format of the reading."""

@@ -20,7 +20,8 @@ microsecond later with *end-inclusive*). The choices compose like this:
 - **keep-latest**: ``limit`` keeps the latest of those rows instead of the earliest.
 - **descending**: the rows are sent in reverse.
 
-The other choices change text and bytes only, never a value.
+*history-refused* and *date-refused* refuse queries that are valid otherwise. The other choices change text and bytes only,
+never a value.
 """
 
 from __future__ import annotations
@@ -60,6 +61,10 @@ class Reading:
     """The format of an error response."""
     compression: Literal["none", "gzip"] = "none"
     """Whether responses are compressed for clients that accept it."""
+    old_windows: Literal["empty", "refused"] = "empty"
+    """What a window that ends before the first sample gets."""
+    dates: Literal["midnight", "refused"] = "midnight"
+    """Whether a date without a time is an instant."""
 
 
 class Choice(NamedTuple):
@@ -87,6 +92,8 @@ READINGS: Final[dict[str, Choice]] = {
     "error-problem-json": Choice("error_body", "problem-json", "an error is application/problem+json"),
     "error-empty": Choice("error_body", "empty", "an error has no body"),
     "gzip": Choice("compression", "gzip", "responses are compressed for clients that accept it"),
+    "history-refused": Choice("old_windows", "refused", "a window before the first sample is an error"),
+    "date-refused": Choice("dates", "refused", "a date without a time is an error"),
 }
 """Every choice that is not in the plain reading, by its name for ``--reading``."""
 

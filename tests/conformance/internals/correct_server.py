@@ -12,6 +12,7 @@ from allium_market_data.model.intervals import DAY, HOUR, MINUTE, SECOND, WIDTHS
 from allium_market_data.sandbox.answer import respond
 from allium_market_data.sandbox.query import Query
 from allium_market_data.sandbox.readings import Reading, reading_named
+from allium_market_data_wire.contract import OPEN_INTEREST
 from conformance.bucket_values import Labelling
 from conformance.response import Page, Response
 from support.strategies import AROUND, ListHistory
@@ -59,7 +60,7 @@ def fetch(reading: Reading, interval: Interval, start: int, end: int, limit: int
     """The page of a correct server with this reading."""
     # With other decimals than `stored` the sandbox renders row by row, which is all that ListHistory supports.
     body = respond(MARKET, Query(interval, start, end, limit), replace(reading, decimals="18"), HISTORY)
-    return Page(Response(200, {}, body, "curl ..."), MARKET, WIDTHS[interval], start, end, limit)
+    return Page(Response(200, {}, body, "curl ..."), OPEN_INTEREST, MARKET, WIDTHS[interval], start, end, limit)
 
 
 def labelling_of(reading: Reading) -> Labelling:

@@ -10,16 +10,16 @@ import httpx
 import pytest
 from vcr.errors import CannotOverwriteExistingCassetteException
 
+from allium_market_data_wire.contract import OPEN_INTEREST
 from conformance import cassettes
+from conformance.clock import Clock
 from conformance.request import Request, Server
 from conformance.requester import Requester
 from conformance.response import Response
 from support.serving import Sandbox
 
-HEADER = cassettes.Header("sandbox", "2026-05-01", "abc", "http://server", "m", None, 1, drawn={"a check": [[1]]})
-VALID = Request(
-    (("interval", "1h"), ("start_timestamp", "2026-05-01T00:00:00Z"), ("end_timestamp", "2026-05-02T00:00:00Z"))
-)
+HEADER = cassettes.Header("sandbox", "2026-05-01", "abc", {"market": "m"}, drawn={"a check": [[1]]})
+VALID = Request((("interval", "1h"), ("start", "2026-05-01T00:00:00Z"), ("end", "2026-05-02T00:00:00Z")))
 REQUESTS = [
     VALID,
     replace(VALID, key=None),
@@ -32,7 +32,9 @@ REQUESTS = [
 def send_all(base_url: str, api_key: str) -> list[Response]:
     with httpx.Client(trust_env=False) as client:
         client.cookies.set("session", "a-cookie")
-        requester = Requester(Server(base_url, "hl:perp:BTC-USDC", "X-API-KEY", api_key), client)
+        requester = Requester(
+            Server(base_url, "hl:perp:BTC-USDC", OPEN_INTEREST, "X-API-KEY", api_key), client, Clock()
+        )
         return [requester.send(request) for request in REQUESTS]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from conformance.kill_matrix import Matrix, jobs_for, legal_readings, markdown, matrix_of
 from conformance.kill_run import Outcome, failures_in
+from conformance.mutants import STYLES
 from conformance.run_journal import RunJournal
 
 
@@ -25,6 +26,16 @@ def test_a_reading_that_fails_is_a_false_alarm() -> None:
     matrix = Matrix(readings={("gzip",): Outcome(3, {}, 1.0), (): Outcome(2, {"test_x": frozenset()}, 1.0)})
     assert matrix.false_alarms == [()]
     assert "**false alarm**: plain: test_x" in markdown(matrix)
+
+
+def test_a_style_that_fails_is_a_false_alarm() -> None:
+    slow, sparse = Outcome(3, {}, 1.0, "", 140, 0), Outcome(2, {"test_x": frozenset()}, 1.0, "", 120, 9)
+    matrix = Matrix(styles={("slow",): slow, ("sparse-1h", "label-end"): sparse})
+    assert matrix.false_alarms == [("sparse-1h", "label-end")]
+    text = markdown(matrix)
+    assert "styles of correct servers passed: 1 of 2" in text
+    assert "at most 140" in text
+    assert "| combined | **false alarm**: test_x | 9 | 120 |" in text
 
 
 def test_what_schemathesis_reports_for_the_correct_server_does_not_count() -> None:
@@ -57,10 +68,11 @@ def test_the_failures_in_the_output_of_schemathesis_are_read() -> None:
 
 
 def test_the_jobs_are_all_mutants_readings_and_schemathesis_runs() -> None:
-    jobs = jobs_for(["mean"], readings=True, schemathesis=True)
-    names = [name for name in jobs if not name.startswith("reading ")]
+    jobs = jobs_for(["mean"], readings=True, styles=True, schemathesis=True)
+    assert jobs["style sparse-1h"][1].style == "sparse-1h"
+    names = [name for name in jobs if not name.startswith(("reading ", "style "))]
     assert names == ["mutant mean", "baseline 1", "baseline 2", "baseline 3", "schemathesis mean"]
-    assert len(jobs) - len(names) == len(legal_readings())
+    assert len(jobs) - len(names) == len(legal_readings()) + 2 * len(STYLES)
 
 
 def test_legal_readings_are_single_ones_and_compatible_pairs() -> None:

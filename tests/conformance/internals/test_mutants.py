@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,9 +30,9 @@ from allium_market_data.sandbox.instants import parse_instant
 from allium_market_data.sandbox.readings import Reading, reading_named
 from allium_market_data.sandbox.samples import Samples
 from allium_market_data.sandbox.synthetic import DEFAULT_SEED, gaps_of
-from conformance.mutants import GROUPS, MUTANTS, mutant_endpoint
+from conformance.mutants import GROUPS, MUTANTS, STYLES, mutant_endpoint
 from conformance.mutants.edits import instant_text
-from conformance.mutants.histories import every_sample
+from conformance.mutants.histories import RepeatedHistory, every_sample
 from conformance.mutants.mutant import MutantEndpoint
 
 CLAUSES = Path(__file__).parents[3] / "spec" / "clauses.toml"
@@ -48,8 +49,11 @@ LEGAL = [
     reading_named(name for name, chosen in zip(SEMANTIC, choice, strict=True) if chosen)
     for choice in product([False, True], repeat=len(SEMANTIC))
 ]
-TRIALS = [(name, SEMANTIC[place % len(SEMANTIC)]) for place, name in enumerate(MUTANTS)]
+# Middleware sees more than one request, and the faults on single days need a history of years: see the kill matrix.
+SINGLE = [mutant.name for mutant in MUTANTS.values() if not mutant.changes.middleware and mutant not in GROUPS["dates"]]
+TRIALS = [(name, SEMANTIC[place % len(SEMANTIC)]) for place, name in enumerate(SINGLE)]
 """Each mutant is tested under the plain reading and one other. Text is compared by its meaning."""
+FUTURE = (int(time.time()) // 86_400 + 2) * DAY
 
 
 def request(interval: str | None = "1h", start: Any = NOON, end: Any = NOON + DAY, **others: Any) -> SandboxRequest:
@@ -70,6 +74,7 @@ def requests() -> Iterator[SandboxRequest]:
     yield from (
         request(api_key=None),
         request(api_key=b"wrong"),
+        request(api_key=KEY.upper()),
         request(market_id="hl:spot:HYPE-USDC"),
         request(market_id="no:perp:ONE"),
     )
@@ -81,7 +86,16 @@ def requests() -> Iterator[SandboxRequest]:
         request(start=NOON + DAY, end=NOON),
     )
     yield from (request(start=text) for text in ("yesterday", "2026-13-01T00:00:00Z"))
-    yield from (request(limit=limit) for limit in ("0", "-1", "abc", "1.5", "5001"))
+    yield from (request(limit=limit) for limit in ("0", "-1", "abc", "1.5", "5001", ""))
+    yield from (
+        request(start="2026-02-30T00:00:00Z", end="2026-03-02T12:00:00Z"),
+        request(start="2026-05-01T12:00:00.000000", end="2026-05-01T18:00:00Z"),
+        request(start="2026-05-01", end="2026-05-01T18:00:00Z"),
+        request(end=NOON + 8 * DAY, limit=1),
+        request(start=FUTURE, end=FUTURE + DAY),
+        request(start=FUTURE, end=FUTURE + 8 * DAY),
+        replace(request(), query_string=request().query_string + b"&limit=10&limit=10"),
+    )
     yield from (request(end=NOON + 7 * DAY + extra) for extra in (1_000_000, DAY, 23 * DAY))
     yield from (request(interval) for interval in ("1h", "4h", "15m"))
     yield from (request("1d", NOON - NOON % DAY - DAY, NOON - NOON % DAY + 6 * DAY), request(end=NOON + HOUR * 5 // 6))
@@ -213,7 +227,7 @@ def test_mutant_may_be_combined_with_a_reading(samples: Samples) -> None:
 def test_each_group_has_mutants() -> None:
     assert len(MUTANTS) == sum(len(group) for group in GROUPS.values())
     assert len(MUTANTS) >= 60
-    assert all(len(group) >= 10 for group in GROUPS.values())
+    assert all(len(group) >= 6 for group in GROUPS.values())
     assert all(re.fullmatch("[a-z0-9]+(?:-[a-z0-9]+)*", name) for name in MUTANTS)
     assert len({mutant.description for mutant in MUTANTS.values()}) == len(MUTANTS)
 
@@ -225,9 +239,26 @@ def test_clauses_exist() -> None:
         assert clauses.issuperset(mutant.clauses)
 
 
+def test_styles_violate_no_clause() -> None:
+    assert not [style.name for style in STYLES.values() if style.clauses]
+    assert not STYLES.keys() & MUTANTS.keys()
+
+
 def test_unknown_name_is_an_error() -> None:
     with pytest.raises(SandboxError, match="there is no mutant 'nope'; choose from items-missing, "):
         mutant_endpoint(["nope"])
+
+
+def test_a_long_history_is_the_same_whatever_the_window(samples: Samples) -> None:
+    history = samples.history(MARKET)
+    long = RepeatedHistory(history)
+    begin = history.first - 61 * DAY
+    whole = long.last_per_bucket(HOUR, Span(begin, begin + 6 * DAY))
+    first, second = (long.last_per_bucket(HOUR, Span(begin + at * DAY, begin + (at + 3) * DAY)) for at in (0, 3))
+    assert first + second == whole
+    assert len(whole) > 100
+    assert long.last_per_bucket(HOUR, Span(NOON, NOON + DAY)) == history.last_per_bucket(HOUR, Span(NOON, NOON + DAY))
+    assert long.last_before(begin + 3 * DAY) == first[-1][1:]
 
 
 def test_no_name_gives_the_correct_endpoint() -> None:

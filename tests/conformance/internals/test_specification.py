@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from allium_market_data_wire.contract import OPEN_INTEREST
 from conformance import expected_failures, inventory
 from conformance.clauses import collapse_whitespace
 from conformance.document import ROOT, BodyValidator, Document
+from conformance.request import wire_names
+from conformance.response import fields
 
-DOCUMENT = Document.load()
+DOCUMENT = Document.load(OPEN_INTEREST)
 ROW = {"market_id": "m", "ts": "t", "oi_base": "1", "oi_quote_usd": "2"}
 
 
@@ -20,10 +23,10 @@ def test_the_digest_is_that_of_the_lock_file() -> None:
     assert DOCUMENT.digest == tomllib.loads((ROOT / "spec/lock.toml").read_text())["documents"]["merged"]
 
 
-def test_the_document_has_the_published_address_header_and_parameters() -> None:
-    assert DOCUMENT.server == "https://api.allium.so"
-    assert DOCUMENT.key_header == "X-API-KEY"
-    assert list(DOCUMENT.parameters) == ["market_id", "interval", "start_timestamp", "end_timestamp", "limit"]
+def test_the_document_has_the_parameters_and_fields_of_the_contract() -> None:
+    names = [OPEN_INTEREST.market_parameter, *filter(None, wire_names(OPEN_INTEREST).values())]
+    assert list(DOCUMENT.parameters) == names
+    assert set(DOCUMENT.row(OPEN_INTEREST.items_field)["properties"]) == fields(OPEN_INTEREST)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +41,7 @@ def test_the_document_has_the_published_address_header_and_parameters() -> None:
     ],
 )
 def test_an_invalid_body_is_reported_each_time(body: Any, error: str) -> None:
-    validator = BodyValidator(DOCUMENT)
+    validator = BodyValidator(DOCUMENT, OPEN_INTEREST.items_field)
     assert validator.errors({"items": [ROW], "more": 1}) == []
     for _ in range(2):
         assert any(error in message for message in validator.errors(body))

@@ -8,17 +8,23 @@ has them by name, `GROUPS` by subject, and `mutant_endpoint` builds an endpoint 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from allium_market_data.errors import SandboxError
+from allium_market_data.sandbox import create_app
 from allium_market_data.sandbox.endpoint import SandboxEndpoint
 from allium_market_data.sandbox.readings import Reading
 from allium_market_data.sandbox.samples import Samples
 
-from . import access, amounts, buckets, error_responses, limits, parameters, shape, text, windows
+from ..clock import Clock
+from . import access, amounts, buckets, dates, error_responses, limits, parameters, serving, shape, text, windows
 from .mutant import Mutant, MutantEndpoint
+from .styles import STYLES
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 GROUPS: Final[dict[str, tuple[Mutant, ...]]] = {
     "shape": shape.MUTANTS,
@@ -29,9 +35,23 @@ GROUPS: Final[dict[str, tuple[Mutant, ...]]] = {
     "rows": limits.MUTANTS,
     "parameters": (*parameters.MUTANTS, *error_responses.MUTANTS),
     "access": access.MUTANTS,
+    "serving": serving.MUTANTS,
+    "dates": dates.MUTANTS,
 }
 MUTANTS: Final[dict[str, Mutant]] = {mutant.name: mutant for group in GROUPS.values() for mutant in group}
 """Every mutant, by its name for ``--mutant``."""
+
+
+def chosen(names: Iterable[str], style: str | None = None) -> list[Mutant]:
+    """The mutants ``names``, and the style of a correct server. Raises `SandboxError` for an unknown name."""
+    found = []
+    for kind, known, name in [("mutant", MUTANTS, name) for name in dict.fromkeys(names)] + [
+        ("style", STYLES, name) for name in (style,) if name is not None
+    ]:
+        if name not in known:
+            raise SandboxError(f"there is no {kind} {name!r}; choose from {', '.join(known)}")
+        found.append(known[name])
+    return found
 
 
 def mutant_endpoint(names: Iterable[str]) -> Callable[[Samples, Reading, str], SandboxEndpoint]:
@@ -39,12 +59,18 @@ def mutant_endpoint(names: Iterable[str]) -> Callable[[Samples, Reading, str], S
 
     Raises `SandboxError` for an unknown name.
     """
-    chosen = []
-    for name in dict.fromkeys(names):
-        if name not in MUTANTS:
-            raise SandboxError(f"there is no mutant {name!r}; choose from {', '.join(MUTANTS)}")
-        chosen.append(MUTANTS[name])
-    return partial(MutantEndpoint, chosen) if chosen else SandboxEndpoint
+    mutants = chosen(names)
+    return partial(MutantEndpoint, mutants) if mutants else SandboxEndpoint
 
 
-__all__ = ["GROUPS", "MUTANTS", "Mutant", "mutant_endpoint"]
+def mutant_app(mutants: Sequence[Mutant], samples: Samples, reading: Reading, api_key: str, clock: Clock) -> FastAPI:
+    """The sandbox with ``mutants``; those that wait or limit the rate do it on ``clock``."""
+    endpoint = partial(MutantEndpoint, mutants) if mutants else SandboxEndpoint
+    app = create_app(samples, reading, api_key, endpoint)
+    for middleware in (mutant.changes.middleware for mutant in mutants):
+        if middleware is not None:
+            app.add_middleware(middleware, clock)
+    return app
+
+
+__all__ = ["GROUPS", "MUTANTS", "STYLES", "Mutant", "chosen", "mutant_app", "mutant_endpoint"]

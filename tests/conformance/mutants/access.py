@@ -46,6 +46,11 @@ def _any_key(api_key: bytes | None, call_next: Step[bytes | None, None]) -> None
         call_next(api_key)
 
 
+def _any_case(api_key: bytes | None, call_next: Step[bytes | None, None]) -> None:
+    """Accept the key of the sandbox, which has small letters, in any case."""
+    call_next(None if api_key is None else api_key.lower())
+
+
 def _no_key(api_key: bytes | None, call_next: Step[bytes | None, None]) -> None:
     """Accept every request."""
 
@@ -97,6 +102,7 @@ MUTANTS: Final = (
     _authenticate("key-not-needed", "without a key, all is served", _key_not_needed),
     _authenticate("any-key", "any key will do", _any_key),
     _authenticate("no-key-at-all", "nobody looks at the key", _no_key),
+    _authenticate("key-case-ignored", "large and small letters of a key are alike", _any_case),
     _authenticate("wrong-key-404", "a wrong key is answered with 404", _refusal_as(is_wrong=404)),
     _authenticate("wrong-key-500", "a wrong key is answered with 500", _refusal_as(is_wrong=500)),
     _authenticate("missing-key-404", "a missing key is answered with 404", _refusal_as(missing=404)),

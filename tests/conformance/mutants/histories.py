@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import TypeAlias
 
-from allium_market_data.model.intervals import MINUTE, floor
+from allium_market_data.model.intervals import DAY, MINUTE, floor
 from allium_market_data.sandbox.answer import History, ItemText, Row, Span
 from allium_market_data.sandbox.source import Sample
 
@@ -126,3 +126,80 @@ class Counted(WrappedHistory):
         return [
             (start, base, quote) for start, (base, quote) in {floor(t, width): (b, q) for t, b, q in samples}.items()
         ]
+
+
+class RepeatedHistory(WrappedHistory):
+    """The same samples again before the first one, once in every `PERIOD`, for eight years."""
+
+    PERIOD = 60 * DAY
+    COUNT = 50
+
+    @property
+    def first(self) -> int:
+        """The time of the first sample, years earlier."""
+        return self.history.first - self.COUNT * self.PERIOD
+
+    def rows(self, width: int, span: Span) -> list[Row]:
+        """The last sample of each bucket, piece by piece. Pieces begin at midnight, so no bucket is in two of them."""
+        origin = floor(self.history.first, DAY) + DAY
+        rows: list[Row] = []
+        since = max(span.since, origin - self.COUNT * self.PERIOD)
+        while since < span.before:
+            earlier = max(-((since - origin) // self.PERIOD), 0)
+            edge = span.before if not earlier else min(span.before, origin - (earlier - 1) * self.PERIOD)
+            shift = earlier * self.PERIOD
+            piece = self.history.last_per_bucket(width, Span(since + shift, edge + shift))
+            rows += [(start - shift, base, quote) for start, base, quote in piece]
+            since = edge
+        return rows
+
+    def last_before(self, moment: int) -> Amounts | None:
+        """The amounts of the last sample before ``moment``."""
+        origin = floor(self.history.first, DAY) + DAY
+        return self.history.last_before(moment + max(-((moment - 1 - origin) // self.PERIOD), 0) * self.PERIOD)
+
+
+class ThinnedHistory(WrappedHistory):
+    """Only the first sample of each ``every`` microseconds: a quiet market."""
+
+    def __init__(self, history: History, every: int) -> None:
+        super().__init__(history)
+        self.every = every
+
+    def samples(self, span: Span) -> list[Sample]:
+        """The samples of ``span`` that are left."""
+        found = every_sample(self.history, Span(floor(span.since, self.every), span.before))
+        first = [next(samples) for _, samples in groupby(found, lambda sample: floor(sample[0], self.every))]
+        return [sample for sample in first if sample[0] >= span.since]
+
+    def rows(self, width: int, span: Span) -> list[Row]:
+        """The last of those samples in each bucket."""
+        amounts_at = {floor(time, width): (base, quote) for time, base, quote in self.samples(span)}
+        return [(start, *amounts) for start, amounts in amounts_at.items()]
+
+    def last_before(self, moment: int) -> Amounts | None:
+        """The amounts of the last sample before ``moment``, if it is at most three days old."""
+        samples = self.samples(Span(moment - 3 * DAY, moment))
+        return (samples[-1][1], samples[-1][2]) if samples else None
+
+
+class LaggingHistory(WrappedHistory):
+    """The samples until ``until()`` only."""
+
+    def __init__(self, history: History, until: Callable[[], int]) -> None:
+        super().__init__(history)
+        self.until = until
+
+    @property
+    def last(self) -> int:
+        """The time of the last sample, at most."""
+        return min(self.history.last, self.until())
+
+    def rows(self, width: int, span: Span) -> list[Row]:
+        """The last known sample of each bucket."""
+        before = min(span.before, self.until())
+        return self.history.last_per_bucket(width, Span(span.since, before)) if span.since < before else []
+
+    def last_before(self, moment: int) -> Amounts | None:
+        """The amounts of the last sample before ``moment``."""
+        return self.history.last_before(min(moment, self.until()))

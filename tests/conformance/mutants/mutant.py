@@ -10,11 +10,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, TypeVar
 
+from starlette.types import ASGIApp
+
 from allium_market_data.sandbox.answer import History, Row, render, select
 from allium_market_data.sandbox.endpoint import SandboxEndpoint, SandboxRequest, SandboxResponse
 from allium_market_data.sandbox.query import Query
 from allium_market_data.sandbox.readings import Reading
 from allium_market_data.sandbox.samples import Samples
+
+from ..clock import Clock
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -55,6 +59,8 @@ class Changes:
     """From the query to the rows."""
     render: Change[SelectedRows, bytes] | None = None
     """From the rows to the body."""
+    middleware: Callable[[ASGIApp, Clock], ASGIApp] | None = None
+    """The whole application inside another one: for what concerns several requests, or headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,9 @@ class MutantEndpoint(SandboxEndpoint):
         self._find = wrapped(super().find, (change.find for change in changes))
         self._select = wrapped(_select, (change.select for change in changes))
         self._render = wrapped(_render, (change.render for change in changes))
-        self._same_body = all(change.select is None and change.render is None for change in changes)
+        self._same_body = all(
+            change.find is None and change.select is None and change.render is None for change in changes
+        )
 
     def __call__(self, request: SandboxRequest) -> SandboxResponse:
         """The changed response to ``request``, then compressed."""

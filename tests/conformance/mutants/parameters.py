@@ -51,6 +51,10 @@ def _local(text: str) -> str:
     return f"{text}+02:00" if "T" in text else f"{text}T00:00+02:00"
 
 
+def _rolled_over(text: str) -> str:
+    return re.sub(r"^([0-9]{4})-02-30", r"\1-03-02", text)
+
+
 def _without_offset(text: str) -> str:
     return _OFFSET.sub("", text) if _zoned(text) else text
 
@@ -142,6 +146,19 @@ MUTANTS: Final = (
     _mutant("naive-end-is-local", "a naive end is read as local time", _NAIVE, _times(_local, TIMES[1:])),
     _mutant("naive-start-is-local", "a naive start is read as local time", _NAIVE, _times(_local, TIMES[:1])),
     _mutant("naive-refused", "naive time is refused", _NAIVE, _refused(_naive)),
+    _mutant(
+        "naive-with-fraction-is-local",
+        "a naive time with a fraction of a second is read as local time",
+        _NAIVE,
+        _times(lambda text: _local(text) if "." in text else text),
+    ),
+    _mutant(
+        "date-alone-is-local",
+        "a date without a time is midnight in local time",
+        _NAIVE,
+        _times(lambda text: text if "T" in text else _local(text)),
+    ),
+    _mutant("february-30-is-march-2", "30 February rolls over to 2 March", _ISO, _times(_rolled_over)),
     _mutant("offset-ignored", "an offset is ignored", _ISO, _times(_without_offset)),
     _mutant(
         "end-offset-ignored",

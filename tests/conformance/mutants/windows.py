@@ -33,9 +33,9 @@ from .mutant import Change, Changes, Mutant, QueryContext, Step
 MAX_LIMIT: Final = OPEN_INTEREST.limit_maximum
 MAX_WINDOW: Final = OPEN_INTEREST.window_cap
 
-_CAP: Final = ("window.cap-1", "window.cap-2")
+CAP: Final = ("window.cap-1", "window.cap-2")
 _WHOLE: Final = ("bucket.last-sample-1", "series.open-interest-2")
-_ROWS: Final = ("limit.most-rows-1", "limit.range-1", *_CAP)
+_ROWS: Final = ("limit.most-rows-1", "limit.range-1", *CAP)
 _EMPTY: Final = ("answer.samples-1",)
 _PAGE_OF_ROWS: Final = 1000
 
@@ -93,7 +93,7 @@ def _latest_for_none(context: QueryContext, rows: list[Row]) -> list[Row]:
     return context.history.last_per_bucket(context.query.width, Span(last, last + 1))
 
 
-def _longer(judge: Callable[[int], int | None]) -> Change[bytes, Query]:
+def longer(judge: Callable[[int], int | None]) -> Change[bytes, Query]:
     """Set the length of a window of more than 7 days to that of ``judge``, or refuse it for None."""
 
     def change(query_string: bytes, call_next: Step[bytes, Query]) -> Query:
@@ -112,7 +112,7 @@ def _longer(judge: Callable[[int], int | None]) -> Change[bytes, Query]:
 
 
 def _last_seven_days(query_string: bytes, call_next: Step[bytes, Query]) -> Query:
-    query = _longer(lambda length: length)(query_string, call_next)
+    query = longer(lambda length: length)(query_string, call_next)
     return replace(query, start=max(query.start, query.end - MAX_WINDOW))
 
 
@@ -149,13 +149,13 @@ MUTANTS: Final = (
     _asked(
         "only-last-3-days",
         "of a longer window, only the last 3 days are answered",
-        (*_CAP, *_WHOLE, "start.window-1"),
+        (*CAP, *_WHOLE, "start.window-1"),
         lambda query: replace(query, start=max(query.start, query.end - 3 * DAY)),
     ),
     _asked(
         "only-first-5-days",
         "of a longer window, only the first 5 days are answered",
-        (*_CAP, *_WHOLE, "end.window-1"),
+        (*CAP, *_WHOLE, "end.window-1"),
         lambda query: replace(query, end=min(query.end, query.start + 5 * DAY)),
     ),
     _select(
@@ -262,46 +262,54 @@ MUTANTS: Final = (
         (*_EMPTY, "end.window-1"),
         edit_rows(_latest_for_none),
     ),
-    _parse("cap-cuts-the-end", "of more than 7 days, the first 7 are answered", _CAP, _longer(lambda _: MAX_WINDOW)),
-    _parse("cap-cuts-the-start", "of more than 7 days, the last 7 are answered", _CAP, _last_seven_days),
+    _select(
+        "duplicates-when-unaligned",
+        "if the start is within a bucket, the first row comes twice",
+        ("series.open-interest-2",),
+        edit_rows(
+            lambda context, rows: [*rows[:1], *rows] if context.query.start % context.query.width else rows,
+        ),
+    ),
+    _parse("cap-cuts-the-end", "of more than 7 days, the first 7 are answered", CAP, longer(lambda _: MAX_WINDOW)),
+    _parse("cap-cuts-the-start", "of more than 7 days, the last 7 are answered", CAP, _last_seven_days),
     _parse(
         "cap-in-whole-days",
         "a window of more than 7 and less than 8 days is answered",
-        _CAP,
-        _longer(lambda length: length if length < 8 * DAY else None),
+        CAP,
+        longer(lambda length: length if length < 8 * DAY else None),
     ),
     _parse(
         "cap-8-days",
         "a window of up to 8 days is answered",
-        _CAP,
-        _longer(lambda length: length if length <= 8 * DAY else None),
+        CAP,
+        longer(lambda length: length if length <= 8 * DAY else None),
     ),
-    _parse("cap-ignored", "a window of any length is answered", _CAP, _longer(lambda length: length)),
+    _parse("cap-ignored", "a window of any length is answered", CAP, longer(lambda length: length)),
     Mutant(
         "cap-empty",
         "a window of more than 7 days is answered with no items",
-        _CAP,
+        CAP,
         Changes(whole=_instead_of_long(SandboxResponse(200, NOTHING, JSON_HEADERS))),
     ),
     Mutant(
         "cap-500",
         "a window of more than 7 days is answered with 500",
-        (*_CAP, "answer.status-1"),
+        (*CAP, "answer.status-1"),
         Changes(whole=_instead_of_long(SandboxResponse(500, b""))),
     ),
     _parse(
         "cap-exclusive",
         "exactly 7 days are refused",
-        _CAP,
+        CAP,
         _refused(lambda query: query.end - query.start == MAX_WINDOW),
     ),
     _parse(
-        "cap-6-days", "more than 6 days are refused", _CAP, _refused(lambda query: query.end - query.start > 6 * DAY)
+        "cap-6-days", "more than 6 days are refused", CAP, _refused(lambda query: query.end - query.start > 6 * DAY)
     ),
     _parse(
         "cap-5000-buckets",
         "a window of more than 5,000 buckets is refused",
-        (*_CAP, "limit.most-rows-1"),
+        (*CAP, "limit.most-rows-1"),
         _refused(lambda query: query.end - query.start > MAX_LIMIT * query.width),
     ),
 )
