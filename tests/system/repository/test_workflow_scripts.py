@@ -121,7 +121,6 @@ class Repository:
         (self.clone / "generated/d/c.py").write_text("C = 1\n")
         (self.clone / ".github/scripts/rest.py").write_text("evil\n")
         lines = [line for line in REGENERATE.splitlines() if line.startswith("git ")]
-        assert len(lines) == 2
         self.run("\n".join(lines))
         foreign = self.git(self.clone, "diff", "--", ".github")
         with (folder / "update.patch").open("a") as file:
@@ -385,6 +384,33 @@ def test_failures_without_a_run_that_worked_raise_the_alarm(repository: Reposito
     nox(repository, "unchecked", 1, history="unchecked")
     repository.run(CHECK)
     assert repository.outputs.read_text().endswith("alarm=true\n")
+
+
+@pytest.mark.parametrize(
+    ("update", "tests", "parts"),
+    [
+        (0, 0, ["This pull request has the new page", "They pass."]),
+        (1, 1, ["was not generated from the new page", "update_spec says", "They fail.", "tests says"]),
+        (0, 124, ["This pull request has the new page", "They did not finish"]),
+    ],
+)
+def test_the_pull_request_says_what_was_regenerated_and_tested(
+    update: int, tests: int, parts: list[str], repository: Repository
+) -> None:
+    lines = [
+        "seq 1000 | sed 's/^/a line that is long enough to fill the text /'",
+        "printf '%s says\\n%s\\n' \"$2\" '``````'; echo new > spec/a.md",
+        f'case "$2" in update_spec) [ "$*" = "-s update_spec -- --published --accept" ] && exit {update} ;; esac',
+        f"exit {tests}",
+    ]
+    repository.command("nox", "\n".join(lines))
+    repository.write(**{"drift-report/drift.md": "# Drift\n"})
+    repository.run(REGENERATE)
+    body = (repository.clone / "drift-report/body.md").read_text()
+    assert body.startswith("# Drift\n")
+    assert all(part in body for part in parts), body
+    assert (body.count("````"), len(body) < 13_000) == (2 * (1 + bool(update)), True)
+    assert "+new" in (repository.clone / "drift-report/update.patch").read_text()
 
 
 # --- The issue ---
