@@ -57,8 +57,9 @@ class ObjectStore:
         self._tell(f"{_bucket(uri)} {number}")
 
     def release(self, *, apply: bool) -> None:
-        """Apply or drop the write that is held."""
+        """Apply or drop the write that is held, and wait until that has happened."""
         self._tell("apply" if apply else "drop")
+        assert self.lines.get() == "released"
 
     def read(self) -> None:
         """Collect what the server prints, until it ends."""

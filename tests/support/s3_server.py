@@ -1,8 +1,8 @@
 """A process with an S3 server, moto, some of whose buckets misbehave. ``support.object_store`` starts it.
 
 ``forgetful-...`` ignores ``If-None-Match``; ``locked-...`` refuses every key. A write can be held: the line ``BUCKET NUMBER`` on
-standard input chooses the NUMBER-th next write to a bucket. When it arrives, its path is printed, and it waits for the line
-``apply`` or ``drop``. The process ends when its input does.
+standard input chooses the NUMBER-th next write to a bucket, the proof of the store (``_probe``) not counted. When it arrives, its
+path is printed, and it waits for the line ``apply`` or ``drop``; then ``released`` is printed. It ends with its input.
 """
 
 from __future__ import annotations
@@ -48,18 +48,25 @@ class Buckets:
         if bucket.startswith("locked-") and "HTTP_AUTHORIZATION" in environ:
             start_response("403 Forbidden", [("Content-Type", "application/xml")])
             return [REFUSED % environ["HTTP_AUTHORIZATION"].partition("Credential=")[2].partition("/")[0].encode()]
-        if self._is_held(bucket, environ["REQUEST_METHOD"]):
-            environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
-            print(environ["PATH_INFO"], flush=True)
-            if self.verdicts.get() == "drop":
-                start_response("400 Bad Request", [])
-                return []
+        if self._is_held(bucket, environ["REQUEST_METHOD"], environ["PATH_INFO"]):
+            return self._hold(environ, start_response)
         answer: Iterable[bytes] = self.app(environ, start_response)
         return answer
 
-    def _is_held(self, bucket: str, method: str) -> bool:
+    def _hold(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+        print(environ["PATH_INFO"], flush=True)
+        answer: Iterable[bytes] = []
+        if self.verdicts.get() == "apply":
+            answer = self.app(environ, start_response)
+        else:
+            start_response("400 Bad Request", [])
+        print("released", flush=True)
+        return answer
+
+    def _is_held(self, bucket: str, method: str, path: str) -> bool:
         with self.lock:
-            if method != "PUT" or bucket != self.bucket:
+            if method != "PUT" or bucket != self.bucket or "/_probe/" in path:
                 return False
             self.writes_left -= 1
             return self.writes_left == 0

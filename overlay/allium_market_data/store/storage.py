@@ -17,7 +17,7 @@ from ..errors import NoTableError, StoreError, UsageError
 from ..optional import require
 from . import schema
 from .object_store import prove_put_if_absent
-from .storage_error import REDACTED, describe
+from .storage_error import REDACTED, describe, secrets
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -138,4 +138,7 @@ def storage_errors(uri: str, options: Mapping[str, str] | None = None) -> Iterat
         yield
     except (problems.DeltaError, OSError) as error:
         reason = describe(error, options, is_local=_local_path(uri) is not None)
-        raise StoreError(f"cannot use the table {uri}: {reason} (earlier commits are intact)") from error
+        shows_keys = any(secret in str(error) for secret in secrets(options))
+        raise StoreError(f"cannot use the table {uri}: {reason} (earlier commits are intact)") from (
+            None if shows_keys else error
+        )

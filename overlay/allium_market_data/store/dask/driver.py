@@ -26,7 +26,7 @@ from ...errors import AlliumError, NotFoundError, StoreError, UsageError
 from ...version import VERSION
 from ..fetch import budget_error
 from ..plan import Task, group_tasks
-from ..runner import Progress, ProgressCallback
+from ..runner import REPORT_SECONDS, Progress, ProgressCallback
 from ..table import Table
 from .rate_limiter import RateLimiter
 from .worker import GroupResult, JobSpec, run_group, worker_problem
@@ -118,7 +118,7 @@ class Collector:
 
     def __init__(self, dask: Client, run: str, progress: Progress, report: ProgressCallback) -> None:
         self.dask, self.run_id, self.progress, self.report = dask, run, progress, report
-        self.began = time.monotonic()
+        self.began = self.reported = time.monotonic()
         self.failure: AlliumError | None = None
         self.unknown_market: AlliumError | None = None
 
@@ -158,6 +158,8 @@ class Collector:
                 checked = now
                 with _scheduler_errors(self.dask):
                     last_worker_seen = now if self.dask.nthreads() else last_worker_seen
+            if now - self.reported >= REPORT_SECONDS:
+                self._report()
             if now - last_worker_seen > WORKER_SECONDS:
                 raise StoreError(f"no worker is left at {_address(self.dask)}: the same call resumes")
 
@@ -172,8 +174,14 @@ class Collector:
                 self.unknown_market = self.unknown_market or failure
             else:
                 self.failure = self.failure or failure
+        self._report(result)
+
+    def _report(self, result: GroupResult | None = None) -> None:
+        """Report the progress, after a group or while none has ended."""
         requests = _call_limiter(self.dask, "count_requests", run=self.run_id)
-        self.progress = self.progress.advance(result.tasks, result.rows, requests, self.began)
+        done = result or GroupResult()
+        self.progress = self.progress.advance(done.tasks, done.rows, requests, self.began)
+        self.reported = time.monotonic()
         self.report(self.progress)
 
 
