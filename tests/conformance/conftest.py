@@ -135,10 +135,11 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out the suite's own tests, old recordings among them, unless the target is the sandbox as it is."""
+    """Leave out the suite's own tests, old recordings among them, when the suite alone is run against a target."""
     options = config.stash[OPTIONS]
     is_plain = options.target == "sandbox" and options.is_plain and not options.record
-    return True if collection_path == HERE / "internals" and not is_plain else None
+    suite_alone = any((config.invocation_params.dir / name).resolve() == HERE for name in config.args)
+    return True if collection_path == HERE / "internals" and (suite_alone or not is_plain) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -23,6 +23,7 @@ from typing import Final
 
 import pytest
 
+from allium_market_data_wire.contract import KEY_HEADER
 from conformance.outcomes import PROPERTY, NotShownError
 
 ROOT: Final = Path(__file__).parents[2]
@@ -152,7 +153,7 @@ def run_schemathesis(job: Job) -> frozenset[str]:
         reading = reading_named(job.readings)
         app = mutant_app(chosen(job.mutants, job.style), samples, reading, DEFAULT_API_KEY, Clock())
         with running(app) as base_url:
-            options = ["--url", base_url, "--header", f"X-API-KEY: {DEFAULT_API_KEY}", "--no-color", "--no-shrink"]
+            options = ["--url", base_url, "--header", f"{KEY_HEADER}: {DEFAULT_API_KEY}", "--no-color", "--no-shrink"]
             options += ["--continue-on-failure", f"--max-examples={EXAMPLES}", f"--seed={job.seed}"]
             run = subprocess.run(
                 [command, "run", str(DOCUMENT), *options],

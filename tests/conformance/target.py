@@ -21,7 +21,7 @@ from allium_market_data_wire.contract import KEY_HEADER, OPEN_INTEREST, SERVER, 
 
 from . import cassettes, times
 from .clock import Clock, VirtualClock
-from .document import DOCUMENT, Document
+from .document import DOCUMENT, ROOT, Document
 from .random_examples import RandomExamples
 from .request import Server
 from .requester import TIMEOUT, Requester
@@ -103,6 +103,7 @@ class OpenTarget:
 
 def resolve(options: Options, document: Document, now: dt.datetime) -> Target:
     """The target that the options describe. Raises `OptionsError`; sends no request."""
+    _check_specification(options, document)
     if options.target != "sandbox" and not options.is_plain:
         raise OptionsError("--reading, --mutant and --style change the suite's own sandbox; they need --target sandbox")
     if options.target != "live" and options.base_url is not None:
@@ -138,6 +139,17 @@ def resolve(options: Options, document: Document, now: dt.datetime) -> Target:
     except UsageError as error:
         raise OptionsError(f"--base-url: {error}") from None
     return replace(place, base_url=base_url, api_key=key)
+
+
+def _check_specification(options: Options, document: Document) -> None:
+    from .specification import contract_misfits, misfits
+
+    is_published = options.contract == OPEN_INTEREST and options.document == DOCUMENT
+    found = list(
+        misfits(ROOT, document, options.contract) if is_published else contract_misfits(document, options.contract)
+    )
+    if found:
+        raise OptionsError("the specification does not fit itself, so nothing is tested:\n  " + "\n  ".join(found))
 
 
 def _check_names(options: Options) -> None:

@@ -10,13 +10,13 @@ from allium_market_data.sandbox.answer import History
 from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
 from allium_market_data.sandbox.query import HTTPError
 
-from .edits import JSON_HEADERS
+from .edits import EMPTY, JSON_HEADERS
 from .mutant import Change, Changes, Mutant, Step
 
 _KEY: Final = ("access.key-needed-1",)
 _MARKET: Final = ("market.perpetual-only-1",)
 _SERVED: Final = "hl:perp:BTC-USDC"
-_EMPTY: Final = SandboxResponse(200, b'{"items":[]}', JSON_HEADERS)
+_EMPTY: Final = SandboxResponse(200, EMPTY, JSON_HEADERS)
 
 
 def _authenticate(name: str, description: str, change: Change[bytes | None, None]) -> Mutant:
@@ -110,7 +110,7 @@ MUTANTS: Final = (
     Mutant("wrong-key-empty", "a wrong key is answered with no items", _KEY, Changes(whole=_empty_for_wrong_key)),
     Mutant(
         "key-header-ignored",
-        "the key in X-API-KEY is not seen",
+        "the key in its header is not seen",
         ("access.key-name-1", "access.key-place-1", "access.key-kind-1"),
         Changes(authenticate=_header_ignored),
     ),

@@ -144,7 +144,7 @@ MUTANTS: Final = (
     _picked(
         "sum", "a bucket has the sum of its samples", _of_each(lambda items: sum(items, Decimal())), clauses=_STOCK
     ),
-    _picked("mean-of-quote", "oi_base is right, oi_quote_usd the mean", _mean_of_quote, clauses=_STOCK),
+    _picked("mean-of-quote", "the first amount is right, the second the mean", _mean_of_quote, clauses=_STOCK),
     _picked("first-sample-in-1m", "buckets of 1m alone have their first sample", _first, ("1m",)),
     _picked("first-sample-in-5m", "buckets of 5m alone have their first sample", _first, ("5m",)),
     _picked("mean-in-4h", "buckets of 4h alone have the mean", _of_each(_mean), ("4h",), _STOCK),
@@ -159,7 +159,7 @@ MUTANTS: Final = (
     _mutant("stale-in-15m", "buckets of 15m have the amounts of the one before", _LAST, edit_rows(_stale(1), ("15m",))),
     _mutant("stale-in-1d", "buckets of 1d have the amounts of the one before", _LAST, edit_rows(_stale(1), ("1d",))),
     _mutant("stale-by-two", "buckets have the amounts of the one two before", _LAST, edit_rows(_stale(2))),
-    _mutant("stale-quote", "oi_quote_usd is that of the bucket before", _LAST, edit_rows(_stale(1, (2,)))),
+    _mutant("stale-quote", "the second amount is that of the bucket before", _LAST, edit_rows(_stale(1, (2,)))),
     _mutant(
         "day-of-local-time",
         "buckets of 1d hold the samples of 22:00 to 22:00 UTC, under the label of the day",
@@ -186,7 +186,7 @@ MUTANTS: Final = (
     ),
     _mutant(
         "swapped-in-1h",
-        "with interval 1h, oi_base and oi_quote_usd have changed places",
+        "with interval 1h, the amounts have changed places",
         ("row.oi-base-unit-1", "row.oi-quote-usd-unit-1", *_LAST),
         edit_rows(lambda _, rows: [(start, quote, base) for start, base, quote in rows], ("1h",)),
     ),

@@ -11,7 +11,7 @@ from allium_market_data.sandbox.answer import Row
 from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
 
 from .amounts import moved_buckets
-from .edits import edit_each_item, edit_rows, parse_parameters
+from .edits import INTERVAL, MARKET, edit_each_item, edit_rows, parse_parameters
 from .mutant import Change, Changes, Mutant, QueryContext, SelectedRows, Step
 
 _SERIES: Final = ("series.open-interest-2",)
@@ -40,7 +40,7 @@ def _far_row(context: QueryContext, rows: Sequence[Row], buckets: int) -> Row:
 def _other_in_4h(request: SandboxRequest, call_next: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
     """The rows of another market, with the requested market_id."""
     response = call_next(request)
-    if response.status != 200 or parse_parameters(request.query_string).get("interval") != "4h":
+    if response.status != 200 or parse_parameters(request.query_string).get(INTERVAL) != "4h":
         return response
     other = OTHERS[request.market_id == OTHERS[0]]
     replacement = call_next(replace(request, market_id=other))
@@ -91,19 +91,19 @@ MUTANTS: Final = (
         "other-market-id",
         "rows name another market",
         _MARKET,
-        Changes(render=edit_each_item(lambda item: item | {"market_id": OTHERS[item["market_id"] == OTHERS[0]]})),
+        Changes(render=edit_each_item(lambda item: item | {MARKET: OTHERS[item[MARKET] == OTHERS[0]]})),
     ),
     Mutant(
         "market-id-lower-case",
         "rows name the market in small letters",
         _MARKET,
-        Changes(render=edit_each_item(lambda item: item | {"market_id": item["market_id"].lower()})),
+        Changes(render=edit_each_item(lambda item: item | {MARKET: item[MARKET].lower()})),
     ),
     Mutant(
         "market-id-of-pair-only",
         "rows name the pair instead of the market",
         _MARKET,
-        Changes(render=edit_each_item(lambda item: item | {"market_id": item["market_id"].rpartition(":")[2]})),
+        Changes(render=edit_each_item(lambda item: item | {MARKET: item[MARKET].rpartition(":")[2]})),
     ),
     Mutant(
         "other-market-rows-in-4h",

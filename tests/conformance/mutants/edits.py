@@ -14,14 +14,22 @@ from allium_market_data.sandbox.answer import Row
 from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
 from allium_market_data.sandbox.instants import parse_instant
 from allium_market_data.sandbox.query import Query
+from allium_market_data_wire.contract import OPEN_INTEREST
 
 from .mutant import Change, QueryContext, SelectedRows, Step
 
 Item: TypeAlias = dict[str, Any]
 Parameters: TypeAlias = dict[str, str]
 
-AMOUNTS: Final = ("oi_base", "oi_quote_usd")
-TIMES: Final = ("start_timestamp", "end_timestamp")
+OPERATION: Final = OPEN_INTEREST
+"""The operation that the mutants break."""
+MARKET, TS, ITEMS = OPERATION.market_field, OPERATION.timestamp_field, OPERATION.items_field
+AMOUNTS: Final = tuple(field.name for field in OPERATION.decimals)
+FIRST, LAST = AMOUNTS[0], AMOUNTS[-1]
+TIMES: Final = (OPERATION.start_parameter, OPERATION.end_parameter)
+INTERVAL, LIMIT = str(OPERATION.interval_parameter), OPERATION.limit_parameter
+EMPTY: Final = json.dumps({ITEMS: []}).encode()
+"""A body without items."""
 JSON_HEADERS: Final = {"content-type": "application/json"}
 
 
@@ -37,7 +45,7 @@ def edit_document(edit: Callable[[dict[str, Any]], Any]) -> Change[SelectedRows,
 
 def edit_items(edit: Callable[[list[Item]], Any]) -> Change[SelectedRows, bytes]:
     """Edit the list of items."""
-    return edit_document(lambda whole: {**whole, "items": edit(whole["items"])})
+    return edit_document(lambda whole: {**whole, ITEMS: edit(whole[ITEMS])})
 
 
 def edit_each_item(edit: Callable[[Item], Any]) -> Change[SelectedRows, bytes]:
@@ -57,7 +65,7 @@ def edit_amounts(edit: Callable[[str], Any]) -> Change[SelectedRows, bytes]:
 
 def edit_times(edit: Callable[[str], Any]) -> Change[SelectedRows, bytes]:
     """Edit ts of each item."""
-    return edit_each_item(lambda item: item | {"ts": edit(item["ts"])})
+    return edit_each_item(lambda item: item | {TS: edit(item[TS])})
 
 
 def edit_success(edit: Callable[[SandboxResponse], SandboxResponse]) -> Change[SandboxRequest, SandboxResponse]:
@@ -125,4 +133,4 @@ def instant_text(moment: int) -> str:
 
 def has_items(response: SandboxResponse) -> bool:
     """True if this response with status 200 has items."""
-    return bool(json.loads(response.body)["items"])
+    return bool(json.loads(response.body)[ITEMS])

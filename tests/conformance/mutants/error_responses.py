@@ -9,16 +9,28 @@ from typing import Final
 
 from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
 
-from .edits import JSON_HEADERS, TIMES, Parameters, instant, parse_parameters
+from .edits import (
+    AMOUNTS,
+    EMPTY,
+    INTERVAL,
+    ITEMS,
+    JSON_HEADERS,
+    LIMIT,
+    MARKET,
+    TIMES,
+    TS,
+    Parameters,
+    instant,
+    parse_parameters,
+)
 from .mutant import Changes, Mutant, Step
 
 _STATUS: Final = ("answer.status-1",)
 _ISO: Final = ("start.iso-8601-1", "end.iso-8601-1")
 _ITEM: Final = {
-    "market_id": "hl:perp:BTC-USDC",
-    "ts": "2026-05-01T01:00:00.000000+00:00",
-    "oi_base": "12483.50",
-    "oi_quote_usd": "1308734500.00",
+    MARKET: "hl:perp:BTC-USDC",
+    TS: "2026-05-01T01:00:00.000000+00:00",
+    **dict.fromkeys(AMOUNTS, "12483.50"),
 }
 _FAULT: Final = SandboxResponse(500, b"Internal Server Error", {"content-type": "text/plain; charset=utf-8"})
 
@@ -53,14 +65,14 @@ def _reversed(parameters: Parameters) -> bool:
 
 
 def _with_items(response: SandboxResponse) -> SandboxResponse:
-    return SandboxResponse(response.status, json.dumps({"detail": "refused", "items": [_ITEM]}).encode(), JSON_HEADERS)
+    return SandboxResponse(response.status, json.dumps({"detail": "refused", ITEMS: [_ITEM]}).encode(), JSON_HEADERS)
 
 
 MUTANTS: Final = (
     _refusals(
         "refusals-200-empty",
         "refusals are 200 with no items",
-        lambda _: SandboxResponse(200, b'{"items":[]}', JSON_HEADERS),
+        lambda _: SandboxResponse(200, EMPTY, JSON_HEADERS),
     ),
     _refusals("refusals-200", "refusals have a status of 200", lambda response: replace(response, status=200)),
     _refusals("refusals-500", "refusals are 500", lambda _: _FAULT),
@@ -74,13 +86,13 @@ MUTANTS: Final = (
         "limit-text-500",
         "a limit of letters is answered with 500",
         ("limit.type-1",),
-        lambda parameters: parameters.get("limit", "").isalpha(),
+        lambda parameters: parameters.get(LIMIT, "").isalpha(),
     ),
     _fault("reversed-500", "a start behind the end is answered with 500", ("start.window-1",), _reversed),
     _fault(
         "interval-missing-500",
         "a missing interval is answered with 500",
         ("interval.required-1",),
-        lambda parameters: "interval" not in parameters,
+        lambda parameters: INTERVAL not in parameters,
     ),
 )

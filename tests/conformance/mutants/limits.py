@@ -11,7 +11,7 @@ from allium_market_data.sandbox.answer import Row
 from allium_market_data.sandbox.query import HTTPError, Query
 from allium_market_data_wire.contract import OPEN_INTEREST
 
-from .edits import Parameters, edit_parameters, edit_query, parse_parameters, with_limit
+from .edits import LIMIT, Parameters, edit_parameters, edit_query, parse_parameters, with_limit
 from .histories import Counted
 from .mutant import Change, Changes, Mutant, QueryContext, Step
 
@@ -73,27 +73,27 @@ def _of_samples(context: QueryContext, call_next: Step[QueryContext, list[Row]])
     return call_next(context._replace(history=counted))
 
 
-def _lenient(pattern: str, limit: Callable[[str], str | None]) -> Change[bytes, Query]:
-    """Replace a limit of this ``pattern`` instead of refusing it; None removes it."""
+def _lenient(is_odd: Callable[[str], object], limit: Callable[[str], str | None]) -> Change[bytes, Query]:
+    """Replace an odd limit instead of refusing it; None removes it."""
 
     def edit(parameters: Parameters) -> Parameters:
-        if not re.fullmatch(pattern, parameters.get("limit", "")):
+        if not is_odd(parameters.get(LIMIT, "")):
             return parameters
-        replacement = limit(parameters["limit"])
-        rest = {name: text for name, text in parameters.items() if name != "limit"}
-        return rest if replacement is None else rest | {"limit": replacement}
+        replacement = limit(parameters[LIMIT])
+        rest = {name: text for name, text in parameters.items() if name != LIMIT}
+        return rest if replacement is None else rest | {LIMIT: replacement}
 
     return edit_parameters(edit)
 
 
-def _then(pattern: str, limit: Callable[[int], int]) -> Change[bytes, Query]:
-    """Accept a limit of this ``pattern``, whatever its value."""
+def _then(is_odd: Callable[[str], object], limit: Callable[[int], int]) -> Change[bytes, Query]:
+    """Accept an odd limit, whatever its value."""
 
     def change(query_string: bytes, call_next: Step[bytes, Query]) -> Query:
-        text = parse_parameters(query_string).get("limit", "")
-        if not re.fullmatch(pattern, text):
+        text = parse_parameters(query_string).get(LIMIT, "")
+        if not is_odd(text):
             return call_next(query_string)
-        return replace(call_next(query_string + b"&limit=1"), limit=limit(int(text)))
+        return replace(call_next(query_string + f"&{LIMIT}=1".encode()), limit=limit(int(text)))
 
     return change
 
@@ -101,7 +101,7 @@ def _then(pattern: str, limit: Callable[[int], int]) -> Change[bytes, Query]:
 def _default(limit: int) -> Change[bytes, Query]:
     def change(query_string: bytes, call_next: Step[bytes, Query]) -> Query:
         query = call_next(query_string)
-        return query if "limit" in parse_parameters(query_string) else replace(query, limit=limit)
+        return query if LIMIT in parse_parameters(query_string) else replace(query, limit=limit)
 
     return change
 
@@ -115,8 +115,14 @@ def _refused(is_wrong: Callable[[int], bool]) -> Change[bytes, Query]:
     return edit_query(edit)
 
 
-# Short enough to convert quickly; longer ones are refused as usual.
-_OVER: Final = r"500[1-9]|50[1-9][0-9]|5[1-9][0-9]{2}|[6-9][0-9]{3}|[1-9][0-9]{4,8}"
+def _like(pattern: str) -> Callable[[str], object]:
+    return re.compile(pattern).fullmatch
+
+
+def _is_over(text: str) -> bool:
+    """True above the maximum; numbers of ten digits and more are refused as usual."""
+    return text.isdecimal() and len(text) < 10 and int(text) > MAX_LIMIT
+
 
 MUTANTS: Final = (
     _limited("limit-ignored", "the limit is ignored", _MOST, lambda _: _HUGE),
@@ -147,38 +153,69 @@ MUTANTS: Final = (
     _select("limit-other-end-from-100", "a limit of 100 and more keeps the other end", _MOST, _other_end_from_100),
     _select("limit-of-samples", "the limit counts samples, not rows", (*_MOST, "bucket.last-sample-1"), _of_samples),
     _parse(
-        "limit-5001-lowered", "a limit above 5,000 is lowered to it", _RANGE, _lenient(_OVER, lambda _: f"{MAX_LIMIT}")
+        "limit-over-most-lowered",
+        "a limit above the maximum is lowered to it",
+        _RANGE,
+        _lenient(_is_over, lambda _: f"{MAX_LIMIT}"),
     ),
-    _parse("limit-5001-served", "a limit above 5,000 is honoured", _RANGE, _then(_OVER, lambda limit: limit)),
-    _parse("limit-0-as-1", "limit=0 is raised to 1", ("limit.minimum-1",), _lenient("0", lambda _: "1")),
-    _parse("limit-0-as-default", "limit=0 is the default", ("limit.minimum-1",), _lenient("0", lambda _: None)),
-    _parse("limit-0-empty", "limit=0 is answered with no items", ("limit.minimum-1",), _then("0", lambda _: 0)),
     _parse(
-        "limit-negative-as-default", "limit=-1 is the default", ("limit.minimum-1",), _lenient(r"-\d+", lambda _: None)
+        "limit-over-most-served", "a limit above the maximum is honoured", _RANGE, _then(_is_over, lambda limit: limit)
     ),
-    _parse("limit-negative-all", "limit=-1 gives all rows", ("limit.minimum-1",), _then(r"-\d{1,9}", lambda _: _HUGE)),
+    _parse(
+        "limit-0-as-1",
+        "limit=0 is raised to 1",
+        ("limit.minimum-1",),
+        _lenient(_like("0"), lambda _: "1"),
+    ),
+    _parse(
+        "limit-0-as-default",
+        "limit=0 is the default",
+        ("limit.minimum-1",),
+        _lenient(_like("0"), lambda _: None),
+    ),
+    _parse(
+        "limit-0-empty",
+        "limit=0 is answered with no items",
+        ("limit.minimum-1",),
+        _then(_like("0"), lambda _: 0),
+    ),
+    _parse(
+        "limit-negative-as-default",
+        "limit=-1 is the default",
+        ("limit.minimum-1",),
+        _lenient(_like(r"-\d+"), lambda _: None),
+    ),
+    _parse(
+        "limit-negative-all",
+        "limit=-1 gives all rows",
+        ("limit.minimum-1",),
+        _then(_like(r"-\d{1,9}"), lambda _: _HUGE),
+    ),
     _parse(
         "limit-1-refused",
         "limit=1 is refused",
         ("limit.range-1", "limit.minimum-1"),
         _refused(lambda limit: limit == 1),
     ),
-    _parse("limit-5000-refused", "limit=5000 is refused", _RANGE, _refused(lambda limit: limit == MAX_LIMIT)),
+    _parse("limit-most-refused", "the maximum limit is refused", _RANGE, _refused(lambda limit: limit == MAX_LIMIT)),
     _parse(
-        "limit-4999-refused", "limit=4999 and more is refused", _RANGE, _refused(lambda limit: limit >= MAX_LIMIT - 1)
+        "limit-almost-most-refused",
+        "the maximum limit and the one before it are refused",
+        _RANGE,
+        _refused(lambda limit: limit >= MAX_LIMIT - 1),
     ),
     _parse("limit-1000-most", "a limit above 1,000 is refused", _RANGE, _refused(lambda limit: limit > 1000)),
     _parse(
         "limit-text-as-default",
         "a limit of letters is the default",
         ("limit.type-1",),
-        _lenient("[a-z]+", lambda _: None),
+        _lenient(_like("[a-z]+"), lambda _: None),
     ),
     _parse(
         "limit-fraction-cut",
         "a limit with a fraction loses it",
         ("limit.type-1",),
-        _lenient(r"\d+\.\d+", lambda text: text.partition(".")[0]),
+        _lenient(_like(r"\d+\.\d+"), lambda text: text.partition(".")[0]),
     ),
     _parse("default-limit-100", "without a limit it is 100", _DEFAULT, _default(100)),
     _parse("default-limit-499", "without a limit it is 499", _DEFAULT, _default(DEFAULT_LIMIT - 1)),
@@ -188,6 +225,6 @@ MUTANTS: Final = (
         "limit-needed",
         "without a limit the request is refused",
         _DEFAULT,
-        edit_parameters(lambda parameters: {"limit": "missing"} | parameters),
+        edit_parameters(lambda parameters: {LIMIT: "missing"} | parameters),
     ),
 )

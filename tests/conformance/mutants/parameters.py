@@ -11,7 +11,17 @@ from allium_market_data.model.intervals import DAY, INTERVALS
 from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
 from allium_market_data.sandbox.query import HTTPError, Query
 
-from .edits import JSON_HEADERS, TIMES, Parameters, edit_parameters, instant, instant_text, parse_parameters
+from .edits import (
+    EMPTY,
+    INTERVAL,
+    JSON_HEADERS,
+    TIMES,
+    Parameters,
+    edit_parameters,
+    instant,
+    instant_text,
+    parse_parameters,
+)
 from .mutant import Change, Changes, Mutant, Step
 
 _ISO: Final = ("start.iso-8601-1", "end.iso-8601-1")
@@ -96,8 +106,8 @@ def _unreadable(text: str | None) -> bool:
 
 
 def _unknown_interval(parameters: Parameters) -> Parameters:
-    known = parameters.get("interval", "1h") in INTERVALS
-    return parameters if known else parameters | {"interval": "1h"}
+    known = parameters.get(INTERVAL, "1h") in INTERVALS
+    return parameters if known else parameters | {INTERVAL: "1h"}
 
 
 def _reversed_read_forward(parameters: Parameters) -> Parameters:
@@ -113,7 +123,7 @@ def _empty_where(is_wrong: Callable[[Parameters], bool]) -> Change[SandboxReques
     def change(request: SandboxRequest, call_next: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
         response = call_next(request)
         if response.status == 422 and is_wrong(parse_parameters(request.query_string)):
-            return SandboxResponse(200, b'{"items":[]}', JSON_HEADERS)
+            return SandboxResponse(200, EMPTY, JSON_HEADERS)
         return response
 
     return change
@@ -130,7 +140,7 @@ def _any_time(parameters: Parameters, pattern: re.Pattern[str]) -> bool:
 
 
 def _interval_refused(interval: str) -> Change[bytes, Query]:
-    return edit_parameters(lambda given: given | {"interval": "none"} if given.get("interval") == interval else given)
+    return edit_parameters(lambda given: given | {INTERVAL: "none"} if given.get(INTERVAL) == interval else given)
 
 
 def _path_refused(part: bytes) -> Change[SandboxRequest, SandboxResponse]:
@@ -204,7 +214,7 @@ MUTANTS: Final = (
         "interval-not-needed",
         "a missing interval is 1h",
         ("interval.required-1",),
-        edit_parameters(lambda parameters: {"interval": "1h"} | parameters),
+        edit_parameters(lambda parameters: {INTERVAL: "1h"} | parameters),
     ),
     _mutant("interval-unknown-is-1h", "an unknown interval is 1h", _INTERVAL, edit_parameters(_unknown_interval)),
     _mutant("interval-4h-refused", "interval 4h is refused", _INTERVAL, _interval_refused("4h")),

@@ -17,7 +17,7 @@ from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse,
 from allium_market_data.sandbox.query import Query
 
 from ..clock import Clock
-from .edits import TIMES, instant, parse_parameters
+from .edits import LIMIT, TIMES, instant, parse_parameters
 from .histories import WrappedHistory
 from .middleware import Handler, Reply, around, edit_replies, header_of
 from .mutant import Change, Changes, Mutant, Step
@@ -106,7 +106,7 @@ def _repeats_a_parameter(request: SandboxRequest) -> bool:
 
 
 def _empty_limit(request: SandboxRequest) -> bool:
-    return parse_parameters(request.query_string).get("limit") == ""
+    return parse_parameters(request.query_string).get(LIMIT) == ""
 
 
 def _longer_where(is_exempt: Callable[[dict[str, str], int], bool]) -> Change[bytes, Query]:
@@ -163,7 +163,7 @@ MUTANTS: Final = (
         "cap-ignored-for-few-rows",
         "a window of any length is answered if the limit is at most 10",
         CAP,
-        Changes(parse=_longer_where(lambda parameters, start: len(parameters.get("limit", "xxx")) == 1)),
+        Changes(parse=_longer_where(lambda parameters, start: len(parameters.get(LIMIT, "xxx")) == 1)),
     ),
     Mutant(
         "repeated-parameter-500",

@@ -10,6 +10,12 @@ from allium_market_data.sandbox.endpoint import SandboxRequest, SandboxResponse
 
 from .edits import (
     AMOUNTS,
+    FIRST,
+    INTERVAL,
+    ITEMS,
+    LAST,
+    MARKET,
+    TS,
     Item,
     edit_body,
     edit_document,
@@ -49,13 +55,13 @@ def _numbers(text: bytes) -> bytes:
 
 def _error_for_4h(request: SandboxRequest, call_next: Step[SandboxRequest, SandboxResponse]) -> SandboxResponse:
     response = call_next(request)
-    if response.status == 200 and parse_parameters(request.query_string).get("interval") == "4h":
+    if response.status == 200 and parse_parameters(request.query_string).get(INTERVAL) == "4h":
         return replace(response, body=b'{"detail":"4h is not ready yet"}')
     return response
 
 
 def _lines(whole: dict[str, Any]) -> bytes:
-    return b"".join(json.dumps(item).encode() + b"\n" for item in whole["items"])
+    return b"".join(json.dumps(item).encode() + b"\n" for item in whole[ITEMS])
 
 
 def _content_type(value: str | None) -> Change[SandboxRequest, SandboxResponse]:
@@ -71,20 +77,20 @@ MUTANTS: Final = (
         "items-missing",
         "the answer has no items",
         ("answer.required-1",),
-        edit_document(lambda whole: {"data": whole["items"]}),
+        edit_document(lambda whole: {"data": whole[ITEMS]}),
     ),
     _mutant("items-null", "items is null", ("answer.items-1",), edit_items(lambda items: None)),
     _mutant(
         "items-by-ts",
         "items is an object, from ts to row",
         ("answer.items-1",),
-        edit_items(lambda items: {item["ts"]: item for item in items}),
+        edit_items(lambda items: {item[TS]: item for item in items}),
     ),
     _mutant(
         "top-level-array",
         "the answer is the array of items itself",
         ("answer.type-1",),
-        edit_document(lambda whole: whole["items"]),
+        edit_document(lambda whole: whole[ITEMS]),
     ),
     _mutant(
         "rows-as-arrays",
@@ -100,48 +106,46 @@ MUTANTS: Final = (
     ),
     _mutant(
         "base-as-number-at-last",
-        "the oi_base of the last item is a JSON number",
+        "the first amount of the last item is a JSON number",
         ("row.oi-base-1",),
-        edit_last_item(lambda item: item | {"oi_base": float(item["oi_base"])}),
+        edit_last_item(lambda item: item | {FIRST: float(item[FIRST])}),
     ),
-    _mutant(
-        "ts-as-number", "ts is a JSON number", ("row.ts-1",), edit_each_item(lambda item: item | {"ts": 1777593600})
-    ),
+    _mutant("ts-as-number", "ts is a JSON number", ("row.ts-1",), edit_each_item(lambda item: item | {TS: 1777593600})),
     _mutant(
         "market-null",
-        "market_id is null",
+        "the market is null",
         ("row.market-id-1",),
-        edit_each_item(lambda item: item | {"market_id": None}),
+        edit_each_item(lambda item: item | {MARKET: None}),
     ),
     _mutant(
         "quote-missing",
-        "items have no oi_quote_usd",
+        "items lack their last amount",
         ("row.required-1",),
-        edit_each_item(lambda item: _without(item, "oi_quote_usd")),
+        edit_each_item(lambda item: _without(item, LAST)),
     ),
     _mutant(
         "market-missing",
-        "items have no market_id",
+        "items have no market",
         ("row.required-1",),
-        edit_each_item(lambda item: _without(item, "market_id")),
+        edit_each_item(lambda item: _without(item, MARKET)),
     ),
     _mutant(
         "base-missing-at-last",
-        "the last item of each answer has no oi_base",
+        "the last item of each answer lacks its first amount",
         ("row.required-1",),
-        edit_last_item(lambda item: _without(item, "oi_base")),
+        edit_last_item(lambda item: _without(item, FIRST)),
     ),
     _mutant(
         "quote-null-at-last",
-        "the oi_quote_usd of the last item is null",
+        "the last amount of the last item is null",
         ("row.oi-quote-usd-1",),
-        edit_last_item(lambda item: item | {"oi_quote_usd": None}),
+        edit_last_item(lambda item: item | {LAST: None}),
     ),
     _mutant(
         "nan-literal",
-        "the oi_base of the last item is the literal NaN, which is not JSON",
+        "the first amount of the last item is the literal NaN, which is not JSON",
         ("answer.media-type-1", "row.oi-base-1"),
-        edit_last_item(lambda item: item | {"oi_base": float("nan")}),
+        edit_last_item(lambda item: item | {FIRST: float("nan")}),
     ),
     _mutant(
         "trailing-garbage", "a second JSON value follows the first", _ALONE, edit_body(lambda text: text + b"\n{}")

@@ -11,7 +11,7 @@ from typing import Final
 from allium_market_data.model.intervals import HOUR, SECOND
 from allium_market_data.sandbox.instants import parse_instant
 
-from .edits import Item, edit_amounts, edit_last_item, edit_times, instant_text
+from .edits import FIRST, LAST, Item, edit_amounts, edit_last_item, edit_times, instant_text
 from .mutant import Change, Changes, Mutant, SelectedRows, Step
 
 _PLAIN: Final = ("row.oi-base-example-1", "row.oi-quote-usd-example-1")
@@ -30,7 +30,7 @@ def _amount(name: str, description: str, edit: Callable[[str], str]) -> Mutant:
 
 
 def _last_base(name: str, description: str, clauses: tuple[str, ...], text: str) -> Mutant:
-    return _mutant(name, description, clauses, edit_last_item(lambda item: item | {"oi_base": text}))
+    return _mutant(name, description, clauses, edit_last_item(lambda item: item | {FIRST: text}))
 
 
 def _ts(name: str, description: str, clauses: tuple[str, ...], edit: Callable[[str], str]) -> Mutant:
@@ -64,7 +64,7 @@ def _days_by_date(selected: SelectedRows, call_next: Step[SelectedRows, bytes]) 
 
 
 def _negative_quote(item: Item) -> Item:
-    return item | {"oi_quote_usd": f"-{item['oi_quote_usd']}"}
+    return item | {LAST: f"-{item[LAST]}"}
 
 
 MUTANTS: Final = (
@@ -87,14 +87,14 @@ MUTANTS: Final = (
     ),
     _mutant(
         "quote-negative-at-last",
-        "the oi_quote_usd of the last item is negative",
+        "the last amount of the last item is negative",
         ("row.oi-quote-usd-unit-1", "row.oi-quote-usd-example-1"),
         edit_last_item(_negative_quote),
     ),
-    _last_base("base-nan", 'the oi_base of the last item is "NaN"', _FINITE, "NaN"),
-    _last_base("base-infinity", 'the oi_base of the last item is "Infinity"', _FINITE, "Infinity"),
-    _last_base("base-empty", "the oi_base of the last item is an empty text", _FINITE, ""),
-    _last_base("base-null-text", 'the oi_base of the last item is "null"', _FINITE, "null"),
+    _last_base("base-nan", 'the first amount of the last item is "NaN"', _FINITE, "NaN"),
+    _last_base("base-infinity", 'the first amount of the last item is "Infinity"', _FINITE, "Infinity"),
+    _last_base("base-empty", "the first amount of the last item is an empty text", _FINITE, ""),
+    _last_base("base-null-text", 'the first amount of the last item is "null"', _FINITE, "null"),
     _ts("ts-naive", "ts has no offset", _TS, _naive),
     _ts("ts-epoch-text", "ts is the seconds since 1970, as text", _TS, lambda text: f"{parse_instant(text) // SECOND}"),
     _ts("ts-http-date", "ts is written as in HTTP", _TS, lambda text: format_datetime(datetime.fromisoformat(text))),

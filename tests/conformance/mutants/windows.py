@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
+from urllib.parse import quote
 
 from allium_market_data.model.intervals import DAY, HOUR, ceil, floor
 from allium_market_data.sandbox.answer import Row, Span
@@ -17,6 +18,8 @@ from allium_market_data_wire.contract import OPEN_INTEREST
 
 from .amounts import picked
 from .edits import (
+    EMPTY,
+    ITEMS,
     JSON_HEADERS,
     TIMES,
     edit_query,
@@ -36,7 +39,7 @@ MAX_WINDOW: Final = OPEN_INTEREST.window_cap
 CAP: Final = ("window.cap-1", "window.cap-2")
 _WHOLE: Final = ("bucket.last-sample-1", "series.open-interest-2")
 _ROWS: Final = ("limit.most-rows-1", "limit.range-1", *CAP)
-_EMPTY: Final = ("answer.samples-1",)
+_SAMPLES: Final = ("answer.samples-1",)
 _PAGE_OF_ROWS: Final = 1000
 
 
@@ -105,7 +108,7 @@ def longer(judge: Callable[[int], int | None]) -> Change[bytes, Query]:
         if length is None:
             return call_next(query_string)
         # Parse the other parameters with an end that is near enough.
-        near = b"&end_timestamp=" + instant_text(start + MAX_WINDOW).replace("+", "%2B").encode()
+        near = f"&{TIMES[1]}={quote(instant_text(start + MAX_WINDOW))}".encode()
         return replace(call_next(query_string + near), end=start + length)
 
     return change
@@ -136,8 +139,6 @@ def _instead_of_long(response: SandboxResponse) -> Change[SandboxRequest, Sandbo
 
     return change
 
-
-NOTHING: Final = b'{"items":[]}'
 
 MUTANTS: Final = (
     _asked(
@@ -234,32 +235,32 @@ MUTANTS: Final = (
     _empty(
         "empty-404",
         "a window without rows is answered with 404",
-        _EMPTY,
+        _SAMPLES,
         lambda _: SandboxResponse(404, b"{}", JSON_HEADERS),
     ),
-    _empty("empty-500", "a window without rows is answered with 500", _EMPTY, lambda _: SandboxResponse(500, b"")),
+    _empty("empty-500", "a window without rows is answered with 500", _SAMPLES, lambda _: SandboxResponse(500, b"")),
     _empty(
         "empty-204",
         "a window without rows is answered with 204",
-        (*_EMPTY, "answer.status-1"),
+        (*_SAMPLES, "answer.status-1"),
         lambda _: SandboxResponse(204, b""),
     ),
     _empty(
         "empty-null",
         "a window without rows has null for items",
-        (*_EMPTY, "answer.items-1"),
-        lambda response: replace(response, body=json.dumps({"items": None}).encode()),
+        (*_SAMPLES, "answer.items-1"),
+        lambda response: replace(response, body=json.dumps({ITEMS: None}).encode()),
     ),
     _empty(
         "empty-without-items",
         "a window without rows has no items in its answer",
-        (*_EMPTY, "answer.required-1"),
+        (*_SAMPLES, "answer.required-1"),
         lambda response: replace(response, body=b"{}"),
     ),
     _select(
         "empty-latest",
         "a window without rows is answered with the market's latest row",
-        (*_EMPTY, "end.window-1"),
+        (*_SAMPLES, "end.window-1"),
         edit_rows(_latest_for_none),
     ),
     _select(
@@ -289,7 +290,7 @@ MUTANTS: Final = (
         "cap-empty",
         "a window of more than 7 days is answered with no items",
         CAP,
-        Changes(whole=_instead_of_long(SandboxResponse(200, NOTHING, JSON_HEADERS))),
+        Changes(whole=_instead_of_long(SandboxResponse(200, EMPTY, JSON_HEADERS))),
     ),
     Mutant(
         "cap-500",
@@ -307,8 +308,8 @@ MUTANTS: Final = (
         "cap-6-days", "more than 6 days are refused", CAP, _refused(lambda query: query.end - query.start > 6 * DAY)
     ),
     _parse(
-        "cap-5000-buckets",
-        "a window of more than 5,000 buckets is refused",
+        "cap-by-buckets",
+        "a window of more buckets than the maximum limit is refused",
         (*CAP, "limit.most-rows-1"),
         _refused(lambda query: query.end - query.start > MAX_LIMIT * query.width),
     ),
