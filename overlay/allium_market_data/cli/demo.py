@@ -58,8 +58,17 @@ def _plot(fetched: dict[str, OpenInterestSeries], file: Path) -> None:
 
     figure = Figure(figsize=(11, 4 * len(fetched)), layout="constrained")
     for axes, (note, series) in zip(figure.subplots(len(fetched)), fetched.items(), strict=True):
-        series.plot(axes=axes).set_title(f"{series.market_id} ({note}), {series.interval} buckets", loc="left")
+        _longest_part(series).plot(axes=axes)
+        axes.text(1, 1, note, transform=axes.transAxes, ha="right", va="top", fontsize=9, color="#5a5a5a")
     figure.savefig(file, dpi=110)
+
+
+def _longest_part(series: OpenInterestSeries) -> OpenInterestSeries:
+    """The rows before or after the longest gap if it is most of the span, since a chart of it would be empty."""
+    gap = max(series.gaps(), key=lambda gap: gap.buckets, default=None)
+    if gap is None or 2 * (gap.end - gap.start) < series.end - series.start:
+        return series
+    return max(series.between(end=gap.start), series.between(gap.end), key=len)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from .base import SeriesBase
 from .dense import DenseSeries, Fill, densify
 from .display import Displayed
 from .from_frame import from_frame
-from .plot import plot
+from .plot import Scale, plot
 from .resample import Label, resample
 from .select import between, row_number, select
 
@@ -152,12 +152,12 @@ class Series(Displayed, SeriesBase, Tabular, Generic[RecordT]):
         """
         return densify(self, fill)
 
-    def plot(self, *, axes: Axes | None = None, amount: str | None = None) -> Axes:
+    def plot(self, *, axes: Axes | None = None, amount: str | None = None, scale: Scale = "linear") -> Axes:
         """Draw the series and return matplotlib's Axes: gaps as gaps, provisional rows marked, time in UTC.
 
-        ``amount`` is a decimal column, by default the last one.
+        ``amount`` is a decimal column, by default the last one; ``scale`` is ``"linear"``, ``"log"`` or ``"index"``.
         """
-        return plot(self, axes=axes, amount=amount)
+        return plot(self, axes=axes, amount=amount, scale=scale)
 
     @classmethod
     def from_frame(

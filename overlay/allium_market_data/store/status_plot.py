@@ -30,13 +30,12 @@ def check_file(file: Path, *, overwrite: bool) -> Path:
 
 def plot_status(statuses: Sequence[SeriesStatus], file: Path, *, overwrite: bool = False) -> None:
     """Draw the statuses to a PNG file: complete windows blue, darker the more buckets have a row; gaps orange."""
-    colors = require("matplotlib", "plot").colormaps["Blues"]
     size = (10.0, 1.5 + 0.24 * max(len(statuses), 2))
     with figure_file(check_file(file, overwrite=overwrite), "png", size, dpi=110, overwrite=overwrite) as figure:
         axes = figure.add_subplot()
         for index, status in enumerate(statuses):
             parts = list(row_shares(status))
-            shades = [colors(EMPTY_SHADE + (1 - EMPTY_SHADE) * share) for _, share in parts]
+            shades = [_shade(share) for _, share in parts]
             _draw_bars(axes, index, [span for span, _ in parts], facecolors=shades)
             # The edge keeps a very short gap visible.
             _draw_bars(axes, index, status.gaps, facecolors=GAP_COLOR, edgecolors=GAP_COLOR, linewidth=1.0)
@@ -52,6 +51,11 @@ def row_shares(status: SeriesStatus) -> Iterator[tuple[Span, float]]:
             yield part, min(rows / buckets, 1.0) if buckets else 0.0
 
 
+def _shade(share: float) -> Any:
+    """The colour of complete windows of which a share of the buckets has a row."""
+    return require("matplotlib", "plot").colormaps["Blues"](EMPTY_SHADE + (1 - EMPTY_SHADE) * share)
+
+
 def _draw_bars(axes: Any, index: int, spans: Sequence[Span], **style: Any) -> None:
     if spans:
         days = [(start / DAY, (end - start) / DAY) for start, end in spans]
@@ -60,9 +64,9 @@ def _draw_bars(axes: Any, index: int, spans: Sequence[Span], **style: Any) -> No
 
 def _label(axes: Any, statuses: Sequence[SeriesStatus]) -> None:
     dates, patches = require("matplotlib.dates", "plot"), require("matplotlib.patches", "plot")
-    colors = require("matplotlib", "plot").colormaps["Blues"]
     if statuses:
         axes.xaxis_date()
+        axes.set_xlabel("UTC", loc="right", fontsize=8)
         locator = dates.AutoDateLocator(maxticks=9)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
@@ -72,7 +76,7 @@ def _label(axes: Any, statuses: Sequence[SeriesStatus]) -> None:
     names = [clean(f"{status.key[1]} {status.key[0]}") for status in statuses]
     axes.set_yticks(range(len(statuses)), names, fontsize=8)
     axes.set_ylim(max(len(statuses), 1) - 0.5, -0.5)
-    legend = [patches.Patch(color=colors(1.0), label="complete, a row in every bucket")]
-    legend += [patches.Patch(color=colors(EMPTY_SHADE), label="complete, no rows on the server")]
+    shares = ((1.0, "a row in every bucket"), (0.5, "in half of them"), (0.0, "no rows on the server"))
+    legend = [patches.Patch(color=_shade(share), label=f"complete, {text}") for share, text in shares]
     legend += [patches.Patch(color=GAP_COLOR, label="gap: not fetched")]
-    axes.figure.legend(handles=legend, loc="outside upper left", ncols=3, fontsize=8, frameon=False)
+    axes.figure.legend(handles=legend, loc="outside upper left", ncols=4, fontsize=8, frameon=False)
