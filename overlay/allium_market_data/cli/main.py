@@ -116,6 +116,7 @@ def plot(
     output: Annotated[Path, typer.Option("--output", "-o", help="Chart to write: .png, .svg or .pdf.")],
     base_url: BaseUrl = None,
     amount: Annotated[str, typer.Option(help="Value to draw: oi_quote_usd or oi_base.")] = "oi_quote_usd",
+    scale: Annotated[str, typer.Option(help="linear, log, or index: the first row of each market is 100.")] = "linear",
     timeout: Timeout = 30.0,
     concurrency: Concurrency = 8,
     rate: Rate = None,
@@ -128,13 +129,13 @@ def plot(
     from ..series.plot import check_plot_target, save_plot
     from .output import connect
 
-    check_plot_target(output, OPEN_INTEREST, amount, overwrite=overwrite)  # before the first request
+    check_plot_target(output, OPEN_INTEREST, amount, scale, overwrite=overwrite)  # before the first request
     if table is not None:
         series = _table.read_series(table, market, interval, start, end, storage_option)
     else:
         with connect(base_url, timeout, concurrency, rate) as client:
             series = client.open_interest(market, interval=interval, start=start, end=end)  # type: ignore[call-overload]
-    save_plot(list(series.values()), output, amount=amount, overwrite=overwrite)
+    save_plot(list(series.values()), output, amount=amount, scale=scale, overwrite=overwrite)  # type: ignore[arg-type]
 
 
 @app.command()

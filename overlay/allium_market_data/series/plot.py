@@ -74,7 +74,7 @@ def save_plot(
     """
     if not series:
         raise UsageError("nothing to plot: pass at least one series")
-    image_format, target = check_plot_target(path, series[0].endpoint, amount, overwrite=overwrite)
+    image_format, target = check_plot_target(path, series[0].endpoint, amount, scale, overwrite=overwrite)
     with figure_file(target, image_format, SIZE, dpi=160, overwrite=overwrite) as figure:
         plot(*series, axes=figure.add_subplot(), amount=amount, scale=scale)
 
@@ -98,9 +98,12 @@ def figure_file(
             file.rollback()
 
 
-def check_plot_target(path: files.Path, endpoint: Endpoint, amount: str | None, *, overwrite: bool) -> tuple[str, Path]:
+def check_plot_target(
+    path: files.Path, endpoint: Endpoint, amount: str | None, scale: str, *, overwrite: bool
+) -> tuple[str, Path]:
     """The format and the resolved path of a chart, checked before any request is sent. Raises what ``save_plot`` raises."""
     decimal_column(endpoint, amount)
+    check_choice("scale", scale, get_args(Scale))
     suffix = Path(path).suffix.removeprefix(".").lower()
     if suffix not in FORMATS:
         raise UsageError(f"{path}: unknown chart format: use the suffix .{', .'.join(FORMATS)}")

@@ -76,7 +76,7 @@ def _label(axes: Any, statuses: Sequence[SeriesStatus]) -> None:
     names = [clean(f"{status.key[1]} {status.key[0]}") for status in statuses]
     axes.set_yticks(range(len(statuses)), names, fontsize=8)
     axes.set_ylim(max(len(statuses), 1) - 0.5, -0.5)
-    shares = ((1.0, "a row in every bucket"), (0.5, "in half of them"), (0.0, "no rows on the server"))
+    shares = ((1.0, "a row in every bucket"), (0.5, "a row in half of the buckets"), (0.0, "no rows on the server"))
     legend = [patches.Patch(color=_shade(share), label=f"complete, {text}") for share, text in shares]
     legend += [patches.Patch(color=GAP_COLOR, label="gap: not fetched")]
     axes.figure.legend(handles=legend, loc="outside upper left", ncols=4, fontsize=8, frameon=False)
