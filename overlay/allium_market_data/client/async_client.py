@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self, TypeVar, get_args, overload
 
 from ..errors import AuthenticationError, ErrorContext, FetchError, IncompleteError, UsageError
-from ..model.endpoint import OPEN_INTEREST
+from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import Interval
 from ..model.rows import OpenInterest
 from ..model.times import now, to_iso
@@ -21,7 +21,7 @@ from .circuit import Call
 from .plan import By, Errors, plan_latest, plan_open_interest
 from .progress import OnProgress
 from .retry import RetryPolicy
-from .series_fetch import SeriesFetch, iter_rows, start_call
+from .series_fetch import S, SeriesFetch, iter_rows, start_call
 from .settings import Settings, check_settings
 from .short_traceback import shorten, shortened
 
@@ -144,16 +144,30 @@ class AsyncMarketData:
         ``progress`` gets a ``FetchProgress`` after each page, in the thread of the event loop; it must return quickly. An error
         that it raises ends the call.
 
-        Source: ``GET /api/v1/markets/{market_id}/perps/open_interest``.
+        Source: the operation ``open_interest`` of the specification.
 
         Raises ``UsageError`` for a wrong argument, before the first request, and ``FetchError`` if the rows cannot be fetched
         completely.
         """
         requests = plan_open_interest(interval, start, end)
         call = start_call(deadline, progress, len(requests))
-        return await self._fetch(
-            market_id, errors, call, lambda each, own: self._series_fetch(each, requests, own).fetch_all()
-        )
+        return await self._series(OPEN_INTEREST, OpenInterestSeries, market_id, requests, errors, call)
+
+    async def _series(
+        self,
+        endpoint: Endpoint,
+        kind: type[S],
+        market_id: str | Iterable[str],
+        requests: Plan,
+        errors: Errors,
+        call: Call,
+    ) -> S | ByMarket[S]:
+        """The series of an endpoint for the market, or for each of several."""
+
+        async def fetch(each: str, own: Call) -> S:
+            return await self._series_fetch(endpoint, kind, each, requests, own).fetch_all()
+
+        return await self._fetch(market_id, errors, call, fetch)
 
     @overload
     async def latest(  # type: ignore[overload-overlap]  # str is an iterable of str too, and is one market here
@@ -188,7 +202,9 @@ class AsyncMarketData:
 
         async def last_row(market: str, own: Call) -> OpenInterest:
             for requests in plans:
-                if rows := await self._series_fetch(market, requests, own).fetch_all():
+                if rows := await self._series_fetch(
+                    OPEN_INTEREST, OpenInterestSeries, market, requests, own
+                ).fetch_all():
                     return rows[-1]
             raise IncompleteError(f"the server has no row since {to_iso(plans[-1].start)}", ErrorContext(market))
 
@@ -229,7 +245,7 @@ class AsyncMarketData:
         deadline: float | None = None,
         progress: OnProgress | None = None,
     ) -> AsyncGenerator[OpenInterest, None] | AsyncGenerator[OpenInterestSeries, None]:
-        """The rows of ``open_interest`` in order as they arrive, in bounded memory: row by row, or in pages of up to 5,000.
+        """The rows of ``open_interest`` in order as they arrive, in bounded memory: row by row, or in pages of one response.
 
         The rows yielded so far are complete; an error is raised after the last row before it. ``deadline`` begins now, and
         includes the time that the reader takes. ``progress`` is that of ``open_interest``.
@@ -238,18 +254,23 @@ class AsyncMarketData:
         """
         check_choice("by", by, ("row", "page"))
         market, requests = check_market(market_id), plan_open_interest(interval, start, end)
-        pages = self._pages(market, requests, start_call(deadline, progress, len(requests)))
+        call = start_call(deadline, progress, len(requests))
+        pages = self._pages(OPEN_INTEREST, OpenInterestSeries, market, requests, call)
         return pages if by == "page" else iter_rows(pages)
 
-    def _pages(self, market_id: str, requests: Plan, call: Call) -> AsyncGenerator[OpenInterestSeries, None]:
-        return shortened(self._series_fetch(market_id, requests, call).pages())
+    def _pages(
+        self, endpoint: Endpoint, kind: type[S], market_id: str, requests: Plan, call: Call
+    ) -> AsyncGenerator[S, None]:
+        return shortened(self._series_fetch(endpoint, kind, market_id, requests, call).pages())
 
-    def _series_fetch(self, market_id: str, requests: Plan, call: Call) -> SeriesFetch:
+    def _series_fetch(
+        self, endpoint: Endpoint, kind: type[S], market_id: str, requests: Plan, call: Call
+    ) -> SeriesFetch[S]:
         if self._transport is None:
             from .transport import Transport
 
             self._transport = Transport(self._settings, self._http, self._before_request)
-        return SeriesFetch(OPEN_INTEREST, market_id, requests, self._transport, self._settings, self._clock, call)
+        return SeriesFetch(endpoint, kind, market_id, requests, self._transport, self._settings, self._clock, call)
 
     async def _fetch(
         self, market_id: str | Iterable[str], errors: Errors, call: Call, fetch: Callable[[str, Call], Awaitable[T]]

@@ -7,15 +7,15 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..errors import DeadlineExceededError, ErrorContext, FetchError, IncompleteError, UsageError
 from ..model.endpoint import Endpoint
 from ..model.provenance import Provenance
-from ..model.rows import Columns, ColumnsBuilder, OpenInterest
+from ..model.rows import Columns, ColumnsBuilder
 from ..model.times import to_iso
 from ..model.windows import Plan, Window
-from ..series.series import OpenInterestSeries
+from ..series.generic import Series
 from ..version import VERSION
 from .circuit import Call, monotonic
 from .decode import Page, PageRequest, decode
@@ -27,11 +27,16 @@ if TYPE_CHECKING:
     from .transport import Transport
 
 
+S = TypeVar("S", bound=Series[Any])
+R = TypeVar("R")
+
+
 @dataclass
-class SeriesFetch:
-    """The fetch of one market: its rows as they arrive, and their provenance."""
+class SeriesFetch(Generic[S]):
+    """The fetch of one market: its rows as they arrive, as series of ``kind``, and their provenance."""
 
     endpoint: Endpoint
+    kind: type[S]
     market_id: str
     plan: Plan
     transport: Transport
@@ -68,7 +73,7 @@ class SeriesFetch:
         if self.call.tracker is not None:
             self.call.tracker.requests += 1
 
-    def series(self, columns: Columns, start: datetime, end: datetime) -> OpenInterestSeries:
+    def series(self, columns: Columns, start: datetime, end: datetime) -> S:
         """A series of these rows, with their provenance."""
         from .transport import specification
 
@@ -81,7 +86,8 @@ class SeriesFetch:
             started=self.started,
             finished=self.clock(),
         )
-        return OpenInterestSeries(
+        return self.kind(
+            endpoint=self.endpoint,
             market_id=self.market_id,
             interval=self.plan.interval,
             start=start,
@@ -91,14 +97,14 @@ class SeriesFetch:
             unknown_fields={self.settings.key.redact(name): count for name, count in self.loop.unknown_fields.items()},
         )
 
-    async def fetch_all(self) -> OpenInterestSeries:
+    async def fetch_all(self) -> S:
         """Every row of the plan."""
         rows = ColumnsBuilder(len(self.endpoint.columns), self.plan.width)
         async for part in self._parts():
             rows.add(part)
         return self.series(rows.build(), self.plan.start, self.plan.end)
 
-    async def pages(self) -> AsyncGenerator[OpenInterestSeries, None]:
+    async def pages(self) -> AsyncGenerator[S, None]:
         """The rows page by page. The spans of consecutive pages join, so that ``gaps()`` of the pages miss nothing."""
         start, last = self.plan.start, None
         async with aclosing(self._parts()) as parts:
@@ -164,7 +170,7 @@ def start_call(deadline: float | None, progress: OnProgress | None = None, windo
     )
 
 
-async def iter_rows(pages: AsyncGenerator[OpenInterestSeries, None]) -> AsyncGenerator[OpenInterest, None]:
+async def iter_rows(pages: AsyncGenerator[Series[R], None]) -> AsyncGenerator[R, None]:
     """The rows of the pages, one by one."""
     async with aclosing(pages):
         async for page in pages:

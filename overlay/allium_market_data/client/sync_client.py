@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iter
 from typing import Any, Literal, Self, TypeVar, overload
 
 from ..errors import FetchError
+from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import Interval
 from ..model.rows import OpenInterest
 from ..model.windows import Plan
@@ -129,7 +130,7 @@ class MarketData:
         ``progress`` gets a ``FetchProgress`` after each page, in the thread of the event loop; it must return quickly. An error
         that it raises ends the call.
 
-        Source: ``GET /api/v1/markets/{market_id}/perps/open_interest``.
+        Source: the operation ``open_interest`` of the specification.
 
         Raises ``UsageError`` for a wrong argument, before the first request, and ``FetchError`` if the rows cannot be fetched
         completely.
@@ -215,7 +216,7 @@ class MarketData:
         deadline: float | None = None,
         progress: OnProgress | None = None,
     ) -> Generator[OpenInterest, None, None] | Generator[OpenInterestSeries, None, None]:
-        """The rows of ``open_interest`` in order as they arrive, in bounded memory: row by row, or in pages of up to 5,000.
+        """The rows of ``open_interest`` in order as they arrive, in bounded memory: row by row, or in pages of one response.
 
         The rows yielded so far are complete; an error is raised after the last row before it. ``deadline`` begins now, and
         includes the time that the reader takes. ``progress`` is that of ``open_interest``.
@@ -225,7 +226,7 @@ class MarketData:
         check_choice("by", by, ("row", "page"))
         market, requests = check_market(market_id), plan_open_interest(interval, start, end)
         call = start_call(deadline, progress, len(requests))
-        pages = self._iterate(lambda client: client._pages(market, requests, call))
+        pages = self._iterate(lambda client: client._pages(OPEN_INTEREST, OpenInterestSeries, market, requests, call))
         return pages if by == "page" else (row for page in pages for row in page)
 
     def _call(self, function: Callable[[LoopClient], Awaitable[Any]]) -> Any:
