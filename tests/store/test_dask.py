@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 import threading
@@ -186,6 +187,27 @@ def test_the_loss_of_the_last_worker_is_an_error(
 
         with pytest.raises(StoreError, match=r"no worker is left at .*: the same call resumes"):
             run(table, filled.url, client, progress=end_worker, commit_rows=1)
+
+
+def test_progress_is_reported_before_a_group_has_ended(
+    filled: Exchange, table: Path, shared_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server answers only after a report that counts its requests."""
+    monkeypatch.setattr(driver, "REPORT_SECONDS", 0)
+    app, reported = filled.app, threading.Event()
+
+    async def answer_late(scope: Any, receive: Any, send: Any) -> None:
+        while not reported.is_set():  # noqa: ASYNC110 - set by another thread
+            await asyncio.sleep(0.01)
+        await app(scope, receive, send)
+
+    def report(progress: Progress) -> None:
+        if progress.requests and not progress.done:
+            reported.set()
+
+    filled.app = answer_late
+    assert run(table, filled.url, shared_client, progress=report).done > 0
+    assert reported.is_set()
 
 
 def test_the_loss_of_the_scheduler_is_an_error(filled: Exchange, table: Path) -> None:
