@@ -121,6 +121,12 @@ def test_path_with_two_parameter_names_is_an_error() -> None:
         merged(document("/m/{id}/x"), document("/m/{market}/x"))
 
 
+def test_one_page_may_name_the_parameter_of_a_path_in_two_ways() -> None:
+    part = document("/m/{id}/x")
+    part["paths"]["/m/{market}/x"] = {"post": {"responses": {}}}
+    assert set(merged(part)["paths"]) == {"/m/{id}/x", "/m/{market}/x"}
+
+
 def test_duplicate_operation_id_is_an_error() -> None:
     one, other = document("/a"), document("/b")
     one["paths"]["/a"]["get"]["operationId"] = other["paths"]["/b"]["get"]["operationId"] = "same"

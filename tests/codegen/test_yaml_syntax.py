@@ -54,8 +54,10 @@ def test_keys_are_always_text() -> None:
         ("a: 1\nb: 2\na: 3\n", "x: line 12: the key 'a' appears twice"),
         ("a:\n  200: 1\n  '200': 2\n", "x: line 12: the key '200' appears twice"),
         ('{"a": 1, "a": 2}', "x: the key 'a' appears twice"),
-        ("a: &a [1]\nb: *a\n", "x: line 11: the alias *a is not allowed"),
-        ("a: &a [*a]\n", "x: line 10: the alias *a is not allowed"),
+        ("a: &a [*a]\n", "x: line 10: the alias *a is within its own anchor"),
+        ("a: &a [1]\nb: &a {c: [*a]}\n", "x: line 11: the alias *a is within its own anchor"),
+        ("a: *b\nb: &b 1\n", "x: line 10: unreadable: found undefined alias"),
+        ("*a : 1\n", "x: line 10: unreadable: found undefined alias"),
         ("<<: {a: 1}\n", "x: line 10: a merge key"),
         ("a: .inf\n", "x: line 10: .inf is not a finite number"),
         ("a: 1e999\n", "x: line 10: 1e999 is not a finite number"),
@@ -117,6 +119,20 @@ def test_written_yaml_reads_the_same_under_yaml_1_1_and_1_2(text: str) -> None:
     written = dump({"key": text, text: ["x", text]})
     assert parse(written, where="x") == {"key": text, text: ["x", text]}
     assert yaml.safe_load(written) == {"key": text, text: ["x", text]}
+
+
+def test_an_alias_is_a_copy_of_the_last_anchor_of_its_name() -> None:
+    value = parse("a: &a {x: [1]}\nb: *a\nc: &a [2]\nd: *a\ne: &b {f: *a}\ng: *b\n", where="x")
+    assert value == {"a": {"x": [1]}, "b": {"x": [1]}, "c": [2], "d": [2], "e": {"f": [2]}, "g": {"f": [2]}}
+    value["a"]["x"].append(3)
+    assert value["b"] == {"x": [1]}
+
+
+def test_aliases_that_stand_for_a_billion_values_are_an_error() -> None:
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 10)}]" for number in range(1, 10)]
+    with pytest.raises(SpecError, match="its aliases stand for more than 200000 values"):
+        parse("\n".join(lines), where="x")
 
 
 def test_written_yaml_is_in_block_style_without_aliases_or_wraps() -> None:

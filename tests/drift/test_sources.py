@@ -56,6 +56,47 @@ def test_a_page_without_its_prose_loses_the_clauses() -> None:
     assert any("window.cap-1" in change.clauses for change in found.changes)
 
 
+GET: dict[str, Any] = {"get": {"responses": {}}}
+POST: dict[str, Any] = {"post": {"responses": {}}}
+DEPRECATED: dict[str, Any] = {"get": {"responses": {}, "deprecated": True}}
+
+
+def source(**parts: Any) -> Source:
+    document = {"openapi": "3.1.0", "info": {"title": "T", "version": "1"}, **parts}
+    return Source.of_bytes([("openapi.json", json.dumps(document).encode())])
+
+
+def test_a_path_under_two_names_is_one_path() -> None:
+    two = source(paths={"/a/{id}": GET, "/a/{name}": POST})
+    assert judge(two, source(paths={"/a/{key}": {**GET, **POST}})).verdict < Level.COMPATIBLE
+    (change,) = judge(two, source(paths={"/a/{id}": GET})).changes
+    assert (change.kind, change.sentence) == ("operation.removed", "POST /a/{name} was removed.")
+
+
+def test_operations_that_differ_only_in_names_are_both_compared() -> None:
+    two = source(paths={"/a/{id}": GET, "/a/{name}": GET})
+    assert judge(two, two).changes == ()
+    for paths in ({"/a/{id}": DEPRECATED, "/a/{name}": GET}, {"/a/{id}": GET, "/a/{name}": DEPRECATED}):
+        (change,) = judge(two, source(paths=paths)).changes
+        assert change.kind == "operation.deprecated"
+
+
+def test_webhooks_alone_are_a_document() -> None:
+    old = source(webhooks={"filled": {"post": {"responses": {}}}})
+    assert judge(old, old).changes == ()
+    (change,) = judge(old, source(webhooks={"filled": {"post": {"responses": {"200": {"description": "ok"}}}}})).changes
+    assert (change.level, change.kind) == (Level.BREAKING, "webhook")
+    with pytest.raises(SpecError, match="describes no operation"):
+        source(paths={}, webhooks={})
+
+
+def test_anchors_and_aliases_mean_what_they_stand_for() -> None:
+    text = "openapi: 3.1.0\ninfo: {title: T}\npaths:\n  /a: &a {get: {responses: {}}}\n  /b: *a\n"
+    aliases = Source.of_bytes([("openapi.yaml", text.encode())])
+    plain = source(info={"title": "T"}, paths={"/a": {"get": {"responses": {}}}, "/b": {"get": {"responses": {}}}})
+    assert judge(aliases, plain).changes == ()
+
+
 def large(operations: int, wide: int) -> dict[str, Any]:
     """Operations that share schemas, each of which refers to the next one twice: 2^wide paths."""
     schemas: dict[str, Any] = {

@@ -28,7 +28,7 @@ def merge(parts: Iterable[Part]) -> Document:
 
     Equal pieces become one. Each of these is a `SpecError` that names the parts and the place: different values at one
     place, a server or security requirement that only some parts have, one path with two names for its parameter, two
-    operations with one operationId, and a reference without a target.
+    operations with one operationId, and a reference without a target. One page may name the parameter of a path in two ways.
     """
     ordered = sorted(parts, key=lambda part: (part.where, canonical(part.document)))
     if not ordered:
@@ -146,7 +146,7 @@ def _check_paths(parts: list[Part]) -> None:
     for part in parts:
         for path in part.document["paths"]:
             where, known = seen.setdefault(re.sub(r"\{[^}]*\}", "{}", path), (part.where, path))
-            if known != path:
+            if known != path and where != part.where:
                 raise SpecError(
                     f"{where} and {part.where}",
                     f"have the same path with different parameter names: {known} and {path}",

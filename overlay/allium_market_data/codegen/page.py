@@ -133,7 +133,7 @@ def _without(text: str, blocks: list[Fence]) -> str:
 
 
 def check(where: str, value: Any) -> Document:
-    """Return plain data as an OpenAPI document. Raises `SpecError` if it is not one of a supported version."""
+    """Plain data as an OpenAPI document, which has `paths`. Raises `SpecError` if it is not one of a supported version."""
     if not isinstance(value, dict):
         raise SpecError(where, "the OpenAPI document is not a mapping")
     if "swagger" in value:
@@ -143,10 +143,12 @@ def check(where: str, value: Any) -> Document:
         raise SpecError(where, "the document has no key `openapi`")
     if not isinstance(version, str) or not _VERSION.fullmatch(version):
         raise SpecError(where, f"OpenAPI {version} is not supported; 3.0.x or 3.1.x is needed")
-    paths = value.get("paths")
+    has_webhooks_alone = "paths" not in value and isinstance(value.get("webhooks"), dict)  # OpenAPI 3.1 allows it
+    document: Document = {**value, "paths": {}} if has_webhooks_alone else value
+    paths = document.get("paths")
     if not isinstance(paths, dict):
         raise SpecError(where, "the document has no mapping `paths`")
     for path, item in paths.items():
         if not path.startswith(("/", "x-")) or not isinstance(item, dict):
             raise SpecError(where, f"`paths` has the entry {path!r}, which is not a path with its methods")
-    return value
+    return document

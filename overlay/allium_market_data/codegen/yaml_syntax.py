@@ -1,8 +1,8 @@
 """Parse and write YAML and JSON with the types of JSON only, as OpenAPI requires.
 
 YAML scalars follow the core schema of YAML 1.2: ``2026-05-01``, ``yes`` and ``on`` are text, and the key ``200`` is the text
-"200". Features without a counterpart in JSON (aliases, tags, not-a-number) and duplicate keys are errors, with their line
-where YAML gives one.
+"200". An alias stands for a copy of what its anchor names. Features without a counterpart in JSON (tags, not-a-number) and
+duplicate keys are errors, with their line where YAML gives one.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
 from ..errors import SpecError
+
+MAX_COPIED: Final = 200_000
+"""How many values the aliases of one document may stand for. Published documents have some thousands."""
 
 _PLAIN: Final = "plain"
 _TEXT: Final = "tag:yaml.org,2002:str"
@@ -41,7 +44,7 @@ class _BadNodeError(Exception):
 
 
 class _Nodes(Reader, Scanner, Parser, Composer, BaseResolver):
-    """Composes a text into nodes, without aliases, and without a type for plain scalars."""
+    """Composes a text into nodes, without a type for plain scalars. The node of an alias is that of its anchor."""
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
@@ -49,12 +52,20 @@ class _Nodes(Reader, Scanner, Parser, Composer, BaseResolver):
         Parser.__init__(self)
         Composer.__init__(self)
         BaseResolver.__init__(self)
+        self._open: list[str] = []
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise _BadNodeError(f"the alias *{event.anchor} is not allowed", event.start_mark.line)
-        return super().compose_node(parent, index)
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        line: int = event.start_mark.line
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor in self._open:
+                raise _BadNodeError(f"the alias *{event.anchor} is within its own anchor", line)
+            return super().compose_node(parent, index)
+        self.anchors.pop(event.anchor, None)  # an anchor may be set again: aliases mean the last one before them
+        self._open.append(event.anchor)
+        node = super().compose_node(parent, index)
+        self._open.pop()
+        return node
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
         if kind is yaml.ScalarNode:
@@ -142,27 +153,42 @@ def _check_text(value: Any) -> None:
 
 def _parse_yaml(text: str) -> Any:
     node = _Nodes(text).get_single_node()
-    return None if node is None else _value(node)
+    return None if node is None else _Values().value(node)
 
 
-def _value(node: yaml.Node) -> Any:
-    line = node.start_mark.line
-    if isinstance(node, yaml.ScalarNode):
-        try:
-            return _scalar(node.value, node.tag)
-        except _BadNodeError as problem:
-            raise _BadNodeError(problem.reason, line) from None
-    if not node.tag.startswith("tag:yaml.org,2002:") or node.tag[18:] not in {"seq", "map"}:
-        raise _BadNodeError(f"the tag {node.tag} is not allowed", line)
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(item) for item in node.value]
-    result: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        key = _key(key_node)
-        if key in result:
-            raise _BadNodeError(f"the key {key!r} appears twice in one mapping", key_node.start_mark.line)
-        result[key] = _value(value_node)
-    return result
+class _Values:
+    """The values of nodes. What aliases stand for is copied, up to a limit: ten lines of aliases can mean a billion values."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+        self._copied = 0
+
+    def value(self, node: yaml.Node) -> Any:
+        line = node.start_mark.line
+        if id(node) in self._seen:
+            self._copied += 1
+            if self._copied > MAX_COPIED:
+                raise _BadNodeError(f"its aliases stand for more than {MAX_COPIED} values", line)
+        self._seen.add(id(node))
+        if isinstance(node, yaml.ScalarNode):
+            try:
+                return _scalar(node.value, node.tag)
+            except _BadNodeError as problem:
+                raise _BadNodeError(problem.reason, line) from None
+        if not node.tag.startswith("tag:yaml.org,2002:") or node.tag[18:] not in {"seq", "map"}:
+            raise _BadNodeError(f"the tag {node.tag} is not allowed", line)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item) for item in node.value]
+        return self._mapping(node)
+
+    def _mapping(self, node: yaml.Node) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = _key(key_node)
+            if key in result:
+                raise _BadNodeError(f"the key {key!r} appears twice in one mapping", key_node.start_mark.line)
+            result[key] = self.value(value_node)
+        return result
 
 
 def _key(node: yaml.Node) -> str:

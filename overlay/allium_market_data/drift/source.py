@@ -30,7 +30,7 @@ class Source:
             merged = documents.merge(part for page in read_pages for part in page.parts)
         except RecursionError:
             raise SpecError(name, "is nested too deep to be compared") from None
-        if not operations(merged):
+        if not operations(merged) and not merged.get("webhooks"):
             raise SpecError(name, "the document describes no operation")
         prose = tuple((page.name, page.prose) for page in read_pages if page.parts[0].where != page.name)
         return cls(name, merged, prose or None)

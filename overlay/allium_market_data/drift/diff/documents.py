@@ -29,8 +29,9 @@ def compare_documents(old: Document, new: Document) -> list[Finding]:
 
     Raises `SpecError` for anything but an OpenAPI document of version 3.0 or 3.1, and for references that lead nowhere.
     """
-    for name, document in (("the old document", old), ("the new document", new)):
-        check_references(name, check(name, document))
+    old, new = check("the old document", old), check("the new document", new)
+    check_references("the old document", old)
+    check_references("the new document", new)
     resolvers = (Resolver(old), Resolver(new))
     return merged(_findings(resolvers, operations(resolvers[0]), operations(resolvers[1])))
 

@@ -6,8 +6,9 @@ Nothing here depends on the order in which a document lists its parts, or on whe
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from ...codegen.canonical import join
@@ -96,8 +97,19 @@ class Operation:
 
 
 def operations(resolver: Resolver) -> dict[OperationKey, Operation]:
-    """The operations of a document by their key. Raises `SpecError` for a document of another shape."""
-    return {operation.key: operation for operation in _operations(resolver)}
+    """The operations of a document by their key. Raises `SpecError` for a document of another shape.
+
+    The names of path parameters are not part of a key, unless two operations differ in nothing else.
+    """
+    found = list(_operations(resolver))
+    count = Counter(operation.key for operation in found)
+    unique = (operation if count[operation.key] == 1 else _with_names(operation) for operation in found)
+    return {operation.key: operation for operation in unique}
+
+
+def _with_names(operation: Operation) -> Operation:
+    method, _, path = operation.name.partition(" ")
+    return replace(operation, key=(method, path))
 
 
 def _operations(resolver: Resolver) -> Iterator[Operation]:
