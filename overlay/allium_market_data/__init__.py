@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .model.windows import Plan as Plan
     from .series.align import align as align
     from .series.align import totals as totals
+    from .series.concat import concat as concat
+    from .series.generic import Series as Series
     from .series.plot import plot as plot
     from .series.series import OpenInterestSeries as OpenInterestSeries
     from .version import __version__ as __version__
@@ -44,8 +46,10 @@ _MODULES = {
     "OpenInterestSeries": "series.series",
     "Plan": "model.windows",
     "RetryPolicy": "client.retry",
+    "Series": "series.generic",
     "__version__": "version",
     "align": "series.align",
+    "concat": "series.concat",
     "plot": "series.plot",
     "totals": "series.align",
 }

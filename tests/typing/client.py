@@ -22,6 +22,7 @@ from allium_market_data import (
     RetryPolicy,
     __version__,
     align,
+    concat,
     totals,
 )
 from allium_market_data.errors import FetchError, UsageError
@@ -134,6 +135,7 @@ def analysis(series: OpenInterestSeries, interval: Interval) -> None:
     assert_type(align(series)["m"], DenseSeries)
     assert_type(align({"m": series}, fill="last"), Aligned)
     assert_type(totals({"m": series}), list[Total])
+    assert_type(concat(series, series), OpenInterestSeries)
     assert_type(
         OpenInterestSeries.from_file("rows.csv", interval="1h", start="2026-05-01", end="now"), OpenInterestSeries
     )
