@@ -87,7 +87,7 @@ def test_a_failed_command_prints_its_object_too(filled: Exchange, table: Path, m
     assert (spent["rows"], spent["windows"]) == (30 * 24, {"planned": 2, "done": 1})
     assert read("update", "--table", table, "--max-requests", "1", status=13)["added"] is None
     filled.is_down = True
-    monkeypatch.setattr("stamina._core._smart_sleep", no_sleep)
+    monkeypatch.setattr("allium_market_data.client.transport.sleep", no_sleep)
     read("verify", "--table", table, "--windows", "1", status=12)
     filled.is_down = False
     monkeypatch.setenv("ALLIUM_API_KEY", "wrong")
