@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -114,8 +115,10 @@ def test_whole_windows_are_committed_at_a_signal(
 
     with running(FirstMonthOnly(exchange.app, "2025-01-31T12", on_request)) as url:
         words = ["backfill", BTC, "-i", "1h", "--start", "2025-01-01", "--end", "2025-10-01"]
-        child = start(url, *words, "--table", str(table), "--concurrency", "100")
+        child = start(url, *words, "--table", str(table), "--concurrency", "100", "--json")
         children.put(child)
-        assert_interrupted(child, word, status)
+        printed = json.loads(assert_interrupted(child, word, status))
+    assert (printed["status"], printed["exit_status"], printed["rows"]) == (word, status, 31 * 24)
+    assert printed["windows"] == {"planned": 9, "done": 1}
     assert final_values(table) == exchange.values("2025-01-01", "2025-02-01")
     assert Table(table).coverage.end_of(("1h", BTC)) == micros(to_instant("2025-02-01", "end"))
