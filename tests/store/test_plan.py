@@ -124,7 +124,7 @@ class TestPlanUpdate:
     ) -> None:
         interval, coverage, span = case
         width, now = WIDTHS[interval], span[1] + since
-        tasks = plan_update(coverage, now, back * width, provisional, None)
+        tasks = plan_update(coverage, now, back * width, provisional, frozenset(MARKETS))
         assert {task.key for task in tasks} <= {*coverage.complete, *coverage.provisional}
         for key in {*coverage.complete, *coverage.provisional}:
             spans = [task.span for task in tasks if task.key == key]

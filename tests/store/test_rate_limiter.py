@@ -138,13 +138,13 @@ def test_a_stopped_ended_or_abandoned_run_grants_nothing() -> None:
     assert run_virtually(work) == [[OVER] * 3, True, [over, over, over, (False, []), over]]
 
 
-def test_unknown_markets_are_remembered() -> None:
+def test_failed_markets_are_remembered() -> None:
     async def work(limiter: RateLimiter, scheduler: Scheduler, loop: VirtualTimeLoop) -> Any:
         await limiter.start_run("r", "c", None, None)
-        await limiter.add_unknown_market("r", "b")
-        await limiter.add_unknown_market("r", "a")
-        await limiter.add_unknown_market("r", "b")
-        await limiter.add_unknown_market("unknown", "c")
+        await limiter.add_failed_market("r", "b")
+        await limiter.add_failed_market("r", "a")
+        await limiter.add_failed_market("r", "b")
+        await limiter.add_failed_market("unknown", "c")
         return await limiter.read_state("r")
 
     assert run_virtually(work) == (False, ["a", "b"])

@@ -58,7 +58,7 @@ def test_an_update_without_news_commits_nothing(filled: Exchange, client: Market
 def test_only_requested_markets_are_updated(filled: Exchange, client: MarketData, table: Path) -> None:
     filled.wait(hours=1)
     assert update(table, markets=[ETH], client=client).added == 1
-    with pytest.raises(StoreError, match="has no no:perp:SUCH: add it with allium-md backfill"):
+    with pytest.raises(StoreError, match="has no no:perp:SUCH: add markets with allium-md backfill"):
         update(table, markets=["no:perp:SUCH"], client=client)
 
 
@@ -177,8 +177,9 @@ def test_a_market_that_vanishes_keeps_its_rows_and_is_an_error(
     before = final_values(table, BTC)
     del filled.samples[BTC]
     filled.wait(hours=2)
-    with pytest.raises(NotFoundError, match=BTC):
-        update(table, client=client)
+    [failure] = update(table, client=client).failures
+    assert (failure.key, type(failure.error)) == (("1h", BTC), NotFoundError)
+    assert BTC in str(failure)
     assert final_values(table, BTC) == before
     assert final_values(table, ETH) == filled.values(START, "2026-05-20T12:00", ETH)
 
@@ -187,9 +188,39 @@ def test_a_value_that_does_not_fit_changes_nothing(filled: Exchange, client: Mar
     before = final_values(table, BTC)
     filled.put(BTC, "2026-05-20T10:00", "0." + "1" * 19)
     filled.wait(hours=2)
-    with pytest.raises(PrecisionError, match=r"2026-05-20T10:00:00Z"):
-        update(table, client=client)
+    [failure] = update(table, client=client).failures
+    assert isinstance(failure.error, PrecisionError)
+    assert "2026-05-20T10:00:00Z" in str(failure)
     assert final_values(table, BTC) == before
+    assert final_values(table, ETH) == filled.values(START, "2026-05-20T12:00", ETH)
+
+
+def test_excluded_markets_are_not_requested(filled: Exchange, client: MarketData, table: Path) -> None:
+    filled.wait(hours=1)
+    assert update(table, exclude=[BTC], client=client).added == 1
+    with pytest.raises(StoreError, match="has no a, b"):
+        update(table, exclude=["a", "b"], client=client)
+
+
+def test_bad_markets_starve_no_other(exchange: Exchange, client: MarketData, table: Path) -> None:
+    markets = [f"m:perp:{index:02}" for index in range(60)]
+    for market in markets:
+        exchange.fill(market, START, "2026-05-25")
+    backfill(markets, "1h", *SPAN, table, client=client)
+    exchange.put(markets[0], "2026-05-20T10:00", "0." + "1" * 19)
+    del exchange.samples[markets[7]]
+    exchange.wait(hours=2)
+    result = update(table, client=client)
+    assert sorted(failure.key[1] for failure in result.failures) == [markets[0], markets[7]]
+    assert result.added == 58 * 2
+
+
+def test_the_series_furthest_behind_comes_first(filled: Exchange, client: MarketData, table: Path) -> None:
+    filled.wait(hours=4)
+    update(table, markets=[BTC], client=client)
+    with pytest.raises(BudgetError):
+        update(table, client=client, max_requests=1)
+    assert final_values(table, ETH) == filled.values(START, "2026-05-20T14:00", ETH)
 
 
 def test_an_update_that_spends_its_budget_is_resumed(filled: Exchange, client: MarketData, table: Path) -> None:

@@ -13,10 +13,11 @@ from ..errors import AlliumError, UsageError
 from ..model.endpoint import OPEN_INTEREST
 from ..model.times import to_iso
 from . import options, table_checks
-from .exit_status import ExitStatus, table_status
+from .exit_status import ExitStatus, PartlyError, table_status
 
 if TYPE_CHECKING:
     from ..series.series import OpenInterestSeries
+    from ..store.failures import MarketFailure
     from ..store.runner import Progress
 
 
@@ -65,6 +66,7 @@ def backfill(
                     storage_options=storage,
                 )
         log(f"{table}: {done.rows:,} rows in {done.requests:,} requests, {done.seconds:.1f} s")
+        _check_failures(done.failures)
 
 
 @contextmanager
@@ -138,6 +140,14 @@ def update(
                 )
         fields.update(update_fields(result))
         show_update(table, result)
+        _check_failures(result.failures)
+
+
+def _check_failures(failures: tuple[MarketFailure, ...]) -> None:
+    """Raise ``PartlyError``, which lists them, if there are any."""
+    if failures:
+        listed = "; ".join(map(str, failures))
+        raise PartlyError(f"{len(failures)} series failed, everything of the others is done: {listed}")
 
 
 def _days(days: float, option: str) -> timedelta:

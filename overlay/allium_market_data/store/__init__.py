@@ -18,6 +18,7 @@ from __future__ import annotations
 from .backfill import backfill
 from .compaction import CompactionResult, compact
 from .coverage import Coverage
+from .failures import MarketFailure
 from .merge import UpdateResult
 from .runner import Progress
 from .status import SeriesStatus, status
@@ -29,6 +30,7 @@ from .watch import Watch
 __all__ = [
     "CompactionResult",
     "Coverage",
+    "MarketFailure",
     "Progress",
     "SeriesStatus",
     "Table",

@@ -40,9 +40,10 @@ def backfill(
     their windows are complete, every ``commit_rows`` rows or ``commit_seconds``. ``dask`` is a ``distributed.Client``: its
     workers read the API key from their environment, share ``max_requests`` and the rate limit of ``client``, and commit.
 
-    Raises ``BudgetError`` if ``max_requests`` is used up, ``StoreError`` if the table cannot be used, ``PrecisionError`` for
-    a value that does not fit, ``FetchError`` as a fetch does; complete windows are committed first. A market that the server
-    does not know (404) stops only its own tasks, and is raised at the end.
+    A failure of one market (a refusal such as 404 or 422, a value that does not fit, a response that breaks the contract)
+    ends that market alone: **see ``failures`` of the result**. Raises ``BudgetError`` if ``max_requests`` is used up,
+    ``StoreError`` if the table cannot be used, and ``FetchError`` for a refused key or a server that is down; complete
+    windows are committed first.
     """
     check_budget(max_requests)
     names = check_markets(markets)  # a wrong call must not create a table

@@ -14,6 +14,7 @@ from ..optional import require
 from ..series.series import OpenInterestSeries
 from . import schema
 from .coverage import CommitNote, Coverage, SeriesKey
+from .failures import MarketFailure
 from .plan import Task
 from .spans import Spans, month_of, subtract, union
 from .table import Table
@@ -31,6 +32,7 @@ class UpdateResult:
 
     ``added`` are new, ``settled`` were provisional, ``restated`` were final or came late into a complete window. ``dropped``
     counts provisional rows that the server no longer has; they are deleted. ``vanished`` counts such final rows; they stay.
+    ``failures`` are the series that failed, each with its error; everything of the others is done.
     """
 
     added: int = 0
@@ -39,6 +41,7 @@ class UpdateResult:
     dropped: int = 0
     vanished: int = 0
     requests: int = 0
+    failures: tuple[MarketFailure, ...] = ()
 
     def __add__(self, other: UpdateResult) -> UpdateResult:
         return UpdateResult(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))

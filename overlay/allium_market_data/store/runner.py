@@ -12,7 +12,9 @@ from typing import Any, Generic, TypeVar
 
 from ..client.loop_client import LoopClient
 from ..client.sync_client import MarketData, run_on_loop
-from ..errors import AlliumError, FetchError, NotFoundError, UsageError
+from ..errors import AlliumError, FetchError, UsageError
+from .coverage import SeriesKey
+from .failures import MarketFailure, is_of_market
 from .fetch import Budget, budget_error
 from .plan import Task
 
@@ -30,7 +32,10 @@ MAX_RUNNING_TASKS = 8
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is. ``planned`` and ``done_planned`` are the requests planned for all tasks and for those done."""
+    """How far a run is. ``planned`` and ``done_planned`` are the requests planned for all tasks and for those done.
+
+    ``failures`` are the series that failed so far, in the order of the failures; everything of the others is done in the end.
+    """
 
     tasks: int
     planned: int
@@ -39,6 +44,7 @@ class Progress:
     rows: int = 0
     requests: int = 0
     seconds: float = 0.0
+    failures: tuple[MarketFailure, ...] = ()
 
     @classmethod
     def of(cls, tasks: list[Task]) -> Progress:
@@ -71,8 +77,8 @@ class Runner(Generic[Result]):
     """Fetches tasks and commits their results.
 
     ``fetch`` does one task. ``commit`` writes the results of several, in a thread, and returns the number of rows. After
-    the first failure no task starts; it is raised once all results are committed. A market that the server does not know
-    stops only its own tasks.
+    a failure of the run no task starts; it is raised once all results are committed. A failure of one market ends only the
+    tasks of its series, and is reported in ``progress.failures``.
     """
 
     fetch: Callable[[Task], Coroutine[Any, Any, Result]]
@@ -84,7 +90,7 @@ class Runner(Generic[Result]):
     commit_seconds: float = COMMIT_SECONDS
     results: list[Result] = field(default_factory=list)
     fetched: list[Task] = field(default_factory=list)
-    unknown_markets: dict[str, NotFoundError] = field(default_factory=dict)
+    market_failures: dict[SeriesKey, AlliumError] = field(default_factory=dict)
     failure: AlliumError | None = None
     running: dict[asyncio.Task[Result], Task] = field(default_factory=dict)
     committing: threading.Lock = field(default_factory=threading.Lock)
@@ -109,15 +115,15 @@ class Runner(Generic[Result]):
                 future.cancel()
             await asyncio.gather(*self.running, return_exceptions=True)
             self._collect_done()
-        if failure := self.failure or next(iter(self.unknown_markets.values()), None):
-            raise failure
+        if self.failure is not None:
+            raise self.failure
         return self.progress
 
     def _start(self, waiting: Iterator[Task]) -> None:
         while (
             self.failure is None and len(self.running) < MAX_RUNNING_TASKS and (task := next(waiting, None)) is not None
         ):
-            if task.key[1] in self.unknown_markets:
+            if task.key in self.market_failures:
                 continue
             if not self.budget.has_room(task.requests):
                 self.failure = budget_error(self.budget.limit or 0)
@@ -136,14 +142,14 @@ class Runner(Generic[Result]):
         try:
             self.results.append(future.result())
             self.fetched.append(task)
-        except NotFoundError as error:
-            self.unknown_markets.setdefault(task.key[1], error)
-        except FetchError as error:
-            self.failure = self.failure or error
-            for other in self.running:
-                other.cancel()  # the server would reject the other tasks too
         except AlliumError as error:
+            if is_of_market(error):
+                self.market_failures.setdefault(task.key, error)
+                return
             self.failure = self.failure or error
+            if isinstance(error, FetchError):
+                for other in self.running:
+                    other.cancel()  # the server would reject the other tasks too
 
     def _is_commit_due(self) -> bool:
         rows = sum(map(len, self.results))
@@ -161,7 +167,9 @@ class Runner(Generic[Result]):
             return self.commit(results)
 
     def _report(self, tasks: Iterable[Task] = (), rows: int = 0) -> None:
-        self.progress = self.progress.advance(tasks, rows, self.budget.spent, self.began)
+        failures = tuple(MarketFailure(key, error) for key, error in self.market_failures.items())
+        progress = replace(self.progress, failures=failures)
+        self.progress = progress.advance(tasks, rows, self.budget.spent, self.began)
         self.reported = time.monotonic()
         self.report(self.progress)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from os import PathLike
 
@@ -27,6 +28,7 @@ def update(
     table: str | PathLike[str],
     *,
     markets: Iterable[str] | None = None,
+    exclude: Iterable[str] = (),
     look_back: timedelta = LOOK_BACK,
     provisional: bool = False,
     client: MarketData | None = None,
@@ -40,8 +42,9 @@ def update(
 
     The last ``look_back`` before that end is fetched again: a changed value is replaced, and both values and both times are
     written to the table of restatements (``TABLE/_restatements``). Provisional rows are fetched again, and deleted if the
-    server has dropped them. With ``provisional`` the running bucket is stored too, marked as provisional. A market that the
-    server no longer knows keeps its rows, and is raised at the end. Commits and raises as ``backfill`` does.
+    server has dropped them. With ``provisional`` the running bucket is stored too, marked as provisional. The series that is
+    furthest behind comes first. Markets in ``exclude`` are left out. Commits, raises and reports failures of single markets
+    as ``backfill`` does.
     """
     check_budget(max_requests)
     store, total = Table(table, storage_options=storage_options), UpdateResult()
@@ -54,41 +57,45 @@ def update(
         return result.written
 
     with use_client(client) as chosen:
-        tasks = pending_tasks(store, chosen, markets, look_back, provisional)
-        run_tasks(
+        tasks = pending_tasks(store, chosen, markets, look_back, provisional, exclude)
+        done = run_tasks(
             *(chosen, tasks, fetch_rows, commit, progress),
             max_requests=max_requests,
             commit_rows=commit_rows,
             commit_seconds=commit_seconds,
         )
-    return total
+    return replace(total, requests=done.requests, failures=done.failures)
 
 
 def pending_tasks(
-    store: Table, client: MarketData, markets: Iterable[str] | None, look_back: timedelta, provisional: bool
+    store: Table,
+    client: MarketData,
+    markets: Iterable[str] | None,
+    look_back: timedelta,
+    provisional: bool,
+    exclude: Iterable[str] = (),
 ) -> list[Task]:
     """The tasks of an update. Raises ``UsageError``, and ``StoreError`` for an unknown market or a wrong clock."""
     if look_back < timedelta(0):
         raise UsageError(f"look_back must not be negative: {look_back}")
     now, coverage = run_on_loop(client, read_clock), store.coverage
     check_clock(now, coverage, store.uri)
-    requested = None if markets is None else frozenset(markets)
     stored = {market for _, market in (*coverage.complete, *coverage.provisional)}
-    if unknown := sorted((requested or frozenset()) - stored):
-        raise StoreError(f"{store.uri} has no {unknown[0]}: add it with allium-md backfill")
-    return plan_update(coverage, micros(now), look_back // timedelta(microseconds=1), provisional, requested)
+    requested, excluded = stored if markets is None else set(markets), set(exclude)
+    if unknown := sorted((requested | excluded) - stored):
+        raise StoreError(f"{store.uri} has no {', '.join(unknown)}: add markets with allium-md backfill")
+    chosen = frozenset(requested - excluded)
+    return plan_update(coverage, micros(now), look_back // timedelta(microseconds=1), provisional, chosen)
 
 
-def plan_update(
-    coverage: Coverage, now: int, look_back: int, provisional: bool, markets: frozenset[str] | None
-) -> list[Task]:
+def plan_update(coverage: Coverage, now: int, look_back: int, provisional: bool, markets: frozenset[str]) -> list[Task]:
     """For each series: the complete windows of the last ``look_back``, its provisional rows, and everything since its end.
 
-    Gaps before the end are left to a backfill.
+    The series that is furthest behind comes first. Gaps before the end are left to a backfill.
     """
     tasks = []
-    for key in sorted({*coverage.complete, *coverage.provisional}):
-        if markets is None or key[1] in markets:
+    for key in sorted({*coverage.complete, *coverage.provisional}, key=lambda key: (coverage.end_of(key) or 0, key)):
+        if key[1] in markets:
             spans = union(_spans_to_fetch(coverage, key, now, look_back, provisional))
             tasks += [Task(key, part) for span in spans for part in split_by_month(span)]
     return tasks

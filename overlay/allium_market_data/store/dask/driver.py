@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from distributed import Client, Future, Security, as_completed
@@ -22,8 +23,10 @@ from distributed.scheduler import KilledWorker
 from ...client.loop_client import LoopClient
 from ...client.settings import Settings
 from ...client.sync_client import MarketData, run_on_loop
-from ...errors import AlliumError, NotFoundError, StoreError, UsageError
+from ...errors import AlliumError, StoreError, UsageError
 from ...version import VERSION
+from ..coverage import SeriesKey
+from ..failures import MarketFailure
 from ..fetch import budget_error
 from ..plan import Task, group_tasks
 from ..runner import REPORT_SECONDS, Progress, ProgressCallback
@@ -120,7 +123,7 @@ class Collector:
         self.dask, self.run_id, self.progress, self.report = dask, run, progress, report
         self.began = self.reported = time.monotonic()
         self.failure: AlliumError | None = None
-        self.unknown_market: AlliumError | None = None
+        self.market_failures: dict[SeriesKey, MarketFailure] = {}
 
     def run(self, job: JobSpec, groups: list[tuple[Task, ...]]) -> Progress:
         """Submit the groups and wait for all of them. However this ends, the groups that are left are cancelled."""
@@ -136,8 +139,8 @@ class Collector:
             with suppress(OSError, ValueError, StoreError, ClosedClientError):  # a lost cluster does nothing any more
                 self.dask.cancel(futures, reason="the backfill has ended", msg=False)
                 _call_limiter(self.dask, "end_run", run=self.run_id)
-        if failure := self.failure or self.unknown_market:
-            raise failure
+        if self.failure is not None:
+            raise self.failure
         return self.progress
 
     def _completed(self, futures: list[Future]) -> Iterator[Future]:
@@ -169,18 +172,18 @@ class Collector:
             _call_limiter(self.dask, "stop_run", run=self.run_id)
             return
         result: GroupResult = future.result()
-        for failure in result.failures:
-            if isinstance(failure, NotFoundError):
-                self.unknown_market = self.unknown_market or failure
-            else:
-                self.failure = self.failure or failure
+        for failure in result.market_failures:
+            self.market_failures.setdefault(failure.key, failure)
+        for error in result.failures:
+            self.failure = self.failure or error
         self._report(result)
 
     def _report(self, result: GroupResult | None = None) -> None:
         """Report the progress, after a group or while none has ended."""
         requests = _call_limiter(self.dask, "count_requests", run=self.run_id)
         done = result or GroupResult()
-        self.progress = self.progress.advance(done.tasks, done.rows, requests, self.began)
+        progress = replace(self.progress, failures=tuple(self.market_failures.values()))
+        self.progress = progress.advance(done.tasks, done.rows, requests, self.began)
         self.reported = time.monotonic()
         self.report(self.progress)
 

@@ -23,14 +23,14 @@ MAX_CATCH_UP: Final = 0.02
 
 @dataclass
 class Run:
-    """One backfill: its client, its limits, the requests granted so far, and markets that the server does not know."""
+    """One backfill: its client, its limits, the requests granted so far, and markets that failed."""
 
     client: str
     rate: float | None
     max_requests: int | None
     granted: int = 0
     is_over: bool = False
-    unknown_markets: set[str] = field(default_factory=set)
+    failed_markets: set[str] = field(default_factory=set)
 
     @property
     def is_spent(self) -> bool:
@@ -53,7 +53,7 @@ class RateLimiter(SchedulerPlugin):  # type: ignore[misc]  # distributed is unty
             self.start_run,
             self.acquire,
             self.read_state,
-            self.add_unknown_market,
+            self.add_failed_market,
             self.stop_run,
             self.count_requests,
             self.end_run,
@@ -95,14 +95,14 @@ class RateLimiter(SchedulerPlugin):  # type: ignore[misc]  # distributed is unty
             await asyncio.sleep(min(wait, 1.0))
 
     async def read_state(self, run: str) -> tuple[bool, list[str]]:
-        """Whether the run is over, and the markets that the server does not know."""
+        """Whether the run is over, and the markets that failed."""
         state = self.runs.get(run)
-        return (True, []) if state is None else (state.is_over, sorted(state.unknown_markets))
+        return (True, []) if state is None else (state.is_over, sorted(state.failed_markets))
 
-    async def add_unknown_market(self, run: str, market: str) -> None:
-        """Record a market that the server does not know, so that no other worker requests it."""
+    async def add_failed_market(self, run: str, market: str) -> None:
+        """Record a market that failed, so that no other worker requests it."""
         if state := self.runs.get(run):
-            state.unknown_markets.add(market)
+            state.failed_markets.add(market)
 
     async def stop_run(self, run: str) -> None:
         """Refuse further requests of the run, after an error that they would meet too."""

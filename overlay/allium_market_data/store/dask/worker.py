@@ -17,9 +17,10 @@ from distributed import get_worker
 from ...client.loop_client import LoopClient
 from ...client.retry import RetryPolicy
 from ...client.sync_client import MarketData, run_on_loop
-from ...errors import AlliumError, NotFoundError, StoreError
+from ...errors import AlliumError, StoreError
 from ...optional import require
 from ...version import VERSION
+from ..failures import MarketFailure, is_of_market
 from ..fetch import budget_error, fetch_batch
 from ..plan import Task
 from ..spans import subtract
@@ -47,6 +48,7 @@ class GroupResult:
     tasks: tuple[Task, ...] = ()
     rows: int = 0
     failures: tuple[AlliumError, ...] = ()
+    market_failures: tuple[MarketFailure, ...] = ()
 
 
 class _RunOverError(AlliumError):
@@ -74,11 +76,11 @@ def run_group(job: JobSpec, group: tuple[Task, ...]) -> GroupResult:
     windows complete and fetches nothing.
     """
     scheduler = SchedulerClient(get_worker(), job.run)
-    is_over, unknown_markets = scheduler.call("read_state").result()
+    is_over, failed_markets = scheduler.call("read_state").result()
     if is_over:
         return GroupResult()
     table = Table(job.uri)
-    group = tuple(task for task in group if task.key[1] not in unknown_markets)
+    group = tuple(task for task in group if task.key[1] not in failed_markets)
     fetch = GroupFetch(job, scheduler, {task: _missing_parts(table, task) for task in group})
     batches: list[Batch] = []
     if any(fetch.missing.values()):
@@ -92,7 +94,8 @@ def run_group(job: JobSpec, group: tuple[Task, ...]) -> GroupResult:
         ) as client:
             batches = run_on_loop(client, fetch.run)
     rows = table.commit(batches) if batches else 0
-    return GroupResult(tuple(task for task in group if task not in fetch.incomplete), rows, tuple(fetch.failures))
+    done = tuple(task for task in group if task not in fetch.incomplete)
+    return GroupResult(done, rows, tuple(fetch.failures), tuple(fetch.market_failures))
 
 
 def _missing_parts(table: Table, task: Task) -> list[Task]:
@@ -126,6 +129,7 @@ class GroupFetch:
     missing: dict[Task, list[Task]]
     incomplete: set[Task] = field(default_factory=set)
     failures: list[AlliumError] = field(default_factory=list)
+    market_failures: list[MarketFailure] = field(default_factory=list)
 
     async def run(self, caller: LoopClient) -> list[Batch]:
         """The complete batches."""
@@ -147,12 +151,13 @@ class GroupFetch:
             return await fetch_batch(client, part)
         except _RunOverError:
             pass
-        except NotFoundError as error:
-            self.failures.append(error)
-            await self.call("add_unknown_market", market=task.key[1])
         except AlliumError as error:
-            self.failures.append(error)
-            await self.call("stop_run")
+            if is_of_market(error):
+                self.market_failures.append(MarketFailure(task.key, error))
+                await self.call("add_failed_market", market=task.key[1])
+            else:
+                self.failures.append(error)
+                await self.call("stop_run")
         self.incomplete.add(task)
         return None
 
