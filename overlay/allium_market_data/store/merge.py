@@ -155,7 +155,9 @@ def merge_rows(table: Table, results: Sequence[FetchedRows]) -> UpdateResult:
             kinds += [change.kind for change in changes]
             commit.add(result, [change for change in changes if change.kind != "vanished"], coverage)
         _write(table, commit, max((result.fetched_at for result in results), default=0))
-        counts = {name: kinds.count(name) for name in ("added", "settled", "restated", "dropped", "vanished")}
+        counts: dict[str, Any] = {
+            name: kinds.count(name) for name in ("added", "settled", "restated", "dropped", "vanished")
+        }
         return UpdateResult(**counts, requests=sum(result.requests for result in results))
 
     return table.retry(attempt, sum(result.rows.nbytes for result in results))
