@@ -1,7 +1,7 @@
-"""A second, made-up operation under every reading: other names, no interval, one signed amount, times as numbers.
+"""A second, made-up operation under every reading: no interval, one signed amount, other names, times as numbers.
 
-It has the shape of a list of funding rates. No page publishes it like this; it shows that the sandbox takes everything from
-the contract.
+`FUNDING_RATES` is generated from a made-up page. `RATES` goes further: nothing of it has the name or value that it has
+in open interest, which shows that the sandbox takes everything from the contract.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from allium_market_data.errors import SandboxError
 from allium_market_data.model.intervals import DAY, HOUR, MINUTE, ceil
 from allium_market_data.model.times import from_micros
-from allium_market_data.sandbox import READINGS, Reading, Samples, create_app, reading_named, running
+from allium_market_data.sandbox import DEFAULT_API_KEY, READINGS, Reading, Samples, create_app, reading_named, running
 from allium_market_data.sandbox.answer import Row, respond
 from allium_market_data.sandbox.endpoint import SandboxEndpoint, SandboxRequest, SandboxResponse
 from allium_market_data.sandbox.faults import FAULTS, running_with_faults
@@ -30,6 +30,7 @@ from allium_market_data.sandbox.query import parse_query
 from allium_market_data.sandbox.samples import connect
 from allium_market_data.sandbox.source import Sample, Source, insert
 from allium_market_data_wire.contract import KEY_HEADER, OPEN_INTEREST, DecimalField, Operation
+from support.funding_rates import CONTRACT, FUNDING_RATES
 from support.sandbox_requests import label_of, parameters_for, path_of
 
 RATES = replace(
@@ -53,7 +54,7 @@ RATES = replace(
     timestamp_format="epoch-milliseconds",
     decimals=(DecimalField("rate%", "rate", True, "a fraction"),),
 )
-TEXT_RATES = replace(RATES, timestamp_format="iso-8601")
+OPERATIONS = [RATES, replace(RATES, timestamp_format="iso-8601"), FUNDING_RATES.operation]
 MARKET = "own:perp:X"
 MAY = parse_instant("2026-05-01")
 DATABASE = connect()
@@ -108,7 +109,7 @@ def parsed(response: SandboxResponse, operation: Operation) -> list[tuple[int, D
     return list(zip(labels, (Decimal(item[operation.decimals[0].name]) for item in items), strict=True))
 
 
-@given(histories, moments, st.integers(1, RATES.window_cap), readings, st.sampled_from([RATES, TEXT_RATES]))
+@given(histories, moments, st.integers(1, RATES.window_cap), readings, st.sampled_from(OPERATIONS))
 def test_rows_follow_the_definitions_under_every_reading(
     samples: list[Sample], start: int, length: int, reading: Reading, operation: Operation
 ) -> None:
@@ -163,15 +164,25 @@ def test_an_interval_is_an_unknown_parameter() -> None:
     assert hourly(interval="never", limit="never").body == hourly().body
 
 
-def test_several_operations_are_served_together(served_samples: Samples) -> None:
-    app = create_app([served_samples, samples_of(HOURLY)])
-    headers = {KEY_HEADER: "sandbox-key"}
-    with running(app) as url, httpx.Client(base_url=url, headers=headers) as client:
-        rates = client.get(path_of(MARKET, RATES), params={"from": "2026-05-01", "until": "2026-05-02"})
-        day = parameters_for("1h", "2026-05-01", "2026-05-02")
-        interest = client.get(path_of("hl:perp:SOL-USDC"), params=day)
-    assert len(rates.json()["rates"]) == len(interest.json()[OPEN_INTEREST.items_field]) == 24
-    assert rates.headers["x-sandbox-data"] == "file"
+def test_several_operations_of_a_package_are_served_together() -> None:
+    rates, interest = CONTRACT.FUNDING_RATES, CONTRACT.OPEN_INTEREST
+    window = ("2026-05-01", "2026-05-02")
+    with (
+        Samples.open(operation=interest) as samples,
+        running(create_app([samples, samples_of(HOURLY, rates)])) as url,
+        httpx.Client(base_url=url, headers={KEY_HEADER: DEFAULT_API_KEY}) as client,
+    ):
+        hours = client.get(path_of("hl:perp:SOL-USDC", interest), params=parameters_for("1h", *window))
+        funding = client.get(path_of(MARKET, rates), params=parameters_for(None, *window, operation=rates))
+        document = client.get("/openapi.json").json()
+    assert len(hours.json()[interest.items_field]) == len(funding.json()[rates.items_field]) == 24
+    assert funding.headers["x-sandbox-data"] == "file"
+    assert set(document["paths"]) == {interest.path, rates.path}
+
+
+def test_operation_with_naive_times_of_another_zone_is_refused() -> None:
+    with pytest.raises(SandboxError, match="made_up_rates says Europe/Paris"):
+        create_app(samples_of(HOURLY, replace(RATES, naive_time="Europe/Paris")))
 
 
 def test_files_have_the_columns_of_the_operation(tmp_path: Path) -> None:

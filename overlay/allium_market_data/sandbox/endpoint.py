@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 
 from allium_market_data_wire.contract import KEY_HEADER
 
+from ..errors import SandboxError
 from .answer import History, error_body, respond
 from .query import Detail, HTTPError, Query, parse_query
 from .readings import Reading
@@ -45,9 +46,17 @@ class SandboxResponse:
 
 
 class SandboxEndpoint:
-    """The operation of ``samples``, under ``reading``, for one ``api_key``."""
+    """The operation of ``samples``, under ``reading``, for one ``api_key``.
+
+    Raises `SandboxError` for an operation that reads a time without an offset in another zone than UTC.
+    """
 
     def __init__(self, samples: Samples, reading: Reading, api_key: str) -> None:
+        if samples.operation.naive_time != "UTC":
+            zone = samples.operation.naive_time
+            raise SandboxError(
+                f"the sandbox reads a time without an offset as UTC; {samples.operation.name} says {zone}"
+            )
         self.samples = samples
         self.operation = samples.operation
         self.reading = reading
