@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allium_market_data.model.intervals import DAY, WIDTHS, Interval
-from allium_market_data.sandbox.answer import DECIMALS, Row, render, respond, select
+from allium_market_data.model.intervals import MINUTE, WIDTHS, Interval
+from allium_market_data.sandbox.answer import DECIMALS, Row, Span, render, respond, select
 from allium_market_data.sandbox.history import MarketHistory
 from allium_market_data.sandbox.query import Query
 from allium_market_data.sandbox.readings import READINGS, Reading, reading_named
@@ -91,16 +91,31 @@ def test_rows_follow_the_definitions(case: tuple[list[Sample], Query], several: 
         assert select(query, reading, history) == expected(samples, query, reading)
 
 
-@given(histories_and_queries(), readings, st.integers(1, 3), st.data())
+def test_bucket_of_two_eras_has_one_row() -> None:
+    length = 26 * MINUTE
+    samples = {era: [(era * length, f"{era}", "0"), ((era + 1) * length - 1, "9", "9")] for era in range(4)}
+
+    def fill(connection: object, table: str, era: int) -> None:
+        insert(connection, table, samples[era], ("BIGINT", "VARCHAR", "VARCHAR"))
+
+    with closing(DATABASE.cursor()) as connection:
+        source = Source(MARKET, "synthetic", "", Eras(0, length, fill))
+        history = Samples(connection, [source], now=lambda: 4 * length).history(MARKET)
+        rows = history.last_per_bucket(5 * MINUTE, Span(0, 60 * MINUTE))
+    assert [(start // MINUTE, base) for start, base, _ in rows] == [(0, "0"), (25, "1"), (50, "2")]
+
+
+@given(histories_and_queries(), readings, st.sampled_from([(5, 0), (5, 1), (100, 0)]), st.data())
 def test_growing_history_has_what_is_past(
-    case: tuple[list[Sample], Query], reading: Reading, days: int, data: st.DataObject
+    case: tuple[list[Sample], Query], reading: Reading, size: tuple[int, int], data: st.DataObject
 ) -> None:
     samples, query = case
-    length = days * DAY
-    first, last = (moment // length for moment in (min(samples)[0], max(samples)[0]))
+    # Whole buckets and minutes: a bucket may belong to two eras.
+    length = size[0] * query.width + size[1] * MINUTE
+    now = data.draw(st.sampled_from([sample[0] for sample in samples]).map(lambda t: t + 1) | instants(query.width))
+    first, last = min(samples)[0] // length, max(now, *(sample[0] for sample in samples)) // length
     # Every era begins with a sample.
     samples = [*((era * length, "1", "2") for era in range(first, last + 1)), *samples]
-    now = data.draw(st.sampled_from([sample[0] for sample in samples]).map(lambda t: t + 1) | instants(query.width))
 
     def fill(connection: object, table: str, era: int) -> None:
         rows = [sample for sample in samples if sample[0] // length == first + era]

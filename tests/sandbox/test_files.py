@@ -306,8 +306,9 @@ def test_mapped_column_that_is_missing_is_named_with_those_seen(tmp_path: Path) 
 
 def test_bad_rows_are_skipped_and_counted(tmp_path: Path) -> None:
     bad = ["own:perp:A,never,1,1\n", "own:perp:A,2026-05-01\n", 'own:perp:A,2026-05-01,"1"x,1\n']
-    lines = [HEADER, bad[0], GOOD, *bad[1:], GOOD.replace(":10Z", ":20Z").replace("12483.50", "2")]
-    path = csv_file(tmp_path, "".join(lines).encode() + b"own:perp:\xff,2026-05-01,1,1\n")
+    last = GOOD.replace(":10Z", ":20Z").replace("12483.50", "2")
+    head = "".join([HEADER, bad[0], GOOD, *bad[1:]]).encode()
+    path = csv_file(tmp_path, head + b"own:perp:\xff,2026-05-01,1,1\n" + last.encode())
     with Samples.open([path], skip_bad_rows=True) as samples:
         (file,) = samples.files
         assert (file.path, file.rows, file.skipped) == (path, 6, 4)

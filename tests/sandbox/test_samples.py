@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
@@ -14,7 +15,8 @@ from allium_market_data.sandbox import Samples
 from allium_market_data.sandbox.answer import Span
 from allium_market_data.sandbox.bitmex import MARKET_ID, bitmex_samples
 from allium_market_data.sandbox.instants import parse_instant
-from allium_market_data.sandbox.synthetic import DEFAULT_SEED, END, START, gaps_of, synthetic_sources
+from allium_market_data.sandbox.synthetic import DEFAULT_SEED, END, ERA, START, gaps_of, synthetic_sources
+from allium_market_data_wire.contract import OPEN_INTEREST
 
 BTC, SOL = "hl:perp:BTC-USDC", "hl:perp:SOL-USDC"
 
@@ -124,6 +126,34 @@ def test_later_era_continues_the_walk(market: str) -> None:
     assert max(holes) <= 50 * MINUTE
     amounts = [Decimal(base) for _, base, _ in rows]
     assert max(amounts) / min(amounts) < Decimal("1.05")
+
+
+def test_later_era_begins_with_a_sample_and_differs_from_the_first() -> None:
+    with at(LATER) as samples:
+        history = samples.history(SOL)
+        assert history.last_before(END + 1) == history.last_per_bucket(1, Span(END, END + 1))[0][1:]
+        era_0, era_1 = (
+            {t - start for t, _, _ in history.last_per_bucket(1, Span(start, start + 6 * HOUR + 1))}
+            for start in (START, END)
+        )
+    assert len(era_0 & era_1) < len(era_0) / 10
+    later = [(start - ERA, end - ERA) for start, end in gaps_of(DEFAULT_SEED, SOL, 1)]
+    assert not set(later) & set(gaps_of(DEFAULT_SEED, SOL))
+
+
+def test_amounts_come_in_the_order_of_the_operation(samples: Samples) -> None:
+    swapped = replace(OPEN_INTEREST, decimals=OPEN_INTEREST.decimals[::-1])
+    span = Span(0, parse_instant("2020-01-01"))
+    with Samples.open(operation=swapped) as others:
+        rows = others.history(MARKET_ID).last_per_bucket(DAY, span)
+    assert [(start, base, quote) for start, quote, base in rows] == samples.history(MARKET_ID).last_per_bucket(
+        DAY, span
+    )
+
+
+def test_operation_with_other_amounts_has_no_bundled_markets() -> None:
+    with Samples.open(operation=replace(OPEN_INTEREST, decimals=OPEN_INTEREST.decimals[:1])) as others:
+        assert others.sources == ()
 
 
 def test_day_of_the_specifications_example_has_every_hour(samples: Samples) -> None:

@@ -52,7 +52,7 @@ RATES = replace(
     market_field="of",
     timestamp_field="it's at",
     timestamp_format="epoch-milliseconds",
-    decimals=(DecimalField("rate%", "rate", True, "a fraction"),),
+    decimals=(DecimalField("rate%'s", "rate", True, "a fraction"),),
 )
 OPERATIONS = [RATES, replace(RATES, timestamp_format="iso-8601"), FUNDING_RATES.operation]
 MARKET = "own:perp:X"
@@ -134,8 +134,8 @@ def hourly(**values: Any) -> SandboxResponse:
 def test_names_and_values_are_written_as_the_contract_says() -> None:
     response = hourly(most="2")
     assert response.body == (
-        b'{"rates":[{"of":"own:perp:X","it\'s at":1777593600000,"rate%":"-0.0000"},'
-        b'{"of":"own:perp:X","it\'s at":1777597200000,"rate%":"-0.0001"}]}'
+        b'{"rates":[{"of":"own:perp:X","it\'s at":1777593600000,"rate%\'s":"-0.0000"},'
+        b'{"of":"own:perp:X","it\'s at":1777597200000,"rate%\'s":"-0.0001"}]}'
     )
 
 
