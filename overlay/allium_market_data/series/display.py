@@ -53,7 +53,7 @@ class Displayed(ABC):
         if count <= 2 * EDGE:
             return [self._shown(row) for row in range(count)]
         first, last = range(EDGE), range(count - EDGE, count)
-        dots = ["..."] * len(self._headings())
+        dots = ["..." if name else "" for name in self._headings()]
         return [*map(self._shown, first), dots, *map(self._shown, last)]
 
     def _shown(self, row: int) -> list[str]:
