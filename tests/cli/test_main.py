@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import os
+import re
 import socket
 import sys
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
-from allium_market_data import MarketData, __version__
+from allium_market_data import INTERVALS, MarketData, __version__
 from allium_market_data.cli import main as cli
+from allium_market_data.cli.options import OutputFormat
+from allium_market_data.errors import AlliumError
+from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.sandbox import create_app
 from support.serving import MARKET, SECRET, Sandbox, http, served
 
@@ -77,6 +84,68 @@ def test_json_lines_have_the_same_values_as_csv(fetch: Any) -> None:
     assert len(lines) == 48
 
 
+@pytest.mark.parametrize("file_format", ["csv", "jsonl", "parquet", "arrow"])
+@pytest.mark.parametrize("dash", [[], ["-o", "-"]])
+def test_pipe_gets_the_bytes_of_the_file(
+    fetch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_format: str, dash: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "rows"
+    assert fetch(MARKET, *SPAN, "-f", file_format, "-o", str(file)).exit_code == 0
+    result = fetch(MARKET, *SPAN, "-f", file_format, *dash)
+    assert (result.exit_code, result.stderr) == (0, "")
+    piped = tmp_path / "piped"
+    piped.write_bytes(result.stdout_bytes)
+    assert READ[file_format](piped) == READ[file_format](file)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["piped", "rows"]
+
+
+def test_dash_without_a_format_is_a_pipe(fetch: Any) -> None:
+    assert fetch(MARKET, *SPAN, "-o", "-").stdout == fetch(MARKET, *SPAN).stdout != ""
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "arrow"])
+def test_failed_fetch_pipes_no_half_file(fetch: Any, file_format: str) -> None:
+    failed(fetch(MARKET, "hl:perp:NONE", *SPAN, "-f", file_format), 1, "the server answered 404")
+
+
+def test_span_without_end_ends_now(fetch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("allium_market_data.validation.current_time", lambda: datetime(2026, 3, 2, 5, tzinfo=UTC))
+    rows = csv.DictReader(fetch(MARKET, "-i", "1h", "--start", "-3h").stdout.splitlines())
+    assert [row["ts"][:13] for row in rows] == ["2026-03-02T02", "2026-03-02T03", "2026-03-02T04"]
+
+
+def test_verbose_prints_a_line_for_each_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def sleep(_: float) -> None:
+        return
+
+    monkeypatch.setattr("allium_market_data.client.transport.sleep", sleep)
+    responses = iter([http(b"", "503 No"), http(b"", "503 No")])
+    empty = http(b'{"items": []}')
+    with served(lambda connection, _: connection.sendall(next(responses, empty))) as url:
+        result = run("open-interest", MARKET, *SPAN, "-v", "--base-url", url, ALLIUM_API_KEY="key")
+    first, second = result.stderr.splitlines()
+    assert (result.exit_code, result.stdout) == (0, f"{HEADER}\n")
+    assert re.fullmatch(
+        rf"allium-md: attempt 1 of 6 failed, next in \d\.\d s: the server answered 503: .* \(GET {url}/api/.*\)", first
+    )
+    assert second.startswith("allium-md: attempt 2 of 6 failed")
+    handlers = logging.getLogger("allium_market_data").handlers
+    assert {type(handler) for handler in handlers} == {logging.NullHandler}
+
+
+def test_allow_insecure_sends_the_key_to_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    def connect(_: object, base_url: str, **options: Any) -> Any:
+        seen.append((base_url, options["allow_insecure"]))
+        raise AlliumError("enough")
+
+    monkeypatch.setattr("allium_market_data.client.sync_client.MarketData", connect)
+    failed(run("open-interest", MARKET, *SPAN, "--base-url", "http://a.example", "--allow-insecure"), 1, "enough")
+    assert seen == [("http://a.example", True)]
+
+
 def test_several_markets_are_written_in_order_each_once(fetch: Any) -> None:
     result = fetch(MARKET, "hl:perp:SOL-USDC", MARKET, *SPAN)
     markets = [row[0] for row in csv.reader(result.stdout.splitlines()[1:])]
@@ -128,7 +197,6 @@ def test_failed_fetch_leaves_no_file(fetch: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([MARKET, "--interval", "2h", "--start", "2026-03-01", "--end", "2026-03-02"], "unknown interval '2h'"),
         ([MARKET, "--interval", "1h", "--start", "2026-03-02", "--end", "2026-03-01"], "start must be before end"),
         (
             [MARKET, "--interval", "1h", "--start", "soon", "--end", "2026-03-01"],
@@ -136,24 +204,43 @@ def test_failed_fetch_leaves_no_file(fetch: Any, tmp_path: Path) -> None:
         ),
         (["", *SPAN], "invalid market ''"),
         ([MARKET, "", *SPAN], "invalid market ''"),
-        ([MARKET, *SPAN, "--format", "xlsx"], "unknown format 'xlsx': use one of csv, jsonl, parquet, arrow, table"),
-        ([MARKET, *SPAN, "--format", "parquet"], "parquet needs a file: pass --output"),
         ([MARKET, *SPAN, "--output", "rows.xlsx"], "cannot tell the format of rows.xlsx"),
         ([MARKET, *SPAN, "--output", "rows"], "cannot tell the format of rows"),
         ([MARKET, *SPAN, "--output", "rows.csv", "--format", "table"], "a table cannot be written to a file"),
-        ([MARKET, *SPAN, "--timeout", "0"], "timeout must be a number of seconds above 0"),
-        ([MARKET, *SPAN, "--timeout", "nan"], "timeout must be a number of seconds above 0"),
-        ([MARKET, *SPAN, "--concurrency", "0"], "max_concurrency must be a whole number above 0"),
-        ([MARKET, *SPAN, "--rate", "0"], "max_rate must be a number of requests a second above 0"),
-        ([MARKET, *SPAN, "--base-url", "http://api.example"], "would send the API key in the clear"),
-        ([MARKET, *SPAN, "--base-url", ""], "base_url must be like https://host[:port]"),
+        ([MARKET, *SPAN, "-o", "rows.parquet", "-f", "csv"], "rows.parquet is named as parquet, but --format is csv"),
+        ([MARKET, *SPAN, "--timeout", "0"], "md: --timeout must be a number of seconds above 0, not 0.0"),
+        ([MARKET, *SPAN, "--timeout", "nan"], "md: --timeout must be a number of seconds above 0, not nan"),
+        ([MARKET, *SPAN, "--deadline", "0"], "md: --deadline must be a number of seconds above 0, not 0.0"),
+        ([MARKET, *SPAN, "--max-concurrency", "0"], "md: --max-concurrency must be a whole number above 0, not 0"),
+        ([MARKET, *SPAN, "--max-rate", "0"], "md: --max-rate must be a number of requests a second above 0, not 0.0"),
+        ([MARKET, *SPAN, "--base-url", "http://api.example"], "in the clear: use https, or --allow-insecure"),
+        ([MARKET, *SPAN, "--base-url", ""], "md: --base-url must be like https://host[:port]"),
     ],
 )
 def test_wrong_usage_is_one_line_and_sends_nothing(
     fetch: Any, sandbox: Sandbox, words: list[str], expected: str
 ) -> None:
-    failed(fetch(*words), 2, expected)
+    result = fetch(*words)
+    failed(result, 2, expected)
+    assert not re.search(r"=True|=None|\bNone\b|\b[a-z]+_[a-z_]+\b", result.stderr)
     assert sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    ("words", "choices"),
+    [
+        (["--interval", "2h", "--start", "2026"], INTERVALS),
+        ([*SPAN, "--format", "xlsx"], get_args(OutputFormat)),
+        ([*SPAN, "--format", "CSV"], get_args(OutputFormat)),
+        ([*SPAN, "--format", ""], get_args(OutputFormat)),
+    ],
+)
+def test_unknown_choice_is_wrong_usage_and_lists_the_choices(
+    fetch: Any, sandbox: Sandbox, words: list[str], choices: tuple[str, ...]
+) -> None:
+    result = fetch(MARKET, *words)
+    assert (result.exit_code, result.stdout, sandbox.requests) == (2, "", [])
+    assert ", ".join(f"'{choice}'" for choice in choices) in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize(
@@ -166,7 +253,7 @@ def test_invalid_command_line_prints_usage(words: list[str]) -> None:
 
 
 def test_missing_key_message_says_what_to_do(fetch: Any, sandbox: Sandbox) -> None:
-    failed(fetch(MARKET, *SPAN, key=""), 2, "there is no API key", "set ALLIUM_API_KEY")
+    failed(fetch(MARKET, *SPAN, key=""), 2, "md: there is no API key: set ALLIUM_API_KEY")
     assert sandbox.requests == []
 
 
@@ -219,7 +306,51 @@ def test_plan_needs_no_key_and_sends_nothing(sandbox: Sandbox) -> None:
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"allium-md {__version__}\n"
     assert "Unofficial" in run("--help").stdout
+    assert run("-h").stdout == run("--help").stdout
     assert "Usage" in run().output
+
+
+COMMANDS = sorted(get_command(cli.app).commands)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_each_command_is_short_for_h_and_lists_choices(command: str) -> None:
+    result = run(command, "-h", COLUMNS="200")
+    assert (result.exit_code, result.stdout) == (0, run(command, "--help", COLUMNS="200").stdout)
+    assert "list[" not in result.stdout
+    if "--interval" in result.stdout:
+        assert f"--interval <{'|'.join(INTERVALS)}>" in result.stdout
+    if command == "open-interest":
+        assert f"--format <{'|'.join(get_args(OutputFormat))}>" in result.stdout
+    if command == "plot":
+        assert f"--amount <{'|'.join(OPEN_INTEREST.columns)}>" in result.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_completion_can_be_shown_for_each_shell(shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("typer._completion_shared._get_shell_name", lambda: shell)
+    script = CliRunner().invoke(cli.app, ["--show-completion"], prog_name="allium-md")
+    assert (script.exit_code, "_ALLIUM_MD_COMPLETE" in script.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("allium-md op", ["open-interest"]),
+        ("allium-md open-interest -i ", list(INTERVALS)),
+        ("allium-md open-interest --format p", ["parquet"]),
+        ("allium-md plot --amount oi_b", ["oi_base"]),
+        ("allium-md watch --allow", ["--allow-insecure"]),
+    ],
+)
+def test_completion_knows_commands_options_and_choices(typed: str, words: list[str]) -> None:
+    env = {
+        "_ALLIUM_MD_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(typed.split(" ")) - 1),
+    }
+    result = CliRunner().invoke(cli.app, [], prog_name="allium-md", env=env)
+    assert result.stdout.split() == words
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,16 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from allium_market_data import OpenInterestSeries
+from allium_market_data import FetchProgress, OpenInterestSeries
 from allium_market_data.cli import output
+from allium_market_data.cli.options import OutputFormat
 from allium_market_data.client.plan import plan
 from allium_market_data.errors import ServerError, UsageError
+from allium_market_data.formats.files import FORMATS
 from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.rows import OpenInterest
 from support.sample_series import MARKET, START, columns, instant, provenance
@@ -50,13 +52,16 @@ class Terminal(io.StringIO):
         ("table", None, "table"),
         (None, "rows.parquet", "parquet"),
         (None, "rows.ARROW", "arrow"),
-        ("csv", "rows.parquet", "csv"),
+        ("csv", "rows.txt", "csv"),
+        ("csv", "rows.CSV", "csv"),
+        ("parquet", None, "parquet"),
+        ("arrow", None, "arrow"),
     ],
 )
 def test_format_is_the_requested_one_or_suits_the_destination(
-    requested: str | None, destination: str | None, chosen: str
+    requested: Any, destination: str | None, chosen: str
 ) -> None:
-    assert output.choose_format(requested, destination and Path(destination)) == chosen  # type: ignore[arg-type]
+    assert output.choose_format(requested, Path(destination) if destination else None) == chosen
 
 
 def test_terminal_gets_a_table_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,13 +69,16 @@ def test_terminal_gets_a_table_by_default(monkeypatch: pytest.MonkeyPatch) -> No
     assert output.choose_format(None, None) == "table"
     assert output.choose_format("csv", None) == "csv"
     assert output.choose_format(None, Path("rows.csv")) == "csv"
+    for binary in ("parquet", "arrow"):
+        with pytest.raises(UsageError, match=f"{binary} is binary and cannot be shown on a terminal: pass --output"):
+            output.choose_format(binary, None)
 
 
 @pytest.mark.parametrize(
     ("requested", "destination"),
-    [("CSV", None), ("", None), ("parquet", None), ("arrow", None), ("table", "rows.csv"), (None, "rows.txt")],
+    [("table", "rows.csv"), (None, "rows.txt"), ("csv", "rows.parquet"), ("arrow", "rows.JSONL")],
 )
-def test_format_that_does_not_suit_is_wrong_usage(requested: str | None, destination: str | None) -> None:
+def test_format_that_does_not_suit_is_wrong_usage(requested: Any, destination: str | None) -> None:
     with pytest.raises(UsageError):
         output.choose_format(requested, Path(destination) if destination else None)
 
@@ -107,14 +115,30 @@ def test_table_does_not_interpret_markup(capsys: pytest.CaptureFixture[str]) -> 
     assert "[red]m[/red]" in capsys.readouterr().out
 
 
+def step(done: int, rows: int) -> FetchProgress:
+    return FetchProgress(done, 2, rows, done, 1.0)
+
+
 def test_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    for stream, shows in ((Terminal(), True), (io.StringIO(), False)):
-        monkeypatch.setattr(sys, "stderr", stream)
-        with output.progress(2) as advance:
-            assert [len(counted) for counted in advance(iter([page(0, 1_200), page(1_200, 1_500)]))] == [1_200, 300]
-        assert ("1,500 rows" in stream.getvalue()) is shows
-        assert ("2/2" in stream.getvalue()) is shows
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with output.progress(4) as track:
+        first, second = track(), track()
+        assert first is not None
+        assert second is not None
+        first(step(1, 1_000))
+        first(step(2, 1_200))
+        second(step(2, 300))
+    assert "4/4" in terminal.getvalue()
+    assert "windows, 1,500 rows" in terminal.getvalue()
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with output.progress(2) as track:
+        assert track() is None
+
+
+def test_every_format_of_a_file_is_a_choice() -> None:
+    assert set(get_args(OutputFormat)) == {*FORMATS, "table"}
 
 
 def broken(pages: int) -> Iterator[OpenInterestSeries]:

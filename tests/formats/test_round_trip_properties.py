@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from hypothesis import strategies as st
 from allium_market_data.errors import PrecisionError
 from allium_market_data.formats import files
 from allium_market_data.formats.decimal_width import DecimalWidth, decimal_width
+from allium_market_data.formats.text import csv_line, lines
 from allium_market_data.model.rows import Columns
 from allium_market_data.series.generic import Series
 from allium_market_data.series.series import OpenInterestSeries
@@ -281,6 +283,17 @@ def test_a_file_does_not_depend_on_its_pages(file_format: Any, data: Columns, si
         whole = write_and_read([("m", data)], Path(folder, "whole"), file_format)
         patch.setattr(files, "BATCH", batch)
         assert write_and_read(parts, Path(folder, "parts"), file_format) == whole
+
+
+@few
+@given(any_series)
+def test_a_csv_line_of_a_record_is_that_of_its_series(original: OpenInterestSeries) -> None:
+    texts = lines(original.market_id, original.columns, original.interval, "csv", FIELDS)
+    expected = list(csv.reader(io.StringIO("".join(texts), newline="")))
+    for row in expected:
+        row[2:4] = (re.sub("^0+(?=[0-9])", "", value) for value in row[2:4])
+    written = [csv_line(row, FIELDS) for row in original]
+    assert list(csv.reader(io.StringIO("".join(written), newline=""))) == expected
 
 
 @few

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -127,12 +128,13 @@ def test_watch_prints_provisional_rows_on_request(filled: Exchange, monkeypatch:
     result = run("watch", BTC, "-i", "1h")
     assert result.exit_code == 130
     assert result.stderr.startswith("allium-md: interrupted")
-    assert [line.split(",")[1] for line in result.stdout.splitlines()] == [
-        f"2026-05-20T{hour}:00:00Z" for hour in ("09", "10", "11", "12")
-    ]
+    head, *rows = csv.reader(result.stdout.splitlines())
+    assert head == ["market_id", "ts", "oi_base", "oi_quote_usd", "provisional"]
+    assert [row[1] for row in rows] == [f"2026-05-20T{hour}:00:00+00:00" for hour in ("09", "10", "11", "12")]
+    assert {(len(row), row[4]) for row in rows} == {(5, "false")}
     pauses = iter(range(2))
     result = run("watch", BTC, "-i", "1h", "--provisional")
-    assert [line.count(",provisional") for line in result.stdout.splitlines()] == [0, 1]
+    assert [row["provisional"] for row in csv.DictReader(result.stdout.splitlines())] == ["false", "true"]
 
 
 def test_plot_reads_from_a_table_without_a_request(filled: Exchange, table: Path, tmp_path: Path) -> None:

@@ -15,20 +15,36 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ..errors import AlliumError
 from . import table as _table
 from .exit_status import ExitStatus, interrupt_on_sigterm, plain_status
-from .options import BaseUrl, Concurrency, End, Interval, Markets, Overwrite, Rate, Start, StorageOption, Timeout
+from .options import (
+    AllowInsecure,
+    BaseUrl,
+    Column,
+    Concurrency,
+    EndOrNow,
+    Interval,
+    Markets,
+    OutputFormat,
+    Overwrite,
+    Rate,
+    Scale,
+    Start,
+    StorageOption,
+    Timeout,
+    Verbose,
+)
 
 app = typer.Typer(
     name="allium-md",
     help="Perpetual open interest from Allium's Market Data API: exact, any window, complete or an error. Unofficial.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # loading rich takes longer than the rest of a command
     pretty_exceptions_enable=False,
 )
@@ -61,8 +77,9 @@ def _mute() -> None:
 
 def _end(status: ExitStatus, message: str) -> None:
     from ..sanitize import clean
+    from .wording import in_options
 
-    print(f"allium-md: {clean(message)}", file=sys.stderr)
+    print(f"allium-md: {clean(in_options(message))}", file=sys.stderr)
     raise SystemExit(int(status)) from None
 
 
@@ -72,17 +89,20 @@ def open_interest(
     market: Markets,
     interval: Interval,
     start: Start,
-    end: End,
+    end: EndOrNow = None,
     base_url: BaseUrl = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; it appears only when it is complete.")
+        Path | None,
+        typer.Option("--output", "-o", help="File to write, which appears only when it is complete; - to print."),
     ] = None,
-    format: Annotated[str | None, typer.Option("--format", "-f", help="csv, jsonl, parquet, arrow or table.")] = None,
+    format: Annotated[OutputFormat | None, typer.Option("--format", "-f", help="Format of the rows.")] = None,
     timeout: Timeout = 30.0,
     deadline: Annotated[float | None, typer.Option(help="Seconds that the whole command may take.")] = None,
     concurrency: Concurrency = 8,
     rate: Rate = None,
     overwrite: Overwrite = False,
+    allow_insecure: AllowInsecure = False,
+    verbose: Verbose = False,
 ) -> None:
     """Fetch every row of one or more markets. The API key comes from ALLIUM_API_KEY.
 
@@ -92,17 +112,16 @@ def open_interest(
     from . import output as console
 
     markets = list(dict.fromkeys(market))
+    output = None if output == Path("-") else output
     chosen = console.choose_format(format, output)
-    with console.connect(base_url, timeout, concurrency, rate) as client:
-        plan = client.plan(interval=interval, start=start, end=end)  # type: ignore[arg-type]
-        streams = [  # made before the first request, so that a wrong market is reported first
-            client.iter_open_interest(
-                market_id, interval=plan.interval, start=start, end=end, by="page", deadline=deadline
-            )
-            for market_id in markets
-        ]
-        with console.progress(len(plan) * len(markets)) as advance:
-            pages = advance(chain.from_iterable(streams))
+    with console.connect(base_url, timeout, concurrency, rate, allow_insecure, verbose) as client:
+        plan = client.plan(interval=interval, start=start, end=end)
+        span: Any = {"interval": interval, "start": plan.start, "end": plan.end, "deadline": deadline}
+        with console.progress(len(plan) * len(markets)) as track:
+            streams = [  # made before the first request, so that a wrong market is reported first
+                client.iter_open_interest(market_id, **span, by="page", progress=track()) for market_id in markets
+            ]
+            pages = chain.from_iterable(streams)
             console.deliver(pages, plan, plan_metadata(plan, client.base_url), chosen, output, overwrite)
 
 
@@ -112,17 +131,19 @@ def plot(
     market: Markets,
     interval: Interval,
     start: Start,
-    end: End,
     output: Annotated[Path, typer.Option("--output", "-o", help="Chart to write: .png, .svg or .pdf.")],
+    end: EndOrNow = None,
     base_url: BaseUrl = None,
-    amount: Annotated[str, typer.Option(help="Value to draw: oi_quote_usd or oi_base.")] = "oi_quote_usd",
-    scale: Annotated[str, typer.Option(help="linear, log, or index: the first row of each market is 100.")] = "linear",
+    amount: Annotated[Column | None, typer.Option(help="Column to draw. Default: the last.")] = None,
+    scale: Annotated[Scale, typer.Option(help="index: the first row of each market is 100.")] = "linear",
     timeout: Timeout = 30.0,
     concurrency: Concurrency = 8,
     rate: Rate = None,
     overwrite: Overwrite = False,
     table: Annotated[str | None, typer.Option(help="Read the rows from this table instead of the server.")] = None,
     storage_option: StorageOption = None,
+    allow_insecure: AllowInsecure = False,
+    verbose: Verbose = False,
 ) -> None:
     """Draw a chart of one or more markets. The API key comes from ALLIUM_API_KEY."""
     from ..model.endpoint import OPEN_INTEREST
@@ -131,23 +152,23 @@ def plot(
 
     check_plot_target(output, OPEN_INTEREST, amount, scale, overwrite=overwrite)  # before the first request
     if table is not None:
-        series = _table.read_series(table, market, interval, start, end, storage_option)
+        series = _table.read_series(table, market, interval, start, end or "now", storage_option)
     else:
-        with connect(base_url, timeout, concurrency, rate) as client:
-            series = client.open_interest(market, interval=interval, start=start, end=end)  # type: ignore[call-overload]
-    save_plot(list(series.values()), output, amount=amount, scale=scale, overwrite=overwrite)  # type: ignore[arg-type]
+        with connect(base_url, timeout, concurrency, rate, allow_insecure, verbose) as client:
+            series = client.open_interest(market, interval=interval, start=start, end=end)
+    save_plot(list(series.values()), output, amount=amount, scale=scale, overwrite=overwrite)
 
 
 @app.command()
 @_failures()
-def plan(interval: Interval, start: Start, end: End) -> None:
+def plan(interval: Interval, start: Start, end: EndOrNow = None) -> None:
     """Show the requests that a fetch needs, without sending any."""
     from allium_market_data_wire.contract import SERVER
 
     from ..client.sync_client import MarketData
     from . import output as console
 
-    console.show_plan(MarketData("", SERVER).plan(interval=interval, start=start, end=end))  # type: ignore[arg-type]
+    console.show_plan(MarketData("", SERVER).plan(interval=interval, start=start, end=end))
 
 
 @app.command()
@@ -156,22 +177,33 @@ def sandbox(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     data: Annotated[
-        list[Path] | None, typer.Option(help="File of raw samples: CSV, CSV with gzip, or Parquet (repeatable).")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="File of raw samples: CSV, CSV with gzip, or Parquet (repeatable)."),
     ] = None,
     columns: Annotated[
         list[str] | None,
-        typer.Option("--map", help="Columns of the files: ts=time:ms,oi_base=sumOpenInterest (repeatable)."),
+        typer.Option(
+            "--map", metavar="COLUMNS", help="Columns of the files: ts=time:ms,oi_base=sumOpenInterest (repeatable)."
+        ),
     ] = None,
     skip_bad_rows: Annotated[
         bool, typer.Option("--skip-bad-rows", help="Skip and count rows that are invalid.")
     ] = False,
     api_key: Annotated[str, typer.Option(help="The key to accept.")] = "sandbox-key",
-    reading: Annotated[list[str] | None, typer.Option(help="Simulate this reading (repeatable).")] = None,
+    reading: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Simulate this reading (repeatable); an unknown name lists them."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic samples.")] = 20260501,
-    fault: Annotated[list[str] | None, typer.Option(help="Simulate this fault (repeatable, in this order).")] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Simulate this fault (repeatable, in order); an unknown name lists them."),
+    ] = None,
     cors_origin: Annotated[
         list[str] | None,
-        typer.Option(help="Allow web pages of this origin, besides this machine's (repeatable); * for all."),
+        typer.Option(
+            metavar="ORIGIN", help="Allow web pages of this origin, besides this machine's (repeatable); * for all."
+        ),
     ] = None,
     access_log: Annotated[
         bool, typer.Option("--access-log", help="Print a line for each request, without keys.")

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
+from allium_market_data_wire import contract
+
 from ..errors import UsageError
 
-Markets: TypeAlias = Annotated[list[str], typer.Argument(help="One or more markets, like hl:perp:BTC-USDC.")]
-Interval: TypeAlias = Annotated[str, typer.Option("--interval", "-i", help="Bucket width: 1m, 5m, 15m, 1h, 4h or 1d.")]
-Start: TypeAlias = Annotated[str, typer.Option(help="Start of the span, ISO 8601; UTC if it has no offset.")]
-End: TypeAlias = Annotated[str, typer.Option(help="End of the span (exclusive), ISO 8601.")]
+if TYPE_CHECKING:
+    Column: TypeAlias = str
+else:
+    Column = Literal[tuple(field.column for field in contract.OPEN_INTEREST.decimals)]
+
+OutputFormat: TypeAlias = Literal["csv", "jsonl", "parquet", "arrow", "table"]
+
+Scale: TypeAlias = Literal["linear", "log", "index"]
+
+Markets: TypeAlias = Annotated[
+    list[str], typer.Argument(metavar="MARKET...", help="One or more markets, like hl:perp:BTC-USDC.")
+]
+Interval: TypeAlias = Annotated[contract.Interval, typer.Option("--interval", "-i", help="Width of a bucket.")]
+Start: TypeAlias = Annotated[
+    str, typer.Option(metavar="TIME", help="Start of the span: ISO 8601 (UTC if it has no offset), or like -7d.")
+]
+End: TypeAlias = Annotated[str, typer.Option(metavar="TIME", help="End of the span (exclusive), like --start.")]
+EndOrNow: TypeAlias = Annotated[
+    str | None, typer.Option("--end", metavar="TIME", help="End of the span (exclusive), like --start. Default: now.")
+]
 BaseUrl: TypeAlias = Annotated[str | None, typer.Option(help="Base URL of the server.", envvar="ALLIUM_BASE_URL")]
 Timeout: TypeAlias = Annotated[float, typer.Option(help="Seconds that one request may take.")]
-Concurrency: TypeAlias = Annotated[int, typer.Option(help="Maximum number of concurrent requests.")]
-Rate: TypeAlias = Annotated[float | None, typer.Option(help="Maximum requests per second.")]
+Concurrency: TypeAlias = Annotated[
+    int, typer.Option("--max-concurrency", help="Maximum number of concurrent requests.")
+]
+Rate: TypeAlias = Annotated[float | None, typer.Option("--max-rate", help="Maximum requests per second.")]
+AllowInsecure: TypeAlias = Annotated[
+    bool, typer.Option("--allow-insecure", help="Allow http to another machine, which sends the API key in the clear.")
+]
+Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Print a line for each retry.")]
 Overwrite: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 
 TableUri: TypeAlias = Annotated[str, typer.Option("--table", "-t", help="Folder or URI of the table.")]

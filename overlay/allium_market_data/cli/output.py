@@ -2,64 +2,93 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ..errors import UsageError
 from ..formats.files import FORMATS, write, write_text
 from ..model.endpoint import OPEN_INTEREST
 from ..model.times import to_iso
 from ..model.windows import Plan
+from ..sanitize import clean
+from .options import OutputFormat
 
 if TYPE_CHECKING:
+    from ..client.progress import FetchProgress, OnProgress
     from ..client.sync_client import MarketData
     from ..model.rows import OpenInterest
     from ..series.series import OpenInterestSeries
 
-OutputFormat: TypeAlias = Literal["csv", "jsonl", "parquet", "arrow", "table"]
 Pages: TypeAlias = "Iterator[OpenInterestSeries]"
+
+BINARY = ("parquet", "arrow")
 
 EDGE_ROWS = 20
 """Rows that a table shows of each end of a long series."""
 
 
-def choose_format(format: str | None, output: Path | None) -> OutputFormat:
+def choose_format(format: OutputFormat | None, output: Path | None) -> OutputFormat:
     """The requested format, or the one that suits the destination: the file's suffix, a terminal, or a pipe.
 
-    Raises ``UsageError`` for an unknown format and for one that the destination cannot take.
+    Raises ``UsageError`` for a format that the destination cannot take, and for a file that is named after another.
     """
-    if format is None and output is not None:
-        format = output.suffix.removeprefix(".").lower()
-        if format not in FORMATS:
-            raise UsageError(f"cannot tell the format of {output}: name it .{', .'.join(FORMATS)}, or pass --format")
-    if format is None:
-        format = "table" if sys.stdout.isatty() else "csv"
-    if format not in (*FORMATS, "table"):
-        raise UsageError(f"unknown format {format!r:.80}: use one of {', '.join(FORMATS)}, table")
-    if output is None and format in ("parquet", "arrow"):
-        raise UsageError(f"{format} needs a file: pass --output")
-    if output is not None and format == "table":
+    if output is None:
+        chosen = format or ("table" if sys.stdout.isatty() else "csv")
+        if chosen in BINARY and sys.stdout.isatty():
+            raise UsageError(f"{chosen} is binary and cannot be shown on a terminal: pass --output FILE, or use a pipe")
+        return chosen
+    if format == "table":
         raise UsageError(f"a table cannot be written to a file: use one of {', '.join(FORMATS)} with --output")
-    return cast("OutputFormat", format)
-
-
-def connect(base_url: str | None, timeout: float, concurrency: int, rate: float | None) -> MarketData:
-    """A client with the API key of the environment."""
-    from ..client.sync_client import MarketData
-
-    return MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, max_rate=rate)
+    suffix = output.suffix.removeprefix(".").lower()
+    if format is None and suffix not in FORMATS:
+        raise UsageError(f"cannot tell the format of {output}: name it .{', .'.join(FORMATS)}, or pass --format")
+    if format is not None and suffix in FORMATS and suffix != format:
+        raise UsageError(f"{output} is named as {suffix}, but --format is {format}: leave one of them out")
+    return format or cast("OutputFormat", suffix)
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[Pages], Pages]]:
-    """Count pages and rows in a progress bar on standard error, if that is a terminal."""
+def connect(
+    base_url: str | None, timeout: float, concurrency: int, rate: float | None, allow_insecure: bool, verbose: bool
+) -> Iterator[MarketData]:
+    """A client with the API key of the environment. With ``verbose`` each retry is a line on standard error."""
+    from ..client.retry import LOGGER
+    from ..client.sync_client import MarketData
+
+    options: dict[str, Any] = {"max_concurrency": concurrency, "max_rate": rate, "allow_insecure": allow_insecure}
+    handler, level = _Lines(), LOGGER.level
+    if verbose:
+        LOGGER.addHandler(handler)
+        LOGGER.setLevel(logging.INFO)
+    try:
+        with MarketData(None, base_url, timeout=timeout, **options) as client:
+            yield client
+    finally:
+        LOGGER.removeHandler(handler)
+        LOGGER.setLevel(level)
+
+
+class _Lines(logging.Handler):
+    """Prints log records on what is standard error at the time: a progress bar replaces it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"allium-md: {clean(record.getMessage())}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress(planned: int) -> Iterator[Callable[[], OnProgress | None]]:
+    """A progress bar for ``planned`` windows on standard error, if that is a terminal.
+
+    Yields a function that makes a callback for each of the calls that the bar adds up.
+    """
     if not sys.stderr.isatty():
-        yield lambda pages: pages
+        yield lambda: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -68,23 +97,27 @@ def progress(total: int) -> Iterator[Callable[[Pages], Pages]]:
         TextColumn("fetching"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("requests, {task.fields[rows]:,} rows"),
+        TextColumn("windows, {task.fields[rows]:,} rows"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
     )
+    task = bar.add_task("", total=planned, rows=0)
+    calls: list[FetchProgress | None] = []
+
+    def track() -> OnProgress:
+        place = len(calls)
+        calls.append(None)
+
+        def show(step: FetchProgress) -> None:
+            calls[place] = step
+            steps = [each for each in calls if each is not None]
+            bar.update(task, completed=sum(each.done for each in steps), rows=sum(each.rows for each in steps))
+
+        return show
+
     with bar:
-        task = bar.add_task("", total=total, rows=0)
-        rows = 0
-
-        def count(pages: Pages) -> Pages:
-            nonlocal rows
-            for page in pages:
-                rows += len(page)
-                bar.update(task, advance=1, rows=rows)
-                yield page
-
-        yield count
+        yield track
 
 
 def deliver(
@@ -94,16 +127,26 @@ def deliver(
     if format == "table":
         show_rows(row for page in pages for row in page)
         return
+    from shutil import copyfileobj
+    from tempfile import TemporaryDirectory
+
     columns = ((page.market_id, page.columns) for page in pages)
-    if output is None:
-        if format in ("csv", "jsonl"):
-            first = list(islice(columns, 1))  # a fetch that fails at once writes nothing, not even a header
-            write_text(chain(first, columns), sys.stdout, format, interval=plan.interval, fields=OPEN_INTEREST.columns)
-            sys.stdout.flush()
+    options: dict[str, Any] = {"interval": plan.interval, "fields": OPEN_INTEREST.columns, "metadata": metadata}
+    if output is None and format in ("csv", "jsonl"):
+        first = list(islice(columns, 1))  # a fetch that fails at once writes nothing, not even a header
+        write_text(chain(first, columns), sys.stdout, format, interval=plan.interval, fields=OPEN_INTEREST.columns)
+        sys.stdout.flush()
         return
-    options: dict[str, Any] = {"fields": OPEN_INTEREST.columns, "metadata": metadata, "overwrite": overwrite}
-    rows = write(columns, output, format, interval=plan.interval, **options)
-    print(f"{output}: {rows:,} rows", file=sys.stderr)
+    if output is not None:
+        rows = write(columns, output, format, **options, overwrite=overwrite)
+        print(f"{output}: {rows:,} rows", file=sys.stderr)
+        return
+    with TemporaryDirectory(prefix="allium-md-") as folder:  # types may widen with later rows: the file is made first
+        file = Path(folder, format)
+        write(columns, file, format, **options)
+        with file.open("rb") as stream:
+            copyfileobj(stream, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
 
 
 def show_rows(rows: Iterator[OpenInterest]) -> None:
@@ -114,8 +157,10 @@ def show_rows(rows: Iterator[OpenInterest]) -> None:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD)
-    for name in ("market_id", "ts (UTC)", "oi_base", "oi_quote_usd"):
-        table.add_column(name, justify="right" if name.startswith("oi_") else "left", overflow="fold")
+    for name in ("market_id", "ts (UTC)"):
+        table.add_column(name, overflow="fold")
+    for name in OPEN_INTEREST.columns:
+        table.add_column(name, justify="right", overflow="fold")
 
     is_marked = False
 
@@ -123,7 +168,7 @@ def show_rows(rows: Iterator[OpenInterest]) -> None:
         nonlocal is_marked
         is_marked |= row.provisional
         ts = f"{row.ts:%Y-%m-%d %H:%M}{' *' if row.provisional else ''}"
-        table.add_row(escape(row.market_id), ts, f"{row.oi_base:f}", f"{row.oi_quote_usd:f}")
+        table.add_row(escape(row.market_id), ts, *(f"{getattr(row, name):f}" for name in OPEN_INTEREST.columns))
 
     for row in islice(rows, EDGE_ROWS):
         add(row)

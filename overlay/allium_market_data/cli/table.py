@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import AlliumError, UsageError
-from ..model.endpoint import OPEN_INTEREST
-from ..model.times import to_iso
 from . import options, table_checks
 from .exit_status import ExitStatus, PartlyError, table_status
 
@@ -30,12 +28,14 @@ def backfill(
     max_requests: options.MaxRequests = None,
     yes: options.Yes = False,
     dask: Annotated[
-        str | None, typer.Option(help="Dask scheduler, tcp://...; all workers share --rate and --max-requests.")
+        str | None, typer.Option(help="Dask scheduler, tcp://...; all workers share --max-rate and --max-requests.")
     ] = None,
     base_url: options.BaseUrl = None,
     timeout: options.Timeout = 30.0,
     concurrency: options.Concurrency = 8,
     rate: options.Rate = None,
+    allow_insecure: options.AllowInsecure = False,
+    verbose: options.Verbose = False,
     storage_option: options.StorageOption = None,
     json: options.Json = False,
 ) -> None:
@@ -52,13 +52,16 @@ def backfill(
     with json_report(json, "backfill", table, progress_fields()) as fields:
         check_budget(max_requests)
         storage = options.storage_options(storage_option)
-        with connect(base_url, timeout, concurrency, rate) as client, _cluster(dask) as cluster:
-            client.plan(interval=interval, start=start, end=end)  # type: ignore[arg-type]  # checks them before the table
+        with (
+            connect(base_url, timeout, concurrency, rate, allow_insecure, verbose) as client,
+            _cluster(dask) as cluster,
+        ):
+            client.plan(interval=interval, start=start, end=end)  # checks them before the table
             names, coverage = check_markets(market), peek_coverage(table, storage)
-            tasks = pending_tasks(coverage, table, names, interval, start, end, client)  # type: ignore[arg-type]
+            tasks = pending_tasks(coverage, table, names, interval, start, end, client)
             with _progress(confirm(tasks, max_requests, yes), fields) as report:
                 done = run(
-                    *(market, interval, start, end, table),  # type: ignore[arg-type]
+                    *(market, interval, start, end, table),
                     client=client,
                     dask=cluster,
                     max_requests=max_requests,
@@ -109,6 +112,8 @@ def update(
     timeout: options.Timeout = 30.0,
     concurrency: options.Concurrency = 8,
     rate: options.Rate = None,
+    allow_insecure: options.AllowInsecure = False,
+    verbose: options.Verbose = False,
     storage_option: options.StorageOption = None,
     json: options.Json = False,
 ) -> None:
@@ -125,7 +130,7 @@ def update(
         check_budget(max_requests)
         storage, days = options.storage_options(storage_option), _days(look_back, "--look-back")
         store, markets = Table(table, storage_options=storage), market or None
-        with connect(base_url, timeout, concurrency, rate) as client:
+        with connect(base_url, timeout, concurrency, rate, allow_insecure, verbose) as client:
             tasks = pending_tasks(store, client, markets, days, provisional)
             with _progress(confirm(tasks, max_requests, yes), fields) as report:
                 result = run(
@@ -183,9 +188,13 @@ def watch(
     timeout: options.Timeout = 30.0,
     concurrency: options.Concurrency = 8,
     rate: options.Rate = None,
+    allow_insecure: options.AllowInsecure = False,
+    verbose: options.Verbose = False,
     storage_option: options.StorageOption = None,
 ) -> None:
-    """Follow markets live, bucket by bucket, until Ctrl-C. A lost connection leaves no gap."""
+    """Print the rows of markets as CSV, each once its bucket has closed, until Ctrl-C. A lost connection leaves no gap."""
+    from ..formats.text import csv_line, header
+    from ..model.endpoint import OPEN_INTEREST
     from ..store import Table, Watch
     from .output import connect
     from .table_log import log
@@ -195,11 +204,11 @@ def watch(
 
     storage = options.storage_options(storage_option)
     store = Table(table, create=True, storage_options=storage) if table else None
-    with connect(base_url, timeout, concurrency, rate) as client:
-        for row in Watch(client, market, interval, store, provisional, grace, warn).rows():  # type: ignore[arg-type]
-            mark = ",provisional" if row.provisional else ""
-            values = ",".join(f"{getattr(row, name):f}" for name in OPEN_INTEREST.columns)
-            print(f"{row.market_id},{to_iso(row.ts)},{values}{mark}", flush=True)
+    with connect(base_url, timeout, concurrency, rate, allow_insecure, verbose) as client:
+        head = header("csv", OPEN_INTEREST.columns)
+        for row in Watch(client, market, interval, store, provisional, grace, warn).rows():
+            print(head + csv_line(row, OPEN_INTEREST.columns), end="", flush=True)
+            head = ""  # it comes with the first row: a watch that fails at once prints nothing
 
 
 def read_series(

@@ -103,6 +103,8 @@ def verify(
     timeout: options.Timeout = 30.0,
     concurrency: options.Concurrency = 8,
     rate: options.Rate = None,
+    allow_insecure: options.AllowInsecure = False,
+    verbose: options.Verbose = False,
     storage_option: options.StorageOption = None,
     json: options.Json = False,
 ) -> None:
@@ -114,7 +116,7 @@ def verify(
 
     with json_report(json, "verify", table, verify_fields()) as fields:
         storage = options.storage_options(storage_option)
-        with connect(base_url, timeout, concurrency, rate) as client:
+        with connect(base_url, timeout, concurrency, rate, allow_insecure, verbose) as client:
             result = run(table, windows=windows, seed=seed, client=client, storage_options=storage)
         fields.update(verify_fields(result))
         if not json:

@@ -15,6 +15,7 @@ from ..store.status import SeriesStatus
 from ..store.storage import shown_uri
 from ..store.verify import VerifyResult
 from .exit_status import ExitStatus, table_status
+from .wording import in_options
 
 _NOTHING_DONE: Final = Progress(0, 0)
 _NOTHING_COMPARED: Final = VerifyResult(0, 0, 0, ())
@@ -27,7 +28,7 @@ def json_report(is_wanted: bool, command: str, table: str, fields: dict[str, Any
     try:
         yield fields
     except (Exception, KeyboardInterrupt) as error:
-        status, message = table_status(error), str(error) or type(error).__name__
+        status, message = table_status(error), in_options(str(error)) or type(error).__name__
         raise
     finally:
         if is_wanted:

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain, repeat
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ..model.intervals import DAY, MINUTE, WIDTHS, Interval
 from ..model.rows import Columns
@@ -48,6 +48,12 @@ def lines(
         flags = columns.provisional[first:stop]
         cells.append(map(line_ends.__getitem__, flags) if True in flags else repeat(line_ends[False]))
         yield "".join(chain.from_iterable(zip(*cells, strict=False)))
+
+
+def csv_line(row: Any, fields: Sequence[str]) -> str:
+    """One record as a line of CSV, as ``lines`` writes it, but for zeros before a number, which a decimal does not keep."""
+    values = (f"{getattr(row, name):f}" for name in fields)
+    return ",".join((_quoted(row.market_id), row.ts.isoformat(), *values, str(row.provisional).lower())) + "\n"
 
 
 def _quoted(value: str) -> str:

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from allium_market_data import MarketData
 from support.serving import MARKET, Sandbox, http, served
 
 SPAN = ["--interval", "1h", "--start", "2026-03-01", "--end", "2026-03-03"]
@@ -129,17 +128,3 @@ def test_ctrl_c_does_not_wait_for_a_stalled_server(stalled: tuple[str, threading
         output = process.communicate()
     assert (process.returncode, *output) == (130, "", "allium-md: interrupted; nothing half-written stays\n")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_sandbox_serves_until_interrupted() -> None:
-    with subprocess.Popen([*MAIN, "sandbox", "--port", "0"], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().split()[-1]
-        with MarketData("sandbox-key", url) as client:
-            series = client.open_interest(
-                "bitmex:perp:XBTUSD", interval="1h", start="2019-12-26T20:00:00Z", end="2019-12-26T22:00:00Z"
-            )
-        process.send_signal(signal.SIGINT)
-        process.stdout.read()
-    assert process.returncode == 0
-    assert len(series) == 2

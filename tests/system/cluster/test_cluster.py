@@ -58,7 +58,7 @@ def test_an_interrupted_command_stops_the_cluster_and_resumes(
     tmp_path: Path, server: Hooked, url: str, expected: list[dict[str, Any]], dask: Any, processes: Cluster
 ) -> None:
     words = ["backfill", *MARKETS, "--interval", "1h", "--start", SPAN[0], "--end", SPAN[1]]
-    words += ["--concurrency", str(CONCURRENCY), "--table", str(tmp_path / "table"), "--dask", processes.address]
+    words += ["--max-concurrency", str(CONCURRENCY), "--table", str(tmp_path / "table"), "--dask", processes.address]
     line = [sys.executable, "-c", "from allium_market_data.cli.main import main; main()", *words]
     env = {**os.environ, "ALLIUM_BASE_URL": url}  # no API key: only workers need it
     third_request = threading.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -70,14 +71,13 @@ def test_an_interrupted_watch_has_committed_what_it_printed(exchange: Exchange, 
     exchange.fill(BTC, to_iso(exchange.now - timedelta(hours=2)), to_iso(exchange.now), MINUTE)
     with start(exchange.url, "watch", BTC, "-i", "1m", "--grace", "0", "--table", str(table)) as child:
         assert child.stdout is not None
-        lines = child.stdout.readline()
+        lines = child.stdout.readline() + child.stdout.readline()
         child.send_signal(signal.SIGINT)
         lines += assert_interrupted(child)
-    stored = {to_iso(ts): values for ts, values in final_values(table, BTC, "1m").items()}
-    for line in lines.splitlines():
-        market, ts, base, quote = line.split(",")
-        assert market == BTC
-        assert stored[ts] == (Decimal(base), Decimal(quote))
+    stored = {ts.isoformat(): values for ts, values in final_values(table, BTC, "1m").items()}
+    for row in csv.DictReader(lines.splitlines()):
+        assert (row["market_id"], row["provisional"]) == (BTC, "false")
+        assert stored[row["ts"]] == (Decimal(row["oi_base"]), Decimal(row["oi_quote_usd"]))
 
 
 class FirstMonthOnly:
@@ -115,7 +115,7 @@ def test_whole_windows_are_committed_at_a_signal(
 
     with running(FirstMonthOnly(exchange.app, "2025-01-31T12", on_request)) as url:
         words = ["backfill", BTC, "-i", "1h", "--start", "2025-01-01", "--end", "2025-10-01"]
-        child = start(url, *words, "--table", str(table), "--concurrency", "100", "--json")
+        child = start(url, *words, "--table", str(table), "--max-concurrency", "100", "--json")
         children.put(child)
         printed = json.loads(assert_interrupted(child, word, status))
     assert (printed["status"], printed["exit_status"], printed["rows"]) == (word, status, 31 * 24)
