@@ -119,9 +119,9 @@ def _breaking_numbers() -> Iterator[Edit]:
     yield Edit(
         "the cap is no longer stated",
         swapped("The query window is currently capped at **7 days** per request.", "Enjoy."),
-        "breaking",
+        "look",
         "prose.clause",
-        planner,
+        Effect.NONE,
         "window.cap-1",
     )
     yield Edit(

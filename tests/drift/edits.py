@@ -36,6 +36,7 @@ from drift.page import (
     swapped,
     with_block,
 )
+from drift.page_edits import page_edits
 
 # --- Nothing changed ---
 
@@ -361,6 +362,10 @@ def _another_way(spec: Document) -> None:
 # --- By generator ---
 
 
+_SAID_TWICE = {"series.open-interest-1", "series.open-interest-2", "window.cap-1", "window.cap-2"}
+"""Clauses that another sentence of the page repeats in other words."""
+
+
 def lost_clauses() -> Iterator[Edit]:
     """Each quoted sentence taken out, and each number in one put up."""
     for entry in CLAUSES:
@@ -369,14 +374,22 @@ def lost_clauses() -> Iterator[Edit]:
             continue
         if quote not in PAGE:
             continue
-        yield Edit(f"without {entry['id']}", swapped(quote, "Text."), "breaking", "", None, entry["id"])
+        verdict = "look" if entry["id"] in _SAID_TWICE else "breaking"
+        yield Edit(
+            f"without {entry['id']}",
+            swapped(quote, "Text."),
+            verdict,
+            "",
+            None,
+            "" if entry["id"] == "series.open-interest-3" else entry["id"],
+        )  # the prose says it too
         more = re.sub(r"\d+", lambda found: str(int(found[0]) + 1), quote)
         if more != quote:
             yield Edit(f"one more in {entry['id']}", swapped(quote, more), "breaking", "", None, entry["id"])
 
 
 def edits() -> list[Edit]:
-    return [*unchanged(), *worded(), *compatible(), *breaking(), *lost_clauses()]
+    return [*unchanged(), *worded(), *compatible(), *breaking(), *lost_clauses(), *page_edits()]
 
 
 EDITS = edits()

@@ -6,7 +6,8 @@ import pytest
 
 from allium_market_data.drift import Judgement, Level, Source, judge
 from allium_market_data.drift.diff.clauses import Clause, read_clauses
-from allium_market_data.drift.diff.sentences import contains, most_similar, plain_text, sentences, significant_words
+from allium_market_data.drift.diff.facts import contains, facts, most_similar
+from allium_market_data.drift.diff.sentences import links, plain_text, sentences
 from allium_market_data.errors import SpecError
 
 DOCUMENT = """\
@@ -104,10 +105,15 @@ def test_one_edited_description_is_one_change() -> None:
     assert found.changes[0].where == "the description of GET /a"
 
 
-@pytest.mark.parametrize("more", ["It is in thousands.", "Never more than once.", "From 2027 on."])
+@pytest.mark.parametrize("more", ["It is in thousands.", "Never more than once.", "Except on Sundays."])
 def test_a_significant_word_next_to_a_quote_is_breaking(more: str) -> None:
     found = judged(page(document=DOCUMENT.replace("10 rows.", f"10 rows. {more}")))
     assert summary(found) == [("breaking", "prose.description", ("limit.rows-1",))]
+
+
+def test_a_number_next_to_a_quote_is_to_be_looked_at() -> None:
+    found = judged(page(document=DOCUMENT.replace("10 rows.", "10 rows. From 2027 on.")))
+    assert summary(found)[0] == ("look", "prose.description.new", ())
 
 
 def test_other_words_next_to_a_quote_are_docs() -> None:
@@ -196,12 +202,14 @@ def test_a_change_names_the_clauses_of_its_key() -> None:
         ("at 7", "at 7.5", False),
         ("at 7", "at 7. Or so", True),
         ("(1–5).", "rows (1–5).", True),
-        ("Rows", "rows", False),
-        ("bucket", "sub-bucket", False),
+        ("Rows", "rows", True),
+        ("base-asset units", "base asset units", True),
+        ("1–5,000", "1-5000", True),
+        ("bucket", "subbucket", False),
     ],
 )
 def test_a_quote_is_found_word_for_word(quote: str, text: str, expected: bool) -> None:
-    assert contains(plain_text(text), quote) is expected
+    assert contains(plain_text(text), plain_text(quote)) is expected
 
 
 def test_where_sentences_end() -> None:
@@ -214,12 +222,15 @@ def test_where_sentences_end() -> None:
 def test_plain_text_has_no_markup() -> None:
     assert plain_text(" a\n **b**  `c` ") == "a b c"
     assert plain_text("a <!-- b --> *c* ~~d~~\n<!-- e -->") == "a c"
-    assert plain_text("see [us](https://a.example) &amp; <b>them</b>") == "see [us](https://a.example) & them"
+    assert plain_text("see [us](https://a.example) &amp; <b>th</b>em") == "see us & them"
+    assert links("see [us](https://a.example) &amp; <b>them</b>") == ["https://a.example"]
     assert plain_text("<Note>\n    **a**\n</Note>") == "a"
 
 
-def test_numbers_units_and_negations_are_significant() -> None:
-    assert sorted(significant_words("At most 1,000 rows in 7 days, not more.")) == ["1,000", "7", "days", "not", "rows"]
+def test_numbers_units_and_negations_are_facts() -> None:
+    found = facts("At most 1,000 rows of USD in 7 days, not more.")
+    assert found.values == (("1000", 1), ("604800 s", 1), ("not", 1))
+    assert (sorted(found.words), sorted(found.others)) == (["usd", "≤"], ["more", "row"])
 
 
 def test_the_most_similar_sentence() -> None:

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Final
 
 from ..errors import SpecError
-from .diff.annotations import Annotations, collect_annotations
+from .diff.annotations import collect_annotations
 from .diff.clauses import Clause, concerned
 from .diff.documents import compare_documents
 from .diff.operations import operations
 from .diff.prose import compare_prose
+from .diff.topics import contract_names
 from .model import Judgement, Level, ordered
 from .schema.schema import Resolver
 from .source import Source
@@ -34,7 +35,11 @@ def judge(baseline: Source, upstream: Source, clauses: Sequence[Clause] = (), *,
 
 def _judge(baseline: Source, upstream: Source, clauses: tuple[Clause, ...], *, examples: bool) -> Judgement:
     findings = compare_documents(baseline.document, upstream.document)
-    prose = compare_prose(baseline, upstream, clauses, (_annotations(baseline), _annotations(upstream)))
+    resolvers = Resolver(baseline.document), Resolver(upstream.document)
+    before, after = (operations(resolver) for resolver in resolvers)
+    annotations = collect_annotations(resolvers[0], before), collect_annotations(resolvers[1], after)
+    names = contract_names(before) | contract_names(after) if clauses else frozenset()
+    prose = compare_prose(baseline, upstream, clauses, annotations, names)
     findings = [each for each in findings if each.logical_path not in prose.covered]
     if not (findings or prose.changes):
         return Judgement((), prose.notes)
@@ -47,8 +52,3 @@ def _judge(baseline: Source, upstream: Source, clauses: tuple[Clause, ...], *, e
         changes.append(assess(replace(each.change, clauses=ids), each, search=examples_left > 0))
         examples_left -= changes[-1].level is Level.BREAKING
     return Judgement(ordered([*changes, *map(assess_prose, prose.changes)]), prose.notes)
-
-
-def _annotations(source: Source) -> Annotations:
-    resolver = Resolver(source.document)
-    return collect_annotations(resolver, operations(resolver))

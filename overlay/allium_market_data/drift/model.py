@@ -32,7 +32,7 @@ class Effect(enum.Enum):
     HARMLESS = "harmless to this client though breaking in general"
     DECODING = "breaks decoding"
     REQUEST = "breaks a request"
-    PLANNER = "the planner's numbers are wrong"
+    PLANNER = "the planner's numbers may be wrong"
     MEANING = "the rows may mean something else"
 
     def __str__(self) -> str:

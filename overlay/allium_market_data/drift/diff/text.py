@@ -60,6 +60,8 @@ def format_value(value: Any) -> str:
 
 def format_list(values: Sequence[Any]) -> str:
     """Values as a list in words."""
+    if not values:
+        return "no value"
     shown = ["null" if value is None else format_value(value) for value in values[:6]]
     shown += ["others"] if len(values) > 6 else []
     return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1]
@@ -103,8 +105,11 @@ def _types(types: Any) -> str:
 
 
 def _enum_sentence(thing: str, old: Any, new: Any) -> str:
+    """Either side may have no list of values, or an empty one."""
+    if old is None and new is None:
+        return f"{thing} has other values."
     if old is None:
-        return f"{thing} is now limited to {format_list(new or [])}."
+        return f"{thing} is now limited to {format_list(new)}."
     if new is None:
         return f"{thing} is no longer limited to {format_list(old)}."
     known, allowed = ({canonical(value) for value in side} for side in (old, new))
