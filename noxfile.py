@@ -17,6 +17,7 @@ nox.options.sessions = ["tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 LOCK = "requirements.lock"
+PRISM = "@stoplight/prism-cli@5"
 PYTHON = ("overlay", "tests", "noxfile.py", ".github/scripts")
 WORKERS = ("-n", "2", "--dist", "loadgroup")
 LIBRARY = [f"tests/{name}" for name in ("model", "client", "series", "formats", "store", "sandbox", "codegen", "cli")]
@@ -96,6 +97,18 @@ def conformance(session: nox.Session) -> None:
     _install(session, "test", extras="[sandbox]")
     with _own_status():
         session.run("pytest", "tests/conformance", *session.posargs)
+
+
+@nox.session
+def mocks(session: nox.Session) -> None:
+    """The conformance suite against a mock that Prism makes of the document; needs node and npm, which it installs by."""
+    _install(session, "test", extras="[sandbox]")
+    folder = session.create_tmp()
+    session.run("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder, PRISM, external=True)
+    known = "--expected-failures=tests/conformance/prism.expected-failures.toml"
+    suite = ("pytest", "tests/conformance", "--target=live", "--non-perp-market=hl:spot:HYPE-USDC", "--allow-not-shown")
+    prism = os.path.join(folder, "node_modules", ".bin", "prism")  # noqa: PTH118 - nox takes text
+    session.run("python", "tests/conformance/with_mock.py", prism, *suite, known, *session.posargs)
 
 
 @nox.session

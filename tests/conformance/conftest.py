@@ -83,6 +83,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add("--style", metavar="NAME", help="run the sandbox as a correct server of this style")
     add("--cassette", metavar="NAME", default="sandbox", help="the recording for --target cassette (default: sandbox)")
+    add("--expected-failures", metavar="FILE", type=Path, help="known failures (default: those of the target)")
     add("--profile-out", metavar="FILE", type=Path, help="write the observed behaviour to this TOML file")
 
 
@@ -144,10 +145,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     suite = [item for item in items if HERE in item.path.parents]
+    known = expected_failures.load(config.stash[TARGET].name, config.stash[OPTIONS].expected_failures)
     for item in suite:
         if config.pluginmanager.hasplugin("xdist"):
             item.add_marker(pytest.mark.xdist_group("conformance"))
-        for failure in expected_failures.load(config.stash[TARGET].name):
+        item.user_properties += [("clause", id) for id in _clauses(item)]  # in a JUnit file
+        for failure in known:
             if failure.matches(item.nodeid):
                 reason = f"{failure.reason} (since {failure.date})"
                 item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
@@ -201,9 +204,17 @@ def pytest_runtest_makereport(
         summary.undecided[f"{outcome} {name}"] = key.redact(reason)
         summary.is_incomplete |= not call.excinfo.value.is_choice
     elif report.when == "call" and report.passed:
-        summary.clauses |= {id for mark in item.iter_markers("clause") for id in mark.args}
+        summary.clauses |= set(_clauses(item))
+    elif report.failed:
+        quotes = Clauses.load().clauses
+        lines = [f"{id}: {quotes[id].quote.strip()}" for id in _clauses(item) if id in quotes]
+        report.sections.append(("what the specification says (spec/clauses.toml)", "\n".join(lines)))
     _redact(report, key)
     return report
+
+
+def _clauses(item: pytest.Item) -> list[str]:
+    return [id for mark in item.iter_markers("clause") for id in mark.args]
 
 
 def _redact(report: pytest.TestReport, key: ApiKey) -> None:

@@ -51,7 +51,7 @@ def _entry(entry: dict[str, object]) -> ExpectedFailure:
     return ExpectedFailure(test, reason, date)
 
 
-def load(target: str) -> list[ExpectedFailure]:
-    """The expected failures of a target."""
-    path = path_of(target)
-    return parse(path.read_text(encoding="utf-8")) if path.is_file() else []
+def load(target: str, file: Path | None = None) -> list[ExpectedFailure]:
+    """The expected failures in ``file``; by default those of a target."""
+    path = file or path_of(target)
+    return parse(path.read_text(encoding="utf-8")) if file or path.is_file() else []

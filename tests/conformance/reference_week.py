@@ -93,9 +93,9 @@ class ReferenceWeek:
         return self.shows_offsets(window), len(labels)
 
     def shows_offsets(self, window: Window) -> bool:
-        """True if moving an edge of ``window`` by an hour or more, either way, moves it over a row."""
+        """True if moving an edge of ``window`` by two hours or more, either way, moves it over a row."""
         labels = self.rows(window.interval).keys()
-        hours = [(edge + side * HOUR, edge) for edge in (window.start, window.end) for side in (-1, 1)]
+        hours = [(edge + side * HOUR, edge) for edge in (window.start, window.end) for side in (-2, 2)]
         # Labels exactly on an edge belong to either side, by the reading.
         return all(any(min(hour) < label < max(hour) for label in labels) for hour in hours)
 

@@ -65,6 +65,7 @@ class Options:
     style: str | None = None
     cassette: str = "sandbox"
     record: bool = False
+    expected_failures: Path | None = None
     profile_out: Path | None = None
     seed: int = 0
 
