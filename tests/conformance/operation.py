@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from operator import attrgetter
 from typing import Final, cast
 
 from allium_market_data.model.intervals import DAY, WIDTHS, Interval
@@ -17,7 +18,7 @@ def load(name: str) -> Operation:
     """The operation that ``name`` (``module:constant``) holds. Raises `ValueError` if there is none."""
     module, _, constant = name.partition(":")
     try:
-        operation = getattr(importlib.import_module(module), constant)
+        operation = attrgetter(constant)(importlib.import_module(module))
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"{name!r} is not an operation: {error}") from None
     if type(operation).__name__ != Operation.__name__:  # each generated package has a class of its own

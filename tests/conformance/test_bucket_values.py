@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.bucket_values import Pair, best_labelling
-from conformance.outcomes import not_shown
+from conformance.outcomes import left_out, not_shown
 from conformance.reference_week import ReferenceWeek
 
 _ENOUGH = 3
@@ -28,6 +28,8 @@ class TestBucketValues:
             )
 
     def test_labels_name_the_same_end_of_a_bucket_at_all_intervals(self, week: ReferenceWeek) -> None:
+        if len(week.intervals) == 1:
+            left_out("the operation has one interval, so there is none to compare it with")
         labelling, differences_of_other = best_labelling(week.comparisons)
         misfits = [pair for pair, comparison in week.comparisons[labelling].items() if comparison.differences]
         assert not misfits, f"{labelling.value} fits best, but not {misfits}"

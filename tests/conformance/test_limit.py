@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from allium_market_data.model.intervals import Interval
+from allium_market_data.model.intervals import WIDTHS, Interval
 from conformance import row_checks
-from conformance.outcomes import not_shown
+from conformance.outcomes import left_out, not_shown
 from conformance.random_examples import RandomExamples, limits
 from conformance.reference_week import ReferenceWeek
 from conformance.request import MOST
@@ -23,6 +23,8 @@ def rows_of(week: ReferenceWeek, interval: Interval) -> list[Row]:
 def rows_beyond(week: ReferenceWeek, interval: Interval, limit: int) -> list[Row]:
     """The rows of the reference week. The test is not shown if there are not more than ``limit``."""
     rows = rows_of(week, interval)
+    if week.operation.window_cap // WIDTHS[interval] <= limit:
+        left_out(f"no window at {interval} has more than {limit} buckets")
     if len(rows) <= limit:
         not_shown(f"{len(rows)} rows in {week.window(interval)}, needs over {limit}")
     return rows

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from conformance import observations
-from conformance.document import ROOT
 from conformance.kill_matrix import mutant_job
 from conformance.kill_run import Job, pool, run_suite
 from conformance.mutants import MUTANTS
+from conformance.outcomes import EXIT_NOT_SHOWN
 from support.serving import Sandbox
-
-
-def run(*options: str, key: str | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    if key is not None:
-        environment["ALLIUM_API_KEY"] = key
-    command = [sys.executable, "-m", "pytest", "tests/conformance", "-q", "-p", "no:cacheprovider", *options]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+from support.suite_run import run
 
 
 def test_a_live_run_against_a_sandbox_passes_and_writes_its_profile(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -33,6 +23,18 @@ def test_a_live_run_against_a_sandbox_passes_and_writes_its_profile(sandbox: San
     assert result.returncode == 0, result.stdout + result.stderr
     assert len(sandbox.requests) <= 150
     assert observations.parse(profile.read_text()) == observations.committed("sandbox")
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [((), EXIT_NOT_SHOWN), (("--allow-not-shown",), 0), (("--mutant=limit-plus-one",), pytest.ExitCode.TESTS_FAILED)],
+)
+def test_a_quiet_market_does_not_show_everything(options: tuple[str, ...], status: int) -> None:
+    result = run("--style=sparse-1h", *options, files="tests/conformance/test_limit.py")
+    assert result.returncode == status, result.stdout
+    assert "not shown test_limit.py::TestBoundaries::test_the_default_limit_is_honoured[1m]: " in result.stdout
+    assert "What would show it: a busier market" in result.stdout
+    assert ("limit.minimum-1: minimum: 1" in result.stdout) == (status == pytest.ExitCode.TESTS_FAILED)
 
 
 def test_a_run_with_contradictory_options_is_a_usage_error() -> None:
