@@ -27,7 +27,7 @@ from support.exchange import BTC, ETH, Exchange
 README = Path(allium_market_data.store.__file__).with_name("README.md")
 
 HEAD = {"command", "table", "status", "exit_status", "error"}
-RUN = {"rows", "requests", "seconds", "windows"}
+RUN = {"rows", "requests", "seconds", "windows", "failures"}
 FIELDS = {
     "backfill": HEAD | RUN,
     "update": HEAD | RUN | {"added", "settled", "restated", "dropped", "vanished"},
@@ -96,6 +96,37 @@ def test_a_failed_command_prints_its_object_too(filled: Exchange, table: Path, m
 
 async def no_sleep(_: float) -> None:
     """Retry at once."""
+
+
+def test_a_market_that_fails_is_listed_and_the_others_are_done(filled: Exchange, table: Path) -> None:
+    words = [
+        "backfill",
+        "no:such:market",
+        ETH,
+        BTC,
+        "-i",
+        "1h",
+        "--start",
+        SPAN[0],
+        "--end",
+        SPAN[1],
+        "--table",
+        str(table),
+    ]
+    done = read(words, status=10)
+    assert done["error"] == "1 series failed, everything of the others is done: no:such:market 1h"
+    (failure,) = done["failures"]
+    assert (failure["market"], failure["interval"], failure["error"]) == ("no:such:market", "1h", "NotFoundError")
+    assert "404" in failure["message"]
+    assert done["rows"] == 2 * 96
+    for market in (BTC, ETH):
+        filled.put(market, "2026-05-20T10:00", "0." + "1" * 19)
+    filled.wait(hours=2)
+    updated = run("update", "--table", table, "--look-back", "0")
+    assert (updated.exit_code, updated.stderr.count(" ERROR hl:perp:")) == (10, 2)
+    assert "2 series failed" in updated.stderr.splitlines()[-1]
+    excluded = read("update", "--table", table, "--exclude", BTC, status=10)
+    assert [failure["market"] for failure in excluded["failures"]] == [ETH]
 
 
 def test_keys_in_a_uri_are_not_printed_in_the_object(filled: Exchange) -> None:

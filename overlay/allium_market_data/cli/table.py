@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from ..store.runner import Progress
 
 
+NAMED_FAILURES = 5
+"""The last message names this many series; each has a line of its own before."""
+
+
 def backfill(
     market: options.Markets,
     interval: options.Interval,
@@ -106,6 +110,7 @@ def update(
     market: Annotated[list[str] | None, typer.Argument(help="Only these markets.")] = None,
     look_back: Annotated[float, typer.Option(help="Days before the end of each market to fetch again.")] = 2.0,
     provisional: Annotated[bool, typer.Option("--provisional", help="Store the running bucket too, marked.")] = False,
+    exclude: Annotated[list[str] | None, typer.Option(help="Leave this market out (repeatable).")] = None,
     max_requests: options.MaxRequests = None,
     yes: options.Yes = False,
     base_url: options.BaseUrl = None,
@@ -131,11 +136,12 @@ def update(
         storage, days = options.storage_options(storage_option), _days(look_back, "--look-back")
         store, markets = Table(table, storage_options=storage), market or None
         with connect(base_url, timeout, concurrency, rate, allow_insecure, verbose) as client:
-            tasks = pending_tasks(store, client, markets, days, provisional)
+            tasks = pending_tasks(store, client, markets, days, provisional, exclude or ())
             with _progress(confirm(tasks, max_requests, yes), fields) as report:
                 result = run(
                     table,
                     markets=markets,
+                    exclude=exclude or (),
                     look_back=days,
                     provisional=provisional,
                     client=client,
@@ -149,10 +155,15 @@ def update(
 
 
 def _check_failures(failures: tuple[MarketFailure, ...]) -> None:
-    """Raise ``PartlyError``, which lists them, if there are any."""
+    """Log each failure, and raise ``PartlyError`` if there are any."""
+    from .table_log import log
+
+    for failure in failures:
+        log(str(failure), "ERROR")
     if failures:
-        listed = "; ".join(map(str, failures))
-        raise PartlyError(f"{len(failures)} series failed, everything of the others is done: {listed}")
+        named = ", ".join(f"{failure.key[1]} {failure.key[0]}" for failure in failures[:NAMED_FAILURES])
+        more = f" and {len(failures) - NAMED_FAILURES:,} more" if failures[NAMED_FAILURES:] else ""
+        raise PartlyError(f"{len(failures):,} series failed, everything of the others is done: {named}{more}")
 
 
 def _days(days: float, option: str) -> timedelta:

@@ -43,6 +43,15 @@ def progress_fields(progress: Progress = _NOTHING_DONE) -> dict[str, Any]:
         "requests": progress.requests,
         "seconds": round(progress.seconds, 3),
         "windows": {"planned": progress.tasks, "done": progress.done},
+        "failures": [
+            {
+                "market": failure.key[1],
+                "interval": failure.key[0],
+                "error": type(failure.error).__name__,
+                "message": str(failure.error),
+            }
+            for failure in progress.failures
+        ],
     }
 
 
