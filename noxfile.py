@@ -204,7 +204,8 @@ def bench(session: nox.Session) -> None:
         "polars",
         external=True,
     )
-    session.run("python", "tests/benchmarks/run.py", "--rival", f"{rival}/bin/python", *session.posargs)
+    run = ("tests/benchmarks/run.py", "--rival", f"{rival}/bin/python")
+    session.run("python", *run, *session.posargs, env={"PYTHONPATH": "tests"})
 
 
 @nox.session

@@ -24,6 +24,8 @@ from allium_market_data.client.decode import PageRequest, decode
 from allium_market_data.client.plan import plan
 from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.windows import Window
+from allium_market_data_wire.contract import KEY_HEADER
+from support import wire
 
 HERE = Path(__file__).parent
 BUILDS = {"rows": "rows", "rows, as a stream": "rows", "polars": "polars", "pandas": "pandas", "parquet": "parquet"}
@@ -203,8 +205,12 @@ def cold_start(times: int) -> list[Line]:
     seconds: Samples = defaultdict(list)
     with serving(SANDBOX) as url:
         command = [*COMMAND, "open-interest", MARKET, *span, "--base-url", url]
+        window = wire.target(MARKET, "1h", "2026-05-01T00:00:00Z", "2026-05-05T00:00:00Z")
         for turn in range(times + 1):
-            for name, arguments in (("ours", command), ("httpx", [str(HERE / "one_request.py"), url])):
+            for name, arguments in (
+                ("ours", command),
+                ("httpx", [str(HERE / "one_request.py"), url + window, KEY_HEADER]),
+            ):
                 used = _processor_seconds([sys.executable, *arguments])
                 if turn:
                     seconds[name].append(used)
@@ -226,11 +232,11 @@ def _processor_seconds(command: list[str]) -> float:
 def sandbox(times: int) -> list[Line]:
     """5,000 rows at 1m out of 90 days of samples, against FastAPI returning the same prepared bytes, in turn."""
     end = datetime(2026, 5, 6, tzinfo=UTC)
-    query = f"interval=1m&start_timestamp={end - timedelta(minutes=5_700):%Y-%m-%dT%H:%MZ}&end_timestamp={end:%Y-%m-%dT%H:%MZ}"
-    target = f"/api/v1/markets/hl:perp:BTC-USDC/perps/open_interest?{query}&limit=5000"
+    start = end - timedelta(minutes=5_700)
+    target = wire.target(MARKET, "1m", f"{start:%Y-%m-%dT%H:%MZ}", f"{end:%Y-%m-%dT%H:%MZ}")
 
     def get(connection: http.client.HTTPConnection) -> bytes:
-        connection.request("GET", target, headers={"X-API-KEY": "sandbox-key"})
+        connection.request("GET", target, headers={KEY_HEADER: "sandbox-key"})
         return connection.getresponse().read()
 
     with serving(SANDBOX) as url, tempfile.NamedTemporaryFile() as file:

@@ -26,6 +26,7 @@ from allium_market_data.client.settings import check_settings
 from allium_market_data.client.transport import Transport, request
 from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.windows import Window
+from support import wire
 
 
 class Row(msgspec.Struct):
@@ -49,13 +50,8 @@ def floor(url: str, rows: int) -> None:
     pages = []
     with httpx.Client(base_url=url) as client:
         for first in range(0, rows, PAGE):
-            params: dict[str, str | int] = {
-                "interval": "1m",
-                "start_timestamp": (START + first * MINUTE).isoformat(),
-                "end_timestamp": (START + (first + PAGE) * MINUTE).isoformat(),
-                "limit": PAGE,
-            }
-            response = client.get(f"/api/v1/markets/{MARKET}/perps/open_interest", params=params)
+            start, end = (START + row * MINUTE for row in (first, first + PAGE))
+            response = client.get(wire.target(MARKET, "1m", start.isoformat(), end.isoformat(), PAGE))
             pages.append(decoder.decode(response.content))
     assert sum(len(page.items) for page in pages) == rows
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from fastapi import FastAPI, Response
 
 from allium_market_data.sandbox import serve
+from allium_market_data_wire.contract import OPEN_INTEREST
 
 BODY = Path(sys.argv[1]).read_bytes()
 app = FastAPI(openapi_url=None)
 
 
-@app.get("/api/v1/markets/{market_id}/perps/open_interest")
-async def ready(market_id: str) -> Response:
+@app.get(OPEN_INTEREST.path)
+async def ready() -> Response:
     """The bytes."""
     return Response(BODY, media_type="application/json")
 

@@ -12,6 +12,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
+from support import wire
+
 MARKET = "hl:perp:BTC-USDC"
 START = datetime(2025, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -70,10 +72,10 @@ def response_body(rows: Rows, target: str) -> bytes:
     url = urlsplit(target)
     query = {name: values[-1] for name, values in parse_qs(url.query).items()}
     if "openinterest" not in url.path:
-        first, stop = rows.index(query["start_timestamp"]), rows.index(query["end_timestamp"])
-        step = STEPS[query["interval"]]
+        first, stop = rows.index(query[wire.START]), rows.index(query[wire.END])
+        step = STEPS[query[wire.INTERVAL]]
         first += -first % step
-        selected = rows.part(first, min(stop, first + step * int(query["limit"])))[::step]
+        selected = rows.part(first, min(stop, first + step * int(query[wire.LIMIT])))[::step]
         return b'{"items":[' + b",".join(selected) + b"]}"
     if query.get("format") == "json_stream":
         return b"\n".join(rows.lines) + b"\n"

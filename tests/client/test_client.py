@@ -36,7 +36,7 @@ from allium_market_data.model.intervals import DAY, INTERVALS, WIDTHS, Interval,
 from allium_market_data.model.times import from_micros, micros
 from allium_market_data.sandbox import DEFAULT_API_KEY, Samples, create_app, reading_named, running
 from allium_market_data.sandbox.answer import Span
-from support import virtual_time
+from support import virtual_time, wire
 from support.adapted import scripted
 from support.serving import MARKET, Sandbox, page
 
@@ -339,8 +339,7 @@ def test_a_market_without_rows_gives_no_page(client: MarketData) -> None:
 
 def full_page(request: httpx.Request) -> httpx.Response:
     """A row for each hour of the requested window."""
-    start = datetime.fromisoformat(request.url.params["start_timestamp"])
-    end = datetime.fromisoformat(request.url.params["end_timestamp"])
+    start, end = wire.window(request.url.params)
     return httpx.Response(200, content=page(start, (end - start) // HOUR))
 
 
@@ -401,7 +400,7 @@ def test_a_stream_requests_no_further_ahead_than_its_concurrency() -> None:
         starts: list[str] = []
 
         def handler(request: httpx.Request) -> httpx.Response:
-            starts.append(request.url.params["start_timestamp"])
+            starts.append(request.url.params[wire.START])
             return full_page(request)
 
         client = client_of(handler, max_concurrency=2)
@@ -417,7 +416,7 @@ def test_a_failure_within_a_stream_comes_after_the_rows_before_it() -> None:
     rows: list[OpenInterest] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
-        start = datetime.fromisoformat(request.url.params["start_timestamp"])
+        start, _ = wire.window(request.url.params)
         return httpx.Response(401) if start > datetime(2026, 2, 1, tzinfo=UTC) else full_page(request)
 
     async def main() -> None:
@@ -435,7 +434,7 @@ def test_a_failure_within_a_stream_comes_after_the_rows_before_it() -> None:
 
 def test_a_row_cap_of_one_is_an_error_that_names_market_and_window() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
-        start = datetime.fromisoformat(request.url.params["start_timestamp"])
+        start, _ = wire.window(request.url.params)
         return httpx.Response(200, content=page(from_micros(ceil(micros(start), WIDTHS["1h"])), 1))
 
     async def main() -> None:

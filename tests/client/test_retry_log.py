@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import chain, count, repeat
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -18,17 +19,14 @@ from hypothesis import strategies as st
 from allium_market_data import AsyncMarketData, RetryPolicy
 from allium_market_data.client.retry import LOGGER, backoff
 from allium_market_data.errors import NotFoundError, ServerError, UsageError
-from support import virtual_time
+from support import virtual_time, wire
 from support.adapted import scripted
 from support.serving import MARKET, SECRET, page
 
 MAY = datetime(2026, 5, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 STEADY = RetryPolicy(attempts=3, first_pause=2, longest_pause=10, jitter=0)
-URL = (
-    f"https://api.example/api/v1/markets/{MARKET}/perps/open_interest"
-    "?interval=1h&start_timestamp=2026-04-30T23:00:00Z&end_timestamp=2026-05-01T03:00:00Z&limit=5000"
-)
+URL = "https://api.example" + unquote(wire.target(MARKET, "1h", "2026-04-30T23:00:00Z", "2026-05-01T03:00:00Z"))
 
 Handler = Callable[[httpx.Request], Any]
 

@@ -36,7 +36,7 @@ from allium_market_data.errors import (
     UsageError,
 )
 from allium_market_data.model.windows import Window
-from support import virtual_time
+from support import virtual_time, wire
 from support.adapted import scripted
 from support.serving import MARKET, SECRET, http, page, served
 
@@ -98,13 +98,9 @@ def test_a_request_carries_the_key_the_window_and_the_limit() -> None:
     (request,) = script.requests
     assert request.headers["x-api-key"] == SECRET
     assert request.headers["user-agent"].startswith("allium-market-data/")
-    assert request.url.raw_path.startswith(b"/api/v1/markets/hl%3Aperp%3ABTC-USDC/perps/open_interest?")
-    assert dict(request.url.params) == {
-        "interval": "1h",
-        "start_timestamp": "2026-04-30T23:00:00Z",
-        "end_timestamp": "2026-05-01T03:00:00Z",
-        "limit": "5000",
-    }
+    assert request.url.raw_path.startswith(f"{wire.path('hl:perp:BTC-USDC')}?".encode())
+    expected = wire.params("1h", "2026-04-30T23:00:00Z", "2026-05-01T03:00:00Z")
+    assert dict(request.url.params) == {name: str(value) for name, value in expected.items()}
 
 
 def test_a_base_url_may_have_a_path() -> None:
@@ -266,7 +262,7 @@ def test_a_body_of_the_maximum_size_is_accepted(monkeypatch: pytest.MonkeyPatch)
     assert len(fetch(client(Script(good())))) == 3
 
 
-def wire(*answers: bytes) -> tuple[Callable[[socket.socket, bytes], None], list[bytes]]:
+def raw_answers(*answers: bytes) -> tuple[Callable[[socket.socket, bytes], None], list[bytes]]:
     """Raw answers in turn, the last one for ever, and the heads of the requests."""
     heads: list[bytes] = []
 
@@ -292,11 +288,11 @@ CUTS = {
 
 @pytest.mark.parametrize("cut", CUTS.values(), ids=list(CUTS))
 def test_a_truncated_or_broken_response_on_the_wire_is_retried(cut: bytes) -> None:
-    answer, heads = wire(cut, cut, http(GOOD))
+    answer, heads = raw_answers(cut, cut, http(GOOD))
     with served(answer) as url:
         assert len(fetch(client(url=url))) == 3
     assert len(heads) == 3
-    answer, heads = wire(cut)
+    answer, heads = raw_answers(cut)
     with served(answer) as url, pytest.raises(ConnectionFailedError) as caught:
         fetch(client(url=url))
     assert len(heads) == QUICK.attempts
@@ -334,9 +330,9 @@ def test_the_timeout_bounds_the_whole_response() -> None:
 
 
 def test_a_redirect_is_not_followed() -> None:
-    elsewhere, seen = wire(http(GOOD))
+    elsewhere, seen = raw_answers(http(GOOD))
     with served(elsewhere) as other:
-        answer, heads = wire(http(b"", "302 Found", [f"location: {other}/"]))
+        answer, heads = raw_answers(http(b"", "302 Found", [f"location: {other}/"]))
         with served(answer) as url, pytest.raises(UnexpectedStatusError, match="redirects are not followed"):
             fetch(client(url=url))
     assert (len(heads), seen) == (1, [])
@@ -355,8 +351,7 @@ class Meter:
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         await asyncio.sleep(self.seconds)
         self.in_flight -= 1
-        start = datetime.fromisoformat(request.url.params["start_timestamp"])
-        end = datetime.fromisoformat(request.url.params["end_timestamp"])
+        start, end = wire.window(request.url.params)
         return httpx.Response(200, content=page(start, (end - start) // HOUR))
 
 
@@ -440,7 +435,7 @@ def from_the_package(failure: BaseException) -> BaseException:
 
 def test_no_traceback_over_a_real_socket_shows_the_key(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    answer, heads = wire(http(b"", length=5))
+    answer, heads = raw_answers(http(b"", length=5))
     with served(answer) as url, pytest.raises(ConnectionFailedError) as caught:
         fetch(client(url=url))
     assert SECRET.encode() in heads[0]

@@ -3,6 +3,7 @@
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,9 +18,11 @@ from allium_market_data.codegen.overlay import OVERLAY
 from allium_market_data.codegen.project import LOCK, PACKAGE, UPSTREAM
 from allium_market_data.model.intervals import INTERVALS
 from allium_market_data_wire.api.default import get_open_interest
+from allium_market_data_wire.contract import OPEN_INTEREST, SERVER
 from allium_market_data_wire.models import Interval, OpenInterest, OpenInterestPage
 from allium_market_data_wire.specification import SHA256
 from allium_market_data_wire.types import UNSET
+from support import wire
 
 ROOT = Path(__file__).parents[2]
 COMMITTED: Tree = read_tree(ROOT / PACKAGE)
@@ -38,7 +41,7 @@ def test_modules_are_marked_as_generated() -> None:
 
 def test_package_is_typed_and_contains_its_document() -> None:
     assert COMMITTED["py.typed"] == b""
-    assert DOCUMENT["servers"] == [{"url": "https://api.allium.so"}]
+    assert DOCUMENT["servers"] == [{"url": SERVER}]
     assert Path(str(allium_market_data_wire.__file__)).parent.name == package.PACKAGE
 
 
@@ -60,32 +63,30 @@ def test_names_are_readable() -> None:
     assert "get_open_interest" in (ROOT / OVERLAY).read_text()
 
 
+def arguments(market_id: str, start: str, end: str, **limit: Any) -> dict[str, Any]:
+    """The request of the generated function, whose arguments have the names of the contract."""
+    names = OPEN_INTEREST.arguments
+    values = {OPEN_INTEREST.start_parameter: start, OPEN_INTEREST.end_parameter: end, wire.INTERVAL: Interval("1h")}
+    keywords: dict[str, Any] = {names[name]: value for name, value in values.items()}
+    request: dict[str, Any] = get_open_interest._get_kwargs(market_id, **keywords, **limit)
+    return request
+
+
 def test_request_is_the_specified_one() -> None:
-    arguments = get_open_interest._get_kwargs(
-        "hl:perp:BTC-USDC",
-        interval=Interval("1h"),
-        start_timestamp="2026-05-01T00:00:00+00:00",
-        end_timestamp="2026-05-02T00:00:00Z",
-        limit=5000,
-    )
-    request = httpx.Client(base_url="https://api.allium.so").build_request(**arguments)
+    window = ("2026-05-01T00:00:00+00:00", "2026-05-02T00:00:00Z")
+    request = httpx.Client(base_url=SERVER).build_request(**arguments("hl:perp:BTC-USDC", *window, limit=7))
     assert request.method == "GET"
-    assert request.url.raw_path == (
-        b"/api/v1/markets/hl%3Aperp%3ABTC-USDC/perps/open_interest?interval=1h"
-        b"&start_timestamp=2026-05-01T00%3A00%3A00%2B00%3A00&end_timestamp=2026-05-02T00%3A00%3A00Z&limit=5000"
-    )
+    assert dict(request.url.params) == {name: str(value) for name, value in wire.params("1h", *window, 7).items()}
+    assert request.url.raw_path.partition(b"?")[0].decode() == wire.path("hl:perp:BTC-USDC")
 
 
-@pytest.mark.parametrize(("limit", "sent"), [({}, 500), ({"limit": 1}, 1), ({"limit": UNSET}, None)])
-def test_limit_is_optional_and_500_by_default(limit: dict[str, int], sent: int | None) -> None:
-    arguments = get_open_interest._get_kwargs(
-        "m", interval=Interval("1d"), start_timestamp="a", end_timestamp="b", **limit
-    )
-    assert arguments["params"].get("limit") == sent
+@pytest.mark.parametrize(
+    ("limit", "sent"), [({}, OPEN_INTEREST.limit_default), ({"limit": 1}, 1), ({"limit": UNSET}, None)]
+)
+def test_limit_is_optional_and_has_the_default(limit: dict[str, Any], sent: int | None) -> None:
+    assert arguments("m", "a", "b", **limit)["params"].get(OPEN_INTEREST.limit_parameter) == sent
 
 
 def test_market_stays_one_path_segment() -> None:
-    arguments = get_open_interest._get_kwargs(
-        "a/../b?x=1#y", interval=Interval("1d"), start_timestamp="a", end_timestamp="b"
-    )
-    assert arguments["url"] == "/api/v1/markets/a%2F..%2Fb%3Fx%3D1%23y/perps/open_interest"
+    market = "a/../b?x=1#y"
+    assert arguments(market, "a", "b")["url"] == wire.path(market)

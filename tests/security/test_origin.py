@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import pytest
@@ -20,6 +19,7 @@ from allium_market_data.client.api_key import ApiKey
 from allium_market_data.client.settings import check_settings
 from allium_market_data.codegen.fetch import fetch
 from allium_market_data.errors import ConnectionFailedError, FetchError, UnexpectedStatusError, UsageError
+from support import wire
 from support.serving import MARKET, SECRET, http, served
 
 from .servers import rows
@@ -253,7 +253,7 @@ def test_market_is_one_path_segment(market: str) -> None:
         assert fetch_rows(here, market) == 4
     line = recorder.requests[0].split(b"\r\n")[0].decode()
     path = line.split(" ")[1].partition("?")[0]
-    assert path == f"/api/v1/markets/{quote(market, safe='')}/perps/open_interest"
+    assert path == wire.path(market)
     assert f"host: {here.removeprefix('http://')}" in recorder.requests[0].decode().lower()
 
 

@@ -24,6 +24,7 @@ from allium_market_data.model.times import micros, to_iso
 from allium_market_data.sandbox import running
 from allium_market_data.store import Table
 from allium_market_data.validation import to_instant
+from support import wire
 from support.commands import BACKFILL, SPAN, run
 from support.crashing import Hooked
 from support.exchange import BTC, KEY, Exchange
@@ -87,7 +88,7 @@ class FirstMonthOnly:
         self.app, self.until, self.on_request = app, until, on_request
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        (start,) = parse_qs(scope["query_string"].decode())["start_timestamp"]
+        (start,) = parse_qs(scope["query_string"].decode())[wire.START]
         self.on_request(start)
         if start < self.until:
             await self.app(scope, receive, send)
