@@ -10,7 +10,7 @@ import httpx
 import pytest
 from vcr.errors import CannotOverwriteExistingCassetteException
 
-from allium_market_data_wire.contract import OPEN_INTEREST
+from allium_market_data_wire.contract import KEY_HEADER, OPEN_INTEREST
 from conformance import cassettes
 from conformance.clock import Clock
 from conformance.request import Request, Server
@@ -32,9 +32,7 @@ REQUESTS = [
 def send_all(base_url: str, api_key: str) -> list[Response]:
     with httpx.Client(trust_env=False) as client:
         client.cookies.set("session", "a-cookie")
-        requester = Requester(
-            Server(base_url, "hl:perp:BTC-USDC", OPEN_INTEREST, "X-API-KEY", api_key), client, Clock()
-        )
+        requester = Requester(Server(base_url, "hl:perp:BTC-USDC", OPEN_INTEREST, KEY_HEADER, api_key), client, Clock())
         return [requester.send(request) for request in REQUESTS]
 
 
@@ -45,22 +43,22 @@ def test_an_outdated_recording_names_the_command_that_renews_it() -> None:
 
 def test_a_recording_holds_no_secret_and_needs_no_server(tmp_path: Path, sandbox: Sandbox) -> None:
     path = tmp_path / "x.json.xz"
-    with cassettes.recording(path, HEADER, "X-API-KEY", sandbox.key):
+    with cassettes.recording(path, HEADER, KEY_HEADER, sandbox.key):
         recorded = send_all(sandbox.url, sandbox.key)
     assert [response.status for response in recorded] == [200, 401, 403, 200, 422]
     text = lzma.decompress(path.read_bytes())
     assert not [secret for secret in (b"sandbox-key", b"a-cookie", b"not-a-key") if secret in text]
     assert cassettes.read(path)[0] == HEADER
-    with cassettes.replaying(path, "X-API-KEY"):
+    with cassettes.replaying(path, KEY_HEADER):
         replayed = send_all("http://sandbox.invalid", cassettes.VALID_KEY)
     assert [(r.status, r.body) for r in replayed] == [(r.status, r.body) for r in recorded]
 
 
 def test_a_request_that_was_not_recorded_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "x.json.xz"
-    with cassettes.recording(path, HEADER, "X-API-KEY", "k"):
+    with cassettes.recording(path, HEADER, KEY_HEADER, "k"):
         pass
-    with cassettes.replaying(path, "X-API-KEY"), pytest.raises(CannotOverwriteExistingCassetteException):
+    with cassettes.replaying(path, KEY_HEADER), pytest.raises(CannotOverwriteExistingCassetteException):
         httpx.get("http://sandbox.invalid/api")
 
 

@@ -34,6 +34,7 @@ from conformance.mutants import GROUPS, MUTANTS, STYLES, mutant_endpoint
 from conformance.mutants.edits import instant_text
 from conformance.mutants.histories import RepeatedHistory, every_sample
 from conformance.mutants.mutant import MutantEndpoint
+from support import wire
 
 CLAUSES = Path(__file__).parents[3] / "spec" / "clauses.toml"
 MARKET = "hl:perp:BTC-USDC"
@@ -59,9 +60,9 @@ FUTURE = (int(time.time()) // 86_400 + 2) * DAY
 def request(interval: str | None = "1h", start: Any = NOON, end: Any = NOON + DAY, **others: Any) -> SandboxRequest:
     """A request with these parameters (None omits one; instants may be numbers) and fields of `SandboxRequest`."""
     fields = {name: others.pop(name) for name in ("market_id", "api_key", "raw_path") if name in others}
-    parameters = {"interval": interval, "start_timestamp": start, "end_timestamp": end, **others}
+    parameters = {wire.INTERVAL: interval, wire.START: start, wire.END: end, **others}
     texts: dict[str, Any] = {
-        name: instant_text(value) if name.endswith("stamp") and isinstance(value, int) else value
+        name: instant_text(value) if name in (wire.START, wire.END) and isinstance(value, int) else value
         for name, value in parameters.items()
     }
     query = urlencode({name: text for name, text in texts.items() if text is not None}).encode()

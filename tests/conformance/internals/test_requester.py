@@ -11,13 +11,14 @@ import httpx
 import pytest
 
 from allium_market_data.model.intervals import DAY
-from allium_market_data_wire.contract import OPEN_INTEREST
+from allium_market_data_wire.contract import KEY_HEADER, OPEN_INTEREST
 from conformance import times
 from conformance.clock import Clock, VirtualClock
 from conformance.outcomes import NotAskedError
 from conformance.request import INVALID_KEYS, Server, Window
 from conformance.requester import REQUEST_BUDGET, Requester, seconds_to_wait
 from conformance.response import Response
+from support import wire
 
 MARKET = "hl:perp:BTC-USDC"
 START = times.parse("2026-05-01T00:00:00Z")
@@ -28,7 +29,7 @@ def requester(
     handler: Callable[[httpx.Request], httpx.Response], clock: Clock | None = None, rate: float | None = None
 ) -> Requester:
     transport = httpx.MockTransport(handler)
-    server = Server("http://server/base", MARKET, OPEN_INTEREST, "X-API-KEY", "secret")
+    server = Server("http://server/base", MARKET, OPEN_INTEREST, KEY_HEADER, "secret")
     client = httpx.Client(transport=transport)
     return Requester(server, client, clock or VirtualClock(), rate, lambda: httpx.AsyncClient(transport=transport))
 
@@ -46,11 +47,11 @@ def test_a_request_is_sent_as_it_was_written() -> None:
 
     request = WINDOW.request().with_parameters(start=times.text(START, "+05:30"))
     requester(handler).send(replace(request, colon="%3A", query_colon="%3A"))
-    assert sent[0].url.raw_path.decode() == (
-        "/base/api/v1/markets/hl%3Aperp%3ABTC-USDC/perps/open_interest?interval=1h"
-        "&end_timestamp=2026-05-02T00%3A00%3A00Z&limit=5000&start_timestamp=2026-05-01T05%3A30%3A00%2B05%3A30"
-    )
-    assert (sent[0].headers["x-api-key"], sent[0].headers["accept-encoding"]) == ("secret", "gzip")
+    expected = {wire.INTERVAL: "1h", wire.LIMIT: str(wire.MAXIMUM), wire.START: "2026-05-01T05:30:00+05:30"}
+    assert dict(sent[0].url.params) == {**expected, wire.END: "2026-05-02T00:00:00Z"}
+    assert "%2B05%3A30" in sent[0].url.raw_path.decode()
+    assert sent[0].url.raw_path.decode().startswith(f"/base{wire.path(MARKET)}?")
+    assert (sent[0].headers[KEY_HEADER], sent[0].headers["accept-encoding"]) == ("secret", "gzip")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_the_curl_command_holds_no_part_of_the_key(key: str | None) -> None:
     assert curl.startswith("curl ")
     assert "interval=1h" in curl
     assert "secre" not in curl
-    assert "secre" not in repr(Server("http://server", MARKET, OPEN_INTEREST, "X-API-KEY", "secret"))
+    assert "secre" not in repr(Server("http://server", MARKET, OPEN_INTEREST, KEY_HEADER, "secret"))
     assert ("$ALLIUM_API_KEY" in curl) == (key == "valid")
 
 
@@ -231,7 +232,7 @@ def test_requests_together_are_sent_at_once_and_counted() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"items": [], "limit": "alone"})
 
-    server = Server("http://server", MARKET, OPEN_INTEREST, "X-API-KEY", "secret")
+    server = Server("http://server", MARKET, OPEN_INTEREST, KEY_HEADER, "secret")
     client = httpx.Client(transport=httpx.MockTransport(handler))
     together = Requester(server, client, VirtualClock(), None, lambda: httpx.AsyncClient(transport=Transport()))
     responses = together.send_together([WINDOW.request(limit) for limit in (1, 2, 3)])
@@ -242,7 +243,7 @@ def test_requests_together_are_sent_at_once_and_counted() -> None:
 def test_a_body_is_judged_as_it_came_and_a_key_in_it_is_kept() -> None:
     row = {"market_id": MARKET, "ts": "2026-05-01T00:00:00Z", "oi_base": "12483.50", "oi_quote_usd": "1"}
     client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, json={"items": [row]})))
-    server = Server("http://server", MARKET, OPEN_INTEREST, "X-API-KEY", "12483")
+    server = Server("http://server", MARKET, OPEN_INTEREST, KEY_HEADER, "12483")
     (read,) = Requester(server, client, VirtualClock()).fetch_window(WINDOW).rows
     assert str(read.amounts[0]) == "12483.50"
 
