@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from allium_market_data_wire.contract import KEY_HEADER, Operation
 
 from ..errors import SandboxError
-from .endpoint import SandboxEndpoint, SandboxRequest, SandboxResponse
+from .endpoint import HEALTH, HEALTH_PATH, SandboxEndpoint, SandboxRequest, SandboxResponse
 from .query import parameters_of
 from .readings import Reading
 from .request_log import LoggedRequest, RequestLog, access_line
@@ -106,9 +106,9 @@ def _add_pages(app: FastAPI, operation: Operation) -> None:
     async def docs() -> Response:
         return get_swagger_ui_html(openapi_url="openapi.json", title=f"{published['info']['title']}: sandbox")
 
-    @app.api_route("/health", methods=_METHODS)
+    @app.api_route(HEALTH_PATH, methods=_METHODS)
     async def health() -> Response:
-        return JSONResponse({"status": "ok"})
+        return _to_fastapi(HEALTH)
 
 
 def _from_fastapi(request: Request) -> SandboxRequest:

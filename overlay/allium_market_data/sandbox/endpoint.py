@@ -45,6 +45,11 @@ class SandboxResponse:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+HEALTH_PATH: Final = "/health"
+HEALTH: Final = SandboxResponse(200, b'{"status":"ok"}', {"content-type": "application/json"})
+"""The response of `HEALTH_PATH`, which needs no key."""
+
+
 class SandboxEndpoint:
     """The operation of ``samples``, under ``reading``, for one ``api_key``.
 

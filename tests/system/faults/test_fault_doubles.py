@@ -98,6 +98,12 @@ def test_without_a_fault_responses_are_those_of_the_sandbox(
         assert [seen.has_key for seen in server.requests] == [True] * 3
 
 
+def test_health_check_meets_no_fault(served_samples: Samples) -> None:
+    with running_with_faults(honest(served_samples), [replace(FAULTS["html"], after=0)]) as server:
+        assert ask(server.url, "/health")[::2] == (200, b'{"status":"ok"}')
+        assert server.requests == []
+
+
 def test_access_log_names_the_fault_and_no_key(served_samples: Samples) -> None:
     lines: list[str] = []
     with running_with_faults(honest(served_samples), [replace(FAULTS["html"], after=1)]) as server:

@@ -185,7 +185,7 @@ def test_fractions_of_a_second_in_retry_after_are_honoured(monkeypatch: pytest.M
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr("stamina._core._smart_sleep", sleep)
+    monkeypatch.setattr("allium_market_data.client.transport.sleep", sleep)
     responses = iter([http(b"", "429 Slow", ["retry-after: 1.5"])])
     _, respond = answering(lambda body: next(responses, http(body)))
     with served(respond) as url:

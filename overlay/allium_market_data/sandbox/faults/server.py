@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from allium_market_data_wire.contract import KEY_HEADER, Operation
 
-from ..endpoint import SandboxEndpoint, SandboxRequest
+from ..endpoint import HEALTH, HEALTH_PATH, SandboxEndpoint, SandboxRequest
 from ..query import parameters_of
 from ..request_log import access_line
 from ..server import LOOPBACK, listening, url_of
@@ -73,12 +73,15 @@ class FaultyServer:
         with closing(writer), suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             while not writer.is_closing():
                 request, method, target = _parse_head(await reader.readuntil(b"\r\n\r\n"), self.endpoint.operation)
+                exchange = Exchange(request, self.endpoint, self.other_origin, self.stopping, reader, writer)
+                if target == HEALTH_PATH:
+                    await exchange.send(HEALTH)  # no fault: a health check must not use them up
+                    continue
                 log = self.other_origin_requests if is_other_origin else self.requests
                 fault = None if is_other_origin else fault_for(self.faults, len(log))
                 has_key, name = request.api_key is not None, fault.name if fault else None
                 served = ServedRequest(method, target, has_key, name, time.monotonic())
                 log.append(served)
-                exchange = Exchange(request, self.endpoint, self.other_origin, self.stopping, reader, writer)
                 try:
                     if fault and fault.handler:
                         await fault.handler(exchange)
