@@ -227,6 +227,7 @@ def test_pandas_holds_text_on_request() -> None:
     assert series_of("1.50").to_pandas(decimals="text")["oi_base"].tolist() == ["1.50"]
 
 
+@pytest.mark.filterwarnings("ignore:The locs attribute")  # pandas 2.2 with matplotlib 3.11
 def test_what_people_do_in_pandas_works_on_the_default() -> None:
     amounts = series_of("100", "150", "75").to_pandas().set_index("ts")["oi_base"]
     assert str(amounts.dtype) == "float64"
@@ -267,7 +268,7 @@ def test_a_pandas_frame_of_the_rows_is_exact() -> None:
     frame = pd.DataFrame(two)
     assert list(frame.columns) == ["market_id", "ts", "oi_base", "oi_quote_usd", "provisional"]
     assert frame["oi_base"].tolist() == [Decimal("12483.50"), Decimal("9" * 36 + ".5")]
-    assert str(frame["ts"].dtype) == "datetime64[us, UTC]"
+    assert str(frame["ts"].dtype) in ("datetime64[us, UTC]", "datetime64[ns, UTC]")  # as pandas 2 infers it
     assert pd.DataFrame(two.densify())["oi_base"].tolist() == frame["oi_base"].tolist()
 
 

@@ -25,6 +25,9 @@ PYTHON = {
 """What Python or the command-line library expects for its own purposes."""
 CAUGHT = {
     "BadRowError": "sandbox.files counts it, or reports it as SandboxError",
+    "CheckError": "the command turns it into an exit status",
+    "PartlyError": "the command turns it into an exit status",
+    "ProposalError": "the command writes or shows its proposal",
     "BrokenError": "client.transport turns the errors of client.http into ConnectionFailedError",
     "UntrustedError": "client.transport turns it into CertificateError",
     "HTTPError": "the sandbox turns it into a response",
