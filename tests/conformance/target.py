@@ -236,7 +236,7 @@ def _sandbox_app(options: Options, api_key: str, clock: Clock) -> Iterator[FastA
 
     from .mutants import chosen, mutant_app
 
-    with Samples.open() as samples:
+    with Samples.open(operation=options.contract) as samples:
         mutants = chosen(options.mutants, options.style)
         yield mutant_app(mutants, samples, reading_named(options.readings), api_key, clock)
 

@@ -100,13 +100,12 @@ class TestInterval:
         if requester.operation.interval_parameter is None:
             left_out("the operation has no interval parameter")
 
-    def test_each_interval_works(self, requester: Requester, week: ReferenceWeek, interval: Interval) -> None:
-        page = requester.fetch_window(week.parts(interval)[0])
-        steps = [later - earlier for earlier, later in pairwise(sorted(page.by_label))]
-        width = WIDTHS[interval]
+    def test_each_interval_works(self, week: ReferenceWeek, interval: Interval) -> None:
+        steps = [later - earlier for earlier, later in pairwise(week.rows(interval))]
+        width, (page, *_) = WIDTHS[interval], week.pages(interval)
         assert not [step for step in steps if step % width], f"rows are not {interval} apart\n{page.response.curl}"
         if min(steps, default=0) != width:
-            not_shown(f"no two rows are {interval} apart in {week.parts(interval)[0]}")
+            not_shown(f"no two rows are {interval} apart in the week")
 
     def test_another_interval_is_rejected(self, requester: Requester, half_day: Window, invalid_interval: str) -> None:
         requester.expect_error(half_day.request().with_parameters(interval=invalid_interval))

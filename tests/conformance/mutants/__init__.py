@@ -8,11 +8,13 @@ has them by name, `GROUPS` by subject, and `mutant_endpoint` builds an endpoint 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from allium_market_data.errors import SandboxError
+from allium_market_data.model.intervals import INTERVALS
 from allium_market_data.sandbox import create_app
 from allium_market_data.sandbox.endpoint import SandboxEndpoint
 from allium_market_data.sandbox.readings import Reading
@@ -26,7 +28,13 @@ from .styles import STYLES
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-GROUPS: Final[dict[str, tuple[Mutant, ...]]] = {
+
+def _applies(mutant: Mutant) -> bool:
+    """False if the name of the mutant has an interval that the contract has not."""
+    return set(re.findall(r"\b[0-9]+[mhd]\b", mutant.name)) <= set(INTERVALS)
+
+
+_ALL: Final[dict[str, tuple[Mutant, ...]]] = {
     "shape": shape.MUTANTS,
     "text": text.MUTANTS,
     "buckets": buckets.MUTANTS,
@@ -38,6 +46,7 @@ GROUPS: Final[dict[str, tuple[Mutant, ...]]] = {
     "serving": serving.MUTANTS,
     "dates": dates.MUTANTS,
 }
+GROUPS: Final = {name: tuple(filter(_applies, group)) for name, group in _ALL.items()}
 MUTANTS: Final[dict[str, Mutant]] = {mutant.name: mutant for group in GROUPS.values() for mutant in group}
 """Every mutant, by its name for ``--mutant``."""
 

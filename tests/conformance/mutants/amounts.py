@@ -12,7 +12,7 @@ from decimal import Decimal
 from statistics import median_low
 from typing import Final
 
-from allium_market_data.model.intervals import HOUR, INTERVALS, MINUTE
+from allium_market_data.model.intervals import HOUR, INTERVALS, MINUTE, WIDTHS
 from allium_market_data.sandbox.answer import Row, Span
 from allium_market_data.sandbox.source import Sample
 
@@ -23,7 +23,7 @@ from .mutant import Change, Changes, Mutant, QueryContext, Step
 _LAST: Final = ("bucket.last-sample-1", "bucket.last-sample-2", "bucket.last-sample-3")
 _STOCK: Final = ("bucket.stock-variable-1", *_LAST)
 _INTERVAL: Final = ("interval.bucket-1", "interval.enum-1", "row.ts-boundary-1")
-_COARSE: Final = ("1h", "4h", "1d")
+_COARSE: Final = tuple(interval for interval in INTERVALS if WIDTHS[interval] >= HOUR)
 
 
 def picked(pick: Pick, intervals: Collection[str] = INTERVALS) -> Change[QueryContext, list[Row]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from allium_market_data.model.intervals import DAY, WIDTHS, Interval, floor
+from allium_market_data.model.intervals import DAY, floor
 from allium_market_data.sandbox.answer import History, Row
 
 from .edits import edit_rows
@@ -34,13 +34,13 @@ def _clocks_change(day: datetime) -> bool:
     return day.month == 3 and day.day > 24 and day.weekday() == 6
 
 
-def _hole(name: str, description: str, interval: Interval, is_wrong: Callable[[datetime], bool]) -> Mutant:
+def _hole(name: str, description: str, interval: str, is_wrong: Callable[[datetime], bool]) -> Mutant:
     """On some days, the last bucket before noon is missing at one interval."""
 
     def keep(context: QueryContext, rows: list[Row]) -> list[Row]:
-        return [row for row in rows if row[0] % DAY != noon or not is_wrong(_day(row[0]))]
+        missing = floor(DAY // 2 - 1, context.query.width)
+        return [row for row in rows if row[0] % DAY != missing or not is_wrong(_day(row[0]))]
 
-    noon = floor(DAY // 2 - 1, WIDTHS[interval])
     return Mutant(name, description, _CLAUSES, Changes(find=long_history, select=edit_rows(keep, (interval,))))
 
 

@@ -85,7 +85,7 @@ class MutantEndpoint(SandboxEndpoint):
         self._parse = wrapped(super().parse, (change.parse for change in changes))
         self._find = wrapped(super().find, (change.find for change in changes))
         self._select = wrapped(_select, (change.select for change in changes))
-        self._render = wrapped(_render, (change.render for change in changes))
+        self._render = wrapped(self._unchanged_body, (change.render for change in changes))
         self._same_body = all(
             change.find is None and change.select is None and change.render is None for change in changes
         )
@@ -114,6 +114,10 @@ class MutantEndpoint(SandboxEndpoint):
         context = QueryContext(market_id, query, self.reading, history)
         return self._render(SelectedRows(context, self._select(context)))
 
+    def _unchanged_body(self, selected: SelectedRows) -> bytes:
+        context, rows = selected
+        return render(context.market_id, rows, context.query.width, context.reading, self.operation)
+
 
 def wrapped(step: Step[In, Out], changes: Iterable[Change[In, Out] | None]) -> Step[In, Out]:
     """``step`` inside all of ``changes``."""
@@ -129,8 +133,3 @@ def _around(step: Step[In, Out], change: Change[In, Out]) -> Step[In, Out]:
 
 def _select(context: QueryContext) -> list[Row]:
     return select(context.query, context.reading, context.history)
-
-
-def _render(selected: SelectedRows) -> bytes:
-    context, rows = selected
-    return render(context.market_id, rows, context.query.width, context.reading)
