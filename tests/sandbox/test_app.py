@@ -182,6 +182,14 @@ def test_pages_of_this_machine_and_of_allowed_origins_may_call(samples: Samples,
     assert got.headers["access-control-expose-headers"] == "X-Sandbox-Data"
 
 
+@pytest.mark.parametrize(
+    "origin", ["app.example", "https://app.example/", "https://app.example/page", "", "https://App.example"]
+)
+def test_origin_that_no_browser_sends_is_an_error(samples: Samples, origin: str) -> None:
+    with pytest.raises(SandboxError, match="not an origin"):
+        create_app(samples, cors_origins=[origin])
+
+
 def test_any_origin_may_be_allowed(samples: Samples) -> None:
     with running(create_app(samples, cors_origins=["*"])) as url:
         got = httpx.get(f"{url}/health", headers={"Origin": "https://other.example"})

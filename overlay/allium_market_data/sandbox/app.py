@@ -7,6 +7,7 @@ Pages of this machine may call the application from a browser (CORS), and those 
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from importlib import resources
@@ -21,6 +22,7 @@ from starlette.exceptions import HTTPException
 from allium_market_data_wire.contract import KEY_HEADER, Operation
 
 from ..errors import SandboxError
+from ..sanitize import preview
 from .endpoint import HEALTH, HEALTH_PATH, SandboxEndpoint, SandboxRequest, SandboxResponse
 from .query import parameters_of
 from .readings import Reading
@@ -32,6 +34,7 @@ MAX_LOGGED: Final = 100_000
 """How many requests ``app.state.requests`` keeps; the oldest are dropped first."""
 DATA_HEADER: Final = "X-Sandbox-Data"
 _METHODS: Final = ["GET", "HEAD"]
+_ORIGIN: Final = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^\s/A-Z]+")
 _THIS_MACHINE: Final = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?"
 
 
@@ -47,7 +50,7 @@ def create_app(
 
     ``app.state.requests`` is the log of its requests. Pages of ``cors_origins`` (``*`` for all) may call it from a browser,
     besides those of this machine. ``access_log`` is called with a line for each request. Raises `SandboxError` for an
-    ``api_key`` that cannot be sent in a header.
+    ``api_key`` that cannot be sent in a header, and for an origin that no browser sends.
     """
     if not api_key or not (api_key.isascii() and api_key.isprintable()) or api_key != api_key.strip():
         raise SandboxError("the API key must be printable ASCII text, not empty, without spaces around it")
@@ -57,14 +60,7 @@ def create_app(
     # No redirects to paths with a slash, and our own document instead of one that FastAPI derives.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.requests = deque[LoggedRequest](maxlen=MAX_LOGGED)
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=cors_origins,
-        allow_origin_regex=_THIS_MACHINE,
-        allow_methods=_METHODS,
-        allow_headers=[KEY_HEADER],
-        expose_headers=[DATA_HEADER],
-    )
+    _allow_pages(app, cors_origins)
 
     def log(request: LoggedRequest, seconds: float) -> None:
         if access_log is not None:
@@ -81,6 +77,20 @@ def create_app(
         return _to_fastapi(endpoints[0].compress(response, request.headers.get("accept-encoding", "")))
 
     return app
+
+
+def _allow_pages(app: FastAPI, origins: Sequence[str]) -> None:
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise SandboxError(f"not an origin: {preview(origin)}; give one like https://app.example, or * for all")
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_origin_regex=_THIS_MACHINE,
+        allow_methods=_METHODS,
+        allow_headers=[KEY_HEADER],
+        expose_headers=[DATA_HEADER],
+    )
 
 
 def _add_endpoint(app: FastAPI, endpoint: SandboxEndpoint) -> None:

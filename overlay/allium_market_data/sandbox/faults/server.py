@@ -121,14 +121,10 @@ def _parse_head(head: bytes, operation: Operation) -> tuple[SandboxRequest, str,
 
 @asynccontextmanager
 async def _serving(
-    endpoint: SandboxEndpoint,
-    faults: Iterable[Fault],
-    host: str,
-    port: int,
-    access_log: Callable[[str], object] | None = None,
+    endpoint: SandboxEndpoint, faults: Iterable[Fault], host: str, port: int
 ) -> AsyncIterator[FaultyServer]:
     """Serve on this loop during the block."""
-    server = FaultyServer(endpoint, check_sequence(faults), access_log=access_log)
+    server = FaultyServer(endpoint, check_sequence(faults))
     refuses_connections = any(fault.handler is None for fault in server.faults)
     connections: set[asyncio.Task[None]] = set()
 
@@ -186,7 +182,8 @@ def serve_with_faults(
     """Serve in this thread until Ctrl-C, as `..server.serve` does; ``access_log`` as in `..app.create_app`."""
 
     async def run() -> None:
-        async with _serving(endpoint, faults, host, port, access_log) as server:
+        async with _serving(endpoint, faults, host, port) as server:
+            server.access_log = access_log
             if on_start is not None:
                 on_start(server.url)
             await asyncio.Event().wait()
