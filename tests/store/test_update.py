@@ -69,7 +69,8 @@ def test_the_running_bucket_is_fetched_until_it_is_settled(filled: Exchange, cli
     assert update(table, client=client, provisional=True) == UpdateResult(requests=2), "the same value again"
     filled.put(BTC, "2026-05-20T10:25", "7")
     filled.wait(minutes=10)
-    assert update(table, client=client).settled == 1, "the running bucket has another value"
+    assert update(table, client=client).settled == 0, "left alone without provisional=True"
+    assert update(table, client=client, provisional=True).settled == 1, "the running bucket has another value"
     filled.wait(hours=1)
     assert update(table, client=client) == UpdateResult(settled=2, requests=2)
     assert final_values(table)[to_instant(at, "at")] == (Decimal(7), Decimal(1))
@@ -160,14 +161,14 @@ def test_final_rows_that_vanish_from_the_server_stay(filled: Exchange, client: M
     assert final_values(table) == before
 
 
-def test_a_late_row_is_a_restatement_without_old_values(exchange: Exchange, client: MarketData, table: Path) -> None:
+def test_a_late_row_is_added_and_is_not_a_restatement(exchange: Exchange, client: MarketData, table: Path) -> None:
     exchange.fill(BTC, START, "2026-05-25")
     exchange.remove(BTC, "2026-05-19T05:00")
     backfill(BTC, "1h", *SPAN, table, client=client)
     exchange.put(BTC, "2026-05-19T05:00", "3", "4")
-    assert update(table, client=client).restated == 1
-    [row] = restatements(table)
-    assert (row["old_oi_base"], row["old_fetched_at"], row["new_oi_base"]) == (None, None, 3)
+    result = update(table, client=client)
+    assert (result.late, result.restated, result.written) == (1, 0, 1)
+    assert not restatements(table)
     assert final_values(table) == exchange.values(*SPAN)
 
 

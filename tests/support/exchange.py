@@ -54,6 +54,10 @@ class Exchange:
     samples: dict[str, dict[int, tuple[str, str]]] = field(default_factory=dict)
     is_down: bool = False
     """While true, each connection breaks in the middle of a response."""
+    lag: timedelta = timedelta(0)
+    """How late samples arrive."""
+    arrived: datetime | None = None
+    """During an outage of the server's sources: no later sample arrives."""
     app: Any = None
     url: str = ""
 
@@ -79,7 +83,7 @@ class Exchange:
         return Source(market, "file", "made by a test", lambda *_: None) if market in self.samples else None
 
     def history(self, market: str) -> History:
-        past = micros(self.now)
+        past = micros(min(self.now - self.lag, self.arrived or self.now))
         return History([(at, *values) for at, values in sorted(self.samples[market].items()) if at < past])
 
     @property

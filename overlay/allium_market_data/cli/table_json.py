@@ -57,7 +57,7 @@ def progress_fields(progress: Progress = _NOTHING_DONE) -> dict[str, Any]:
 
 def update_fields(result: UpdateResult | None = None) -> dict[str, Any]:
     """The rows that an update wrote, by kind; ``None`` for an update that did not end."""
-    names = ("added", "settled", "restated", "dropped", "vanished")
+    names = ("added", "settled", "restated", "dropped", "vanished", "late")
     return {name: getattr(result, name, None) for name in names}
 
 

@@ -62,7 +62,7 @@ def show_update(table: str, result: UpdateResult) -> None:
     """Print what an update wrote."""
     log(
         f"{table}: {result.added:,} rows added, {result.settled:,} provisional rows settled and {result.dropped:,} "
-        f"dropped, {result.restated:,} restated, {result.vanished:,} no longer on the server (kept), "
+        f"dropped, {result.late:,} late, {result.restated:,} restated, {result.vanished:,} no longer on the server (kept), "
         f"{result.requests:,} requests"
     )
     if result.restated:

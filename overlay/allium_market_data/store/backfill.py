@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -28,6 +30,7 @@ def backfill(
     *,
     client: MarketData | None = None,
     dask: Any = None,
+    settle: timedelta | None = None,
     max_requests: int | None = None,
     progress: ProgressCallback = ignore_progress,
     storage_options: dict[str, str] | None = None,
@@ -54,9 +57,18 @@ def backfill(
         if dask is not None:
             from .dask.driver import run_on_cluster
 
-            return run_on_cluster(dask, store, tasks, chosen, progress, max_requests, commit_rows)
+            return run_on_cluster(dask, store, tasks, chosen, progress, max_requests, commit_rows, settle)
+        fetch = partial(fetch_batch, settle=settle)
         limits: dict[str, Any] = {"max_requests": max_requests, "commit_rows": commit_rows}
-        return run_tasks(chosen, tasks, fetch_batch, store.commit, progress, commit_seconds=commit_seconds, **limits)
+        return run_tasks(
+            chosen,
+            tasks,
+            fetch,
+            store.commit,
+            progress,
+            commit_seconds=commit_seconds,
+            **limits,
+        )
 
 
 def check_markets(markets: str | Iterable[str]) -> list[str]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, cast
 
 from ..model.intervals import Interval
-from .spans import Span, Spans, union
+from .spans import Span, Spans, overlaps, remove, union
 
 METADATA_KEY: Final = "allium_md"
 COMMIT_ID_KEY: Final = "allium_md_commit"
@@ -36,24 +36,42 @@ class CommitNote:
     """What one commit changes: windows that it completes, provisional rows, and the time of its fetch.
 
     ``provisional`` has the labels of all provisional rows of a series, and replaces the earlier labels of that series.
+    ``forgotten`` has windows that are no longer complete, although rows may be there; completing them again ends that.
+    ``retired`` has markets that updates leave out, or with ``False`` no longer leave out.
     """
 
     complete: Mapping[SeriesKey, Spans] = field(default_factory=dict)
     provisional: Mapping[SeriesKey, tuple[int, ...]] = field(default_factory=dict)
     fetched_at: int = 0
+    forgotten: Mapping[SeriesKey, Spans] = field(default_factory=dict)
+    retired: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage(CommitNote):
-    """All commit notes combined: complete windows, labels of provisional rows, and the time of the newest fetch."""
+    """All commit notes combined. A window is complete or forgotten, not both. ``retired`` has only retired markets."""
 
     def add(self, note: CommitNote) -> Coverage:
         """This coverage after one more commit."""
-        complete = dict(self.complete)
+        complete, forgotten = dict(self.complete), dict(self.forgotten)
+        for key, spans in note.forgotten.items():
+            complete[key] = remove(complete.get(key, ()), spans)
+            forgotten[key] = union((*forgotten.get(key, ()), *spans))
         for key, spans in note.complete.items():
             complete[key] = union((*complete.get(key, ()), *spans))
+            forgotten[key] = remove(forgotten.get(key, ()), spans)
+        complete, forgotten = ({key: spans for key, spans in part.items() if spans} for part in (complete, forgotten))
+        retired = {market: flag for market, flag in {**self.retired, **note.retired}.items() if flag}
         provisional = {key: labels for key, labels in {**self.provisional, **note.provisional}.items() if labels}
-        return Coverage(complete, provisional, max(self.fetched_at, note.fetched_at))
+        return Coverage(complete, provisional, max(self.fetched_at, note.fetched_at), forgotten, retired)
+
+    def may_have_rows(self, key: SeriesKey, span: Span) -> bool:
+        """True if the table can have rows of the series in the span."""
+        return (
+            overlaps(self.complete.get(key, ()), span)
+            or overlaps(self.forgotten.get(key, ()), span)
+            or any(span[0] <= label < span[1] for label in self.provisional.get(key, ()))
+        )
 
     def end_of(self, key: SeriesKey) -> int | None:
         """The end of the last complete window of a series."""
@@ -70,19 +88,29 @@ def encode(note: CommitNote, snapshot: tuple[int, Coverage] | None = None) -> st
 
 
 def _to_json(note: CommitNote) -> dict[str, Any]:
-    return {
+    content: dict[str, Any] = {
         "complete": [[*key, *span] for key, spans in note.complete.items() for span in spans],
         "provisional": [[*key, list(labels)] for key, labels in note.provisional.items()],
         "fetched_at": note.fetched_at,
     }
+    if note.forgotten:
+        content["forgotten"] = [[*key, *span] for key, spans in note.forgotten.items() for span in spans]
+    if note.retired:
+        content["retired"] = dict(note.retired)
+    return content
+
+
+def _spans_from_json(rows: Iterable[Any]) -> dict[SeriesKey, Spans]:
+    spans: dict[SeriesKey, list[Span]] = {}
+    for interval, market, start, end in rows:
+        spans.setdefault((cast("Interval", interval), market), []).append((start, end))
+    return {key: union(parts) for key, parts in spans.items()}
 
 
 def _from_json(content: Mapping[str, Any]) -> Coverage:
-    complete: dict[SeriesKey, list[Span]] = {}
-    for interval, market, start, end in content["complete"]:
-        complete.setdefault((cast("Interval", interval), market), []).append((start, end))
     provisional = {(cast("Interval", i), market): tuple(labels) for i, market, labels in content["provisional"]}
-    return Coverage({key: union(spans) for key, spans in complete.items()}, provisional, content["fetched_at"])
+    complete, forgotten = (_spans_from_json(content.get(name, ())) for name in ("complete", "forgotten"))
+    return Coverage(complete, provisional, content["fetched_at"], forgotten, content.get("retired", {}))
 
 
 def replay(coverage: Coverage, commits: Iterable[Mapping[str, Any]]) -> Coverage:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from ..client.fetch import between
 from ..client.loop_client import LoopClient
 from ..client.sync_client import MarketData
-from ..errors import BudgetError, StoreError
+from ..errors import BudgetError, StoreError, UsageError
+from ..model.intervals import DAY, WIDTHS, Interval, floor
 from ..model.times import from_micros, micros, to_iso
 from ..series.series import OpenInterestSeries
 from . import schema
 from .coverage import Coverage
 from .plan import Task
+from .spans import Span
 from .table import Batch
 
 MAX_CLOCK_DIFFERENCE = 600_000_000
@@ -77,20 +80,59 @@ async def fetch_series(client: LoopClient, task: Task) -> OpenInterestSeries:
     return series
 
 
-def make_batch(task: Task, series: OpenInterestSeries) -> Batch:
-    """The rows before the first provisional one; there is one only if the clock was set back. Raises ``PrecisionError``."""
+def settle_time(interval: Interval, settle: timedelta | None) -> int:
+    """``settle`` in microseconds; by default 4 days, or 4 buckets where those are longer. Raises ``UsageError``."""
+    if settle is None:
+        return max(4 * DAY, 4 * WIDTHS[interval])
+    if settle < timedelta(0):
+        raise UsageError(f"settle must not be negative: {settle}")
+    return settle // timedelta(microseconds=1)
+
+
+def confirmed_until(span: Span, labels: Sequence[datetime], settled: int) -> int:
+    """The end of the buckets of ``span`` that are final: those before a later row, and those before ``settled``.
+
+    A server may be late, so at the live edge a bucket without a row is not yet known to be empty, and the newest row may
+    still be a part of its bucket.
+    """
+    newest = micros(labels[-1]) if labels else span[0]
+    return min(span[1], max(span[0], newest, settled))
+
+
+async def fetch_confirmed(
+    client: LoopClient, task: Task, settle: timedelta | None = None
+) -> tuple[OpenInterestSeries, int]:
+    """The task's rows, and the end of those that are confirmed.
+
+    Near the live edge the running bucket is requested too, because its row confirms the one before. Only the server's clock
+    can settle a bucket without a row: this machine's may be wrong.
+    """
+    width, now, settling = WIDTHS[task.key[0]], micros(client.now()), settle_time(task.key[0], settle)
+    start, end = task.span
+    stop = max(end, floor(now, width) + width) if end > now - settling else end
+    series = await fetch_series(client, Task(task.key, (start, stop)))
+    server = client.server_time()
+    settled = floor(min(now, micros(server)) - settling, width) if server else 0
+    confirmed = confirmed_until(task.span, series.columns.ts, settled)
+    columns = between(series.columns, from_micros(start), from_micros(end))
+    return replace(series, columns=columns, start=from_micros(start), end=from_micros(end)), confirmed
+
+
+def make_batch(task: Task, series: OpenInterestSeries, confirmed: int | None = None) -> Batch:
+    """The rows before ``confirmed`` and before the first provisional one. Raises ``PrecisionError``."""
     interval, market = task.key
     stop = task.closed_until(series.columns)
+    stop = stop if confirmed is None else min(stop, confirmed)
     columns = between(series.columns, from_micros(task.span[0]), from_micros(stop))
     fetched = micros(series.provenance.finished)
     rows = schema.rows_table(market, interval, columns, fetched, series.provenance.specification)
     return Batch(task.key, (task.span[0], stop), rows, fetched, series.provenance.requests)
 
 
-async def fetch_batch(client: LoopClient, task: Task) -> Batch:
+async def fetch_batch(client: LoopClient, task: Task, settle: timedelta | None = None) -> Batch:
     """Fetch a task as a batch to commit."""
-    series = await fetch_series(client, task)
-    return await asyncio.to_thread(make_batch, task, series)
+    series, confirmed = await fetch_confirmed(client, task, settle)
+    return await asyncio.to_thread(make_batch, task, series, confirmed)
 
 
 def use_client(client: MarketData | None) -> AbstractContextManager[MarketData]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,7 +16,7 @@ from . import schema
 from .coverage import CommitNote, Coverage, SeriesKey
 from .failures import MarketFailure
 from .plan import Task
-from .spans import Spans, month_of, subtract, union
+from .spans import Spans, contains, month_of, subtract, union
 from .table import Table
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ RowsByTime: TypeAlias = Mapping[datetime, Row]
 class UpdateResult:
     """The rows that an update wrote, by kind.
 
-    ``added`` are new, ``settled`` were provisional, ``restated`` were final or came late into a complete window. ``dropped``
-    counts provisional rows that the server no longer has; they are deleted. ``vanished`` counts such final rows; they stay.
+    ``added`` are new, ``settled`` were provisional, ``restated`` were final and have another value now. ``late`` came into a
+    complete window: the server had no row of that bucket before. ``dropped`` counts provisional rows that the server no
+    longer has; they are deleted. ``vanished`` counts such final rows; they stay.
     ``failures`` are the series that failed, each with its error; everything of the others is done.
     """
 
@@ -40,6 +41,7 @@ class UpdateResult:
     restated: int = 0
     dropped: int = 0
     vanished: int = 0
+    late: int = 0
     requests: int = 0
     failures: tuple[MarketFailure, ...] = ()
 
@@ -49,7 +51,7 @@ class UpdateResult:
     @property
     def written(self) -> int:
         """The number of rows that changed in the table."""
-        return self.added + self.settled + self.restated + self.dropped
+        return self.added + self.settled + self.restated + self.dropped + self.late
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +73,21 @@ class FetchedRows:
 
     @classmethod
     def of(cls, task: Task, series: OpenInterestSeries, closed_until: int | None = None) -> FetchedRows:
-        """The rows of a fetched series. Raises ``PrecisionError``, and ``UsageError`` for more than one month."""
-        if month_of(task.span[0]) != month_of(task.span[1] - 1):
+        """The rows of a fetched series; those from ``closed_until`` on are provisional.
+
+        Raises ``PrecisionError``, and ``UsageError`` for more than one month.
+        """
+        if task.buckets and month_of(task.span[0]) != month_of(task.span[1] - 1):
             raise UsageError(f"{task} crosses a month")
         (interval, market), columns, provenance = task.key, series.columns, series.provenance
+        stop = task.closed_until(columns)
+        if closed_until is not None:
+            stop = min(stop, closed_until)
+            flags = [flag or micros(ts) >= stop for ts, flag in zip(columns.ts, columns.provisional, strict=True)]
+            columns = replace(columns, provisional=flags)
         fetched = micros(provenance.finished)
         rows = schema.rows_table(market, interval, columns, fetched, provenance.specification)
         labels = tuple(micros(ts) for ts, flag in zip(columns.ts, columns.provisional, strict=True) if flag)
-        stop = task.closed_until(columns) if closed_until is None else closed_until
         return cls(task, rows, stop, labels, fetched, provenance.requests)
 
 
@@ -96,8 +105,8 @@ def find_changes(fetched: RowsByTime, stored: RowsByTime, fetched_at: datetime, 
     for ts, new in fetched.items():
         old = stored.get(ts)
         if old is None:
-            was_complete = any(start <= micros(ts) < end for start, end in complete)
-            yield Change("restated" if was_complete else "added", new, None)
+            was_complete = contains(complete, micros(ts))
+            yield Change("late" if was_complete else "added", new, None)
         elif old["fetched_at"] > fetched_at:
             continue
         elif old["provisional"]:
@@ -127,9 +136,11 @@ class _Commit:
         """Add the fetched rows of a task, if they change rows or coverage."""
         key, (start, end) = result.task.key, result.task.span
         before = self.provisional.get(key, coverage.provisional.get(key, ()))
-        labels = tuple(sorted({*(ts for ts in before if not start <= ts < end), *result.provisional}))
+        complete = coverage.complete.get(key, ())
+        new = (ts for ts in result.provisional if not contains(complete, ts))  # a final row stays final
+        labels = tuple(sorted({*(ts for ts in before if not start <= ts < end), *new}))
         closed = (start, result.closed_until)
-        completes = start < result.closed_until and bool(subtract(closed, coverage.complete.get(key, ())))
+        completes = start < result.closed_until and bool(subtract(closed, complete))
         if changes or completes or labels != before:
             self.months.add((key, month_of(start)))
             self.changes += changes
@@ -145,9 +156,11 @@ def merge_rows(table: Table, results: Sequence[FetchedRows]) -> UpdateResult:
     records none twice.
     """
 
+    results = [result for result in results if result.task.buckets]
+
     def attempt() -> UpdateResult:
         coverage, commit, kinds = table.coverage, _Commit(), list[str]()
-        stored = table.read_rows([(result.task.key, result.task.span) for result in results]) if results else ()
+        stored = _stored_rows(table, results)
         for result, rows in zip(results, stored, strict=True):
             complete = coverage.complete.get(result.task.key, ())
             pair = differing_rows(result.rows, rows)
@@ -156,11 +169,21 @@ def merge_rows(table: Table, results: Sequence[FetchedRows]) -> UpdateResult:
             commit.add(result, [change for change in changes if change.kind != "vanished"], coverage)
         _write(table, commit, max((result.fetched_at for result in results), default=0))
         counts: dict[str, Any] = {
-            name: kinds.count(name) for name in ("added", "settled", "restated", "dropped", "vanished")
+            name: kinds.count(name) for name in ("added", "settled", "restated", "dropped", "vanished", "late")
         }
         return UpdateResult(**counts, requests=sum(result.requests for result in results))
 
     return table.retry(attempt, sum(result.rows.nbytes for result in results))
+
+
+def _stored_rows(table: Table, results: Sequence[FetchedRows]) -> list[pa.Table]:
+    """The stored rows of each result. A span outside the coverage has none, so it costs no read."""
+    coverage, empty = table.coverage, schema.rows_schema().empty_table()
+    spans = [(result.task.key, result.task.span) for result in results]
+    may_have_rows = [coverage.may_have_rows(*span) for span in spans]
+    wanted = [span for span, is_wanted in zip(spans, may_have_rows, strict=True) if is_wanted]
+    rows = iter(table.read_rows(wanted)) if wanted else iter(())
+    return [next(rows) if is_wanted else empty for is_wanted in may_have_rows]
 
 
 def _write(table: Table, commit: _Commit, fetched_at: int) -> None:

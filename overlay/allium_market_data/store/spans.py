@@ -41,6 +41,22 @@ def subtract(whole: Span, taken: Spans) -> Spans:
     return tuple(left)
 
 
+def contains(spans: Iterable[Span], instant: int) -> bool:
+    """True if the instant lies in one of the spans."""
+    return any(start <= instant < end for start, end in spans)
+
+
+def overlaps(spans: Iterable[Span], other: Span) -> bool:
+    """True if some instant lies in one of the spans and in the other."""
+    return any(start < other[1] and other[0] < end for start, end in spans)
+
+
+def remove(spans: Spans, removed: Iterable[Span]) -> Spans:
+    """The instants of ``spans`` that lie in none of ``removed``."""
+    taken = union(removed)
+    return tuple(part for span in spans for part in subtract(span, taken))
+
+
 def total_length(spans: Iterable[Span]) -> int:
     """The number of microseconds in the spans."""
     return sum(end - start for start, end in spans)

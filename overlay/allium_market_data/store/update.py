@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from os import PathLike
 
+from ..client.fetch import between
 from ..client.loop_client import LoopClient
 from ..client.sync_client import MarketData, run_on_loop
 from ..errors import StoreError, UsageError
 from ..model.intervals import WIDTHS, floor
-from ..model.times import micros
+from ..model.times import from_micros, micros
 from .coverage import Coverage, SeriesKey
-from .fetch import check_clock, fetch_series, read_clock, use_client
+from .fetch import check_clock, fetch_confirmed, read_clock, use_client
 from .merge import FetchedRows, UpdateResult, merge_rows
 from .plan import Task
 from .runner import COMMIT_ROWS, COMMIT_SECONDS, ProgressCallback, check_budget, ignore_progress, run_tasks
@@ -31,6 +33,7 @@ def update(
     exclude: Iterable[str] = (),
     look_back: timedelta = LOOK_BACK,
     provisional: bool = False,
+    settle: timedelta | None = None,
     client: MarketData | None = None,
     max_requests: int | None = None,
     progress: ProgressCallback = ignore_progress,
@@ -42,7 +45,13 @@ def update(
 
     The last ``look_back`` before that end is fetched again: a changed value is replaced, and both values and both times are
     written to the table of restatements (``TABLE/_restatements``). Provisional rows are fetched again, and deleted if the
-    server has dropped them. With ``provisional`` the running bucket is stored too, marked as provisional. The series that is
+    server has dropped them.
+
+    The newest row of the server counts once a later row is there, and a bucket without a row counts as empty once a later row
+    is there or it is ``settle`` old (by default 4 days, or 4 buckets). What is later than that stays open, and the next
+    update requests it again. A row that comes still later is added, and counted as ``late``.
+
+    With ``provisional`` the running bucket is stored too, marked as provisional. The series that is
     furthest behind comes first. Markets in ``exclude`` are left out. Commits, raises and reports failures of single markets
     as ``backfill`` does.
     """
@@ -59,7 +68,7 @@ def update(
     with use_client(client) as chosen:
         tasks = pending_tasks(store, chosen, markets, look_back, provisional, exclude)
         done = run_tasks(
-            *(chosen, tasks, fetch_rows, commit, progress),
+            *(chosen, tasks, partial(fetch_rows, settle=settle, provisional=provisional), commit, progress),
             max_requests=max_requests,
             commit_rows=commit_rows,
             commit_seconds=commit_seconds,
@@ -111,7 +120,15 @@ def _spans_to_fetch(coverage: Coverage, key: SeriesKey, now: int, look_back: int
     return looked_back + [(label, label + width) for label in labels] + [(end, stop)]
 
 
-async def fetch_rows(client: LoopClient, task: Task) -> FetchedRows:
-    """Fetch a task as rows to merge. Raises as a fetch does, and ``PrecisionError``."""
-    series = await fetch_series(client, task)
-    return await asyncio.to_thread(FetchedRows.of, task, series)
+async def fetch_rows(
+    client: LoopClient, task: Task, settle: timedelta | None = None, provisional: bool = False
+) -> FetchedRows:
+    """Fetch a task as rows to merge: the confirmed ones, and the others marked if ``provisional``.
+
+    Raises as a fetch does, and ``PrecisionError``.
+    """
+    series, confirmed = await fetch_confirmed(client, task, settle)
+    if not provisional:
+        series = replace(series, columns=between(series.columns, series.start, from_micros(confirmed)))
+        task = Task(task.key, (task.span[0], confirmed))
+    return await asyncio.to_thread(FetchedRows.of, task, series, confirmed)

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from distributed import Client, Future, Security, as_completed
@@ -75,6 +76,7 @@ def run_on_cluster(
     report: ProgressCallback,
     max_requests: int | None,
     commit_rows: int,
+    settle: timedelta | None = None,
 ) -> Progress:
     """Do the tasks on a cluster. Raises the first failure, after the running groups have ended.
 
@@ -94,7 +96,9 @@ def run_on_cluster(
         return progress
     settings: Settings = run_on_loop(client, _read_settings)
     run = uuid.uuid4().hex[:12]
-    job = JobSpec(run, uri, settings.base_url, settings.timeout, settings.max_concurrency, settings.retry, max_requests)
+    job = JobSpec(
+        run, uri, settings.base_url, settings.timeout, settings.max_concurrency, settings.retry, max_requests, settle
+    )
     with _scheduler_errors(dask):
         dask.register_plugin(RateLimiter())
     _call_limiter(dask, "start_run", run=run, client=dask.id, rate=settings.max_rate, max_requests=max_requests)

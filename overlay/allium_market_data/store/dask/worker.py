@@ -10,6 +10,7 @@ import asyncio
 import os
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from distributed import get_worker
@@ -39,6 +40,7 @@ class JobSpec:
     concurrency: int
     retry: RetryPolicy
     max_requests: int | None
+    settle: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ class GroupFetch:
     async def fetch(self, client: LoopClient, task: Task, part: Task) -> Batch | None:
         """A batch, or ``None`` if it failed. An error that other requests would meet too stops the whole run."""
         try:
-            return await fetch_batch(client, part)
+            return await fetch_batch(client, part, self.job.settle)
         except _RunOverError:
             pass
         except AlliumError as error:
