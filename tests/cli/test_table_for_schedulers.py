@@ -30,7 +30,7 @@ HEAD = {"command", "table", "status", "exit_status", "error"}
 RUN = {"rows", "requests", "seconds", "windows", "failures"}
 FIELDS = {
     "backfill": HEAD | RUN,
-    "update": HEAD | RUN | {"added", "settled", "restated", "dropped", "vanished"},
+    "update": HEAD | RUN | {"added", "settled", "restated", "dropped", "vanished", "late"},
     "status": HEAD | {"series"},
     "verify": HEAD | {"windows", "rows", "requests", "differences"},
 }
