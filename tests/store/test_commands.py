@@ -86,7 +86,8 @@ def test_update_prints_what_it_wrote(filled: Exchange, table: Path) -> None:
     assert (result.exit_code, result.stdout) == (0, "")
     *_, counts, where = result.stderr.splitlines()
     assert re.match(
-        LOGGED + f"{table}: 371 rows added, 0 provisional rows settled and 0 dropped, 0 late, 1 restated, 0 no longer", counts
+        LOGGED + f"{table}: 371 rows added, 0 provisional rows settled and 0 dropped, 0 late, 1 restated, 0 no longer",
+        counts,
     )
     assert where.endswith(f" INFO restatements: {table}/_restatements")
 
