@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from support.sandbox_requests import label_of, parameters_for, path_of
 def test_ctrl_c_ends_the_command_quietly() -> None:
     code = (
         "from allium_market_data.cli.sandbox import Options, run; "
-        "run(Options(api_key='own-secret', readings=['ts-z'], seed=7))"
+        "run(Options(api_key='own-secret', readings=['ts-z'], seed=7, access_log=True))"
     )
     with subprocess.Popen(
         [sys.executable, "-W", "error", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -30,7 +31,9 @@ def test_ctrl_c_ends_the_command_quietly() -> None:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate()
     assert label_of(response.json()[OPEN_INTEREST.items_field][0]) == parse_instant("2026-05-01")
-    assert (process.returncode, errors) == (0, "")
+    assert process.returncode == 0
+    line = rf"GET {path_of('hl:perp:SOL-USDC')}\?\S+ 200 [0-9.]+ ms\n"
+    assert re.fullmatch(line, errors)  # the access log, and nothing else
 
 
 def test_import_loads_neither_fastapi_nor_duckdb() -> None:
