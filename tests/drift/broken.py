@@ -93,9 +93,6 @@ def broken() -> dict[str, bytes]:
             PAGE + "\n\n````yaml openapi\n" + BLOCK.body.replace("maximum: 5000", "maximum: 10") + "````\n"
         ).encode(),
         "a duplicate of the operation's id": changed(_two_ids).encode(),
-        "a path twice": changed(
-            lambda one: one["paths"].update({PATH.replace("market_id", "other"): one["paths"][PATH]})
-        ).encode(),
     }
 
 
