@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 
-@dataclass(frozen=True, slots=True)
-class FetchProgress:
+class FetchProgress(NamedTuple):
     """How far a call is, over all of its markets.
 
     ``done`` of the ``planned`` windows are complete. ``rows`` counts their rows, ``requests`` all requests so far, retries and
@@ -26,23 +24,21 @@ OnProgress: TypeAlias = Callable[[FetchProgress], None]
 """Gets the progress of a call after each page of rows."""
 
 
-@dataclass(slots=True)
 class Tracker:
-    """Adds up the progress of the markets of a call."""
+    """Adds up the progress of the markets of a call.
 
-    report: OnProgress
-    windows: int
-    """The planned windows of one market."""
-    began: float
-    """By `circuit.monotonic`."""
-    markets: int = 1
-    done: int = 0
-    rows: int = 0
-    requests: int = 0
+    ``windows`` are the planned windows of one market, ``began`` is by `circuit.monotonic`.
+    """
+
+    def __init__(self, report: OnProgress, windows: int, began: float) -> None:
+        self._report, self._windows, self._began = report, windows, began
+        self.markets = 1
+        self.requests = 0
+        self._done = self._rows = 0
 
     def add(self, done: int, rows: int, now: float) -> None:
         """Count windows and rows, and report."""
-        self.done += done
-        self.rows += rows
-        planned = self.windows * self.markets
-        self.report(FetchProgress(self.done, planned, self.rows, self.requests, now - self.began))
+        self._done += done
+        self._rows += rows
+        planned = self._windows * self.markets
+        self._report(FetchProgress(self._done, planned, self._rows, self.requests, now - self._began))
