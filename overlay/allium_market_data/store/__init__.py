@@ -19,6 +19,8 @@ from .backfill import backfill
 from .compaction import CompactionResult, compact
 from .coverage import Coverage
 from .failures import MarketFailure
+from .files import FileProblem, check_files
+from .markets import forget, retire
 from .merge import UpdateResult
 from .runner import Progress
 from .status import SeriesStatus, status
@@ -30,6 +32,7 @@ from .watch import Watch
 __all__ = [
     "CompactionResult",
     "Coverage",
+    "FileProblem",
     "MarketFailure",
     "Progress",
     "SeriesStatus",
@@ -38,7 +41,10 @@ __all__ = [
     "VerifyResult",
     "Watch",
     "backfill",
+    "check_files",
     "compact",
+    "forget",
+    "retire",
     "status",
     "update",
     "verify",

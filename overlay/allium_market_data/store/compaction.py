@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import UsageError
 from ..optional import require
 from .coverage import CommitNote
-from .reading import open_dataset, sql_in
+from .reading import data_errors, open_dataset, sql_in
 from .table import Table
 
 if TYPE_CHECKING:
@@ -124,7 +124,8 @@ def _compact(store: Table, open_table: Callable[[], DeltaTable], properties: Cal
 def _rewrite(delta: DeltaTable, group: Sequence[SmallFiles], properties: Any) -> tuple[int, int]:
     """Replace the files of each partition of the group by one. Returns the numbers of files removed and added."""
     month, markets = group[0].month, [member.market_id for member in group]
-    rows = open_dataset(delta, markets, [month]).to_table()
+    with data_errors(delta.table_uri):
+        rows = open_dataset(delta, markets, [month]).to_table()
     before = len(delta.file_uris())
     require("deltalake", "store").write_deltalake(
         delta,

@@ -65,6 +65,11 @@ class Coverage(CommitNote):
         provisional = {key: labels for key, labels in {**self.provisional, **note.provisional}.items() if labels}
         return Coverage(complete, provisional, max(self.fetched_at, note.fetched_at), forgotten, retired)
 
+    @property
+    def keys(self) -> set[SeriesKey]:
+        """Every series of the table."""
+        return {*self.complete, *self.provisional, *self.forgotten}
+
     def may_have_rows(self, key: SeriesKey, span: Span) -> bool:
         """True if the table can have rows of the series in the span."""
         return (

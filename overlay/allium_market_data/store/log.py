@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
 from .coverage import COMMIT_ID_KEY, SNAPSHOT_EVERY, Coverage, find_snapshot, replay
+from .foreign import describe_forgotten, foreign_note, is_foreign
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
+
+logger = logging.getLogger("allium_market_data")
 
 
 @dataclass
@@ -18,6 +23,7 @@ class CoverageLog:
 
     delta: DeltaTable
     uri: str
+    storage_options: Mapping[str, str] | None = None
     version: int = -1
     coverage: Coverage = field(default_factory=Coverage)
     newest: list[dict[str, Any]] = field(default_factory=list)
@@ -47,7 +53,7 @@ class CoverageLog:
                 coverage = self._read_all(version)
             elif version > self.version:
                 commits = self._read_commits(self.version, version)
-                coverage = replay(coverage, commits)
+                coverage = self._replay(coverage, commits)
             self.delta.update_incremental()
             if self.delta.version() == version:
                 self.coverage, self.version, self.newest = coverage, version, commits
@@ -60,10 +66,22 @@ class CoverageLog:
             commits = self.delta.history(limit)
             snapshot = find_snapshot(commit for commit in commits if commit["version"] <= version)
             if snapshot is not None:
-                return replay(snapshot[1], self._read_commits(snapshot[0], version))
+                return self._replay(snapshot[1], self._read_commits(snapshot[0], version))
             if len(commits) < limit:
-                return replay(Coverage(), self._read_commits(-1, version))
+                return self._replay(Coverage(), self._read_commits(-1, version))
             limit *= 4
+
+    def _replay(self, coverage: Coverage, commits: Iterable[dict[str, Any]]) -> Coverage:
+        """The coverage after more commits. Months that other tools touch are not complete any more."""
+        for commit in commits:
+            if is_foreign(commit):
+                note = foreign_note(self.uri, commit["version"], self.storage_options)
+                if note.forgotten:
+                    logger.warning(describe_forgotten(self.uri, commit["version"], commit["operation"], note.forgotten))
+                coverage = coverage.add(note)
+            else:
+                coverage = replay(coverage, [commit])
+        return coverage
 
     def _read_commits(self, after: int, version: int) -> list[dict[str, Any]]:
         """Every commit with after < its version <= version, oldest first."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,20 @@ def open_dataset(delta: DeltaTable, markets: Sequence[str], months: Sequence[str
     return delta.to_pyarrow_dataset(
         file_pruning_predicate=[("market_id", "in", list(markets)), ("month", "in", list(months))]
     )
+
+
+@contextmanager
+def data_errors(uri: str) -> Iterator[None]:
+    """Turn an error of reading data files into a ``StoreError`` that says how to repair the table."""
+    try:
+        yield
+    except (require("pyarrow", "store").ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise StoreError(
+            f"cannot read the rows of {uri}: {reason}; if a data file is missing or damaged, list such files with allium-md "
+            "status --check-files, delete them, remove them from the log with deltalake's DeltaTable(...).repair(), and "
+            "fetch their months again with allium-md backfill"
+        ) from error
 
 
 def sql_in(column: str, values: Iterable[str]) -> str:
@@ -50,10 +65,12 @@ def check_complete(uri: str, coverage: Coverage, key: SeriesKey, span: Span) -> 
     if missing:
         start, end = (to_iso(from_micros(moment)) for moment in missing[0])
         more = ", and more" if missing[1:] else ""
-        raise StoreError(
-            f"{uri} is not complete: {key[1]} {key[0]} is missing {start} to {end}{more}; "
-            "fetch it with allium-md backfill or update"
-        )
+        tail = coverage.end_of(key)
+        if tail is not None and missing[0][0] >= tail:
+            hint = "the server had no later row yet that confirms it, or it was never fetched: run allium-md update"
+        else:
+            hint = "it was never fetched, or has been taken out: run allium-md backfill"
+        raise StoreError(f"{uri} is not complete: {key[1]} {key[0]} is missing {start} to {end}{more}; {hint}")
 
 
 def to_series(rows: pa.Table, key: SeriesKey, start: datetime, end: datetime) -> OpenInterestSeries:

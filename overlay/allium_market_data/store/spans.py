@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from ..model.times import from_micros, micros
@@ -57,6 +57,11 @@ def remove(spans: Spans, removed: Iterable[Span]) -> Spans:
     return tuple(part for span in spans for part in subtract(span, taken))
 
 
+def intersect(spans: Iterable[Span], other: Span) -> Spans:
+    """The instants of ``spans`` that lie in ``other``."""
+    return union((max(start, other[0]), min(end, other[1])) for start, end in spans)
+
+
 def total_length(spans: Iterable[Span]) -> int:
     """The number of microseconds in the spans."""
     return sum(end - start for start, end in spans)
@@ -74,6 +79,12 @@ def split_by_month(span: Span) -> Iterator[Span]:
 def month_of(instant: int) -> str:
     """The month of an instant in UTC, as yyyy-mm."""
     return f"{from_micros(instant):%Y-%m}"
+
+
+def month_span(month: str) -> Span:
+    """The span of a month that is written yyyy-mm."""
+    start = micros(datetime(int(month[:4]), int(month[5:]), 1, tzinfo=UTC))
+    return start, _next_month(start)
 
 
 def _next_month(instant: int) -> int:

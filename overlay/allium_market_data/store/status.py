@@ -14,13 +14,17 @@ from .table import Table
 
 @dataclass(frozen=True, slots=True)
 class SeriesStatus:
-    """The rows and complete windows of one series. ``months`` has (month, rows, buckets of complete windows) each."""
+    """The rows and complete windows of one series. ``months`` has (month, rows, buckets of complete windows) each.
+
+    A retired market is left out of updates.
+    """
 
     key: SeriesKey
     rows: int
     provisional: int
     complete: Spans
     months: tuple[tuple[str, int, int], ...]
+    retired: bool = False
 
     @property
     def gaps(self) -> Spans:
@@ -45,18 +49,20 @@ def status(table: Table | str | PathLike[str], *, storage_options: dict[str, str
     for interval, market, month, rows in zip(*columns, strict=True):
         months = counts.setdefault((interval, market), {})
         months[month] = months.get(month, 0) + rows
-    complete, provisional = table.coverage.complete, table.coverage.provisional
+    complete, provisional, retired = table.coverage.complete, table.coverage.provisional, table.coverage.retired
     return [
-        _series_status(key, counts.get(key, {}), complete.get(key, ()), provisional.get(key, ()))
+        _series_status(key, counts.get(key, {}), complete.get(key, ()), provisional.get(key, ()), key[1] in retired)
         for key in sorted(set(counts) | set(complete))
     ]
 
 
-def _series_status(key: SeriesKey, counts: dict[str, int], complete: Spans, provisional: Sequence[int]) -> SeriesStatus:
+def _series_status(
+    key: SeriesKey, counts: dict[str, int], complete: Spans, provisional: Sequence[int], retired: bool
+) -> SeriesStatus:
     width, buckets = WIDTHS[key[0]], dict.fromkeys(counts, 0)
     for span in complete:
         for part in split_by_month(span):
             month = month_of(part[0])
             buckets[month] = buckets.get(month, 0) + total_length([part]) // width
     months = tuple((month, counts.get(month, 0), buckets[month]) for month in sorted(buckets))
-    return SeriesStatus(key, sum(counts.values()), len(provisional), complete, months)
+    return SeriesStatus(key, sum(counts.values()), len(provisional), complete, months, retired)

@@ -22,8 +22,8 @@ from ..validation import Instant, check_market, to_instant
 from . import schema
 from .coverage import COMMIT_ID_KEY, METADATA_KEY, SNAPSHOT_EVERY, CommitNote, Coverage, SeriesKey, encode
 from .log import CoverageLog
-from .reading import check_complete, open_dataset, rows_between, sql_in, to_series
-from .spans import Span, month_of, split_by_month, subtract, union
+from .reading import check_complete, data_errors, open_dataset, rows_between, sql_in, to_series
+from .spans import Span, month_of, overlaps, split_by_month, subtract, union
 from .storage import (
     check_conditional_writes,
     check_space,
@@ -73,7 +73,7 @@ class Table:
         if create:
             self.check_store()
         self.delta = open_delta(self.uri, self.storage_options, schema.NAME, schema.rows_schema if create else None)
-        self._log = CoverageLog(self.delta, self.uri)
+        self._log = CoverageLog(self.delta, self.uri, self.storage_options)
         self.refresh()
 
     @property
@@ -105,8 +105,8 @@ class Table:
 
         def attempt() -> int:
             remaining = list(self._remaining(batches))
-            replacing = [batch for batch in remaining if self._provisional_in(batch)]
-            appending = [batch for batch in remaining if not self._provisional_in(batch)]
+            replacing = [batch for batch in remaining if self._stored_in(batch)]
+            appending = [batch for batch in remaining if not self._stored_in(batch)]
             rows = sum(self._write_batches([batch], batch.rows, merge=True) for batch in replacing)
             if appending:
                 joined = require("pyarrow", "store").concat_tables([batch.rows for batch in appending])
@@ -125,6 +125,13 @@ class Table:
         labels = self.coverage.provisional.get(batch.key, ())
         return {label for label in labels if batch.span[0] <= label < batch.span[1]}
 
+    def _stored_in(self, batch: Batch) -> set[int]:
+        """The labels of rows that are stored in the batch's span although it is not complete."""
+        stored = self._provisional_in(batch)
+        if overlaps(self.coverage.forgotten.get(batch.key, ()), batch.span):
+            stored |= set(map(micros, next(self.read_rows([(batch.key, batch.span)]))["ts"].to_pylist()))
+        return stored
+
     def _write_batches(self, batches: Sequence[Batch], rows: pa.Table, *, merge: bool) -> int:
         complete: dict[SeriesKey, tuple[Span, ...]] = {}
         provisional: dict[SeriesKey, tuple[int, ...]] = {}
@@ -138,9 +145,9 @@ class Table:
         return self.write(note, rows, merge=merge, deletions=deletions)
 
     def _dropped_keys(self, batch: Batch) -> Iterator[dict[str, Any]]:
-        """The keys of stored provisional rows that the server has dropped."""
+        """The keys of rows that are stored in the batch's span, and that the server does not have."""
         interval, market = batch.key
-        if labels := self._provisional_in(batch):
+        if labels := self._stored_in(batch):
             for label in sorted(labels - set(map(micros, batch.rows["ts"].to_pylist()))):
                 yield {"market_id": market, "interval": interval, "month": month_of(label), "ts": from_micros(label)}
 
@@ -178,7 +185,7 @@ class Table:
         deltalake = require("deltalake", "store")
         touched = {
             (key, month_of(start))
-            for key, spans in note.complete.items()
+            for key, spans in (*note.complete.items(), *note.forgotten.items())
             for span in spans
             for start, _ in split_by_month(span)
         } | set(months)
@@ -219,7 +226,7 @@ class Table:
         markets = sorted({market for (_, market), _ in requested})
         months = sorted({month_of(start) for _, span in requested for start, _ in split_by_month(span)})
         first, last = min(span[0] for _, span in requested), max(span[1] for _, span in requested)
-        with self.storage_errors():
+        with self.storage_errors(), data_errors(self.uri):
             in_time = (pc.field("ts") >= from_micros(first)) & (pc.field("ts") < from_micros(last))
             rows = open_dataset(self.delta, markets, months).to_table(filter=in_time)
         rows = rows.select(columns.names).cast(columns).sort_by("ts")

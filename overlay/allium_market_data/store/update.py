@@ -51,9 +51,9 @@ def update(
     is there or it is ``settle`` old (by default 4 days, or 4 buckets). What is later than that stays open, and the next
     update requests it again. A row that comes still later is added, and counted as ``late``.
 
-    With ``provisional`` the running bucket is stored too, marked as provisional. The series that is
-    furthest behind comes first. Markets in ``exclude`` are left out. Commits, raises and reports failures of single markets
-    as ``backfill`` does.
+    With ``provisional`` the running bucket is stored too, marked as provisional. The series that is furthest behind comes
+    first. Retired markets and those in ``exclude`` are left out. Commits, raises and reports failures of single markets as
+    ``backfill`` does.
     """
     check_budget(max_requests)
     store, total = Table(table, storage_options=storage_options), UpdateResult()
@@ -89,8 +89,9 @@ def pending_tasks(
         raise UsageError(f"look_back must not be negative: {look_back}")
     now, coverage = run_on_loop(client, read_clock), store.coverage
     check_clock(now, coverage, store.uri)
-    stored = {market for _, market in (*coverage.complete, *coverage.provisional)}
-    requested, excluded = stored if markets is None else set(markets), set(exclude)
+    stored = {market for _, market in coverage.keys}
+    requested = stored - set(coverage.retired) if markets is None else set(markets)
+    excluded = set(exclude)
     if unknown := sorted((requested | excluded) - stored):
         raise StoreError(f"{store.uri} has no {', '.join(unknown)}: add markets with allium-md backfill")
     chosen = frozenset(requested - excluded)
@@ -103,7 +104,7 @@ def plan_update(coverage: Coverage, now: int, look_back: int, provisional: bool,
     The series that is furthest behind comes first. Gaps before the end are left to a backfill.
     """
     tasks = []
-    for key in sorted({*coverage.complete, *coverage.provisional}, key=lambda key: (coverage.end_of(key) or 0, key)):
+    for key in sorted(coverage.keys, key=lambda key: (coverage.end_of(key) or 0, key)):
         if key[1] in markets:
             spans = union(_spans_to_fetch(coverage, key, now, look_back, provisional))
             tasks += [Task(key, part) for span in spans for part in split_by_month(span)]
@@ -113,7 +114,8 @@ def plan_update(coverage: Coverage, now: int, look_back: int, provisional: bool,
 def _spans_to_fetch(coverage: Coverage, key: SeriesKey, now: int, look_back: int, provisional: bool) -> list[Span]:
     width, labels = WIDTHS[key[0]], coverage.provisional.get(key, ())
     complete = coverage.complete.get(key, ())
-    end = complete[-1][1] if complete else min(labels)
+    starts = (start for start, _ in coverage.forgotten.get(key, ()))
+    end = complete[-1][1] if complete else min((*labels, *starts))
     since = floor(end - look_back, width)
     stop = floor(now, width) + (width if provisional else 0)
     looked_back = [(max(start, since), until) for start, until in complete]
