@@ -139,8 +139,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leave out the suite's own tests, old recordings among them, when the suite alone is run against a target."""
     options = config.stash[OPTIONS]
     is_plain = options.target == "sandbox" and options.is_plain and not options.record
-    suite_alone = any((config.invocation_params.dir / name).resolve() == HERE for name in config.args)
-    return True if collection_path == HERE / "internals" and (suite_alone or not is_plain) else None
+    named = {(config.invocation_params.dir / name.partition("::")[0]).resolve() for name in config.args}
+    internals = HERE / "internals"
+    suite_alone = HERE in named and not any(internals in (path, *path.parents) for path in named)
+    return True if collection_path == internals and (suite_alone or not is_plain) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -14,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NoReturn
 
+from allium_market_data_wire.contract import Operation
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-FIELDS = ("market_id", "ts", "oi_base", "oi_quote_usd")
 DIGITS = frozenset("0123456789")
 
 
@@ -23,12 +24,22 @@ DIGITS = frozenset("0123456789")
 class Request:
     """A request. ``width`` is the width of a bucket."""
 
+    operation: Operation
     market_id: str
     width: timedelta
     start: datetime
     end: datetime
-    limit: int
     now: datetime
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The decimals of a row, as sent."""
+        return tuple(field.name for field in self.operation.decimals)
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields of a row."""
+        return frozenset({self.operation.market_field, self.operation.timestamp_field, *self.names})
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,7 @@ class Row:
     """A row, with its decimals as text."""
 
     ts: datetime
-    values: tuple[str, str]
+    values: tuple[str, ...]
     provisional: bool
 
 
@@ -60,14 +71,17 @@ def decode(body: bytes, request: Request) -> Page | None:
         return None
 
 
-def is_plain(body: bytes) -> bool:
+def is_plain(body: bytes, request: Request) -> bool:
     """True for JSON that every parser reads alike: no repeated names, no escapes, no unknown names."""
     is_ambiguous = False
 
     def to_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal is_ambiguous
         names = [name for name, _ in pairs]
-        is_ambiguous |= len(set(names)) != len(names) or not set(names) <= {*FIELDS, "items"}
+        is_ambiguous |= len(set(names)) != len(names) or not set(names) <= {
+            *request.fields,
+            request.operation.items_field,
+        }
         return dict(pairs)
 
     try:
@@ -87,16 +101,20 @@ def _require(holds: bool) -> None:
 
 
 def _page(page: Any, request: Request) -> Page:
-    _require(isinstance(page, dict) and isinstance(page.get("items"), list))
-    items = page["items"]
-    _require(len(items) <= request.limit)
-    unknown = Counter(name for name in page if name != "items")
-    values_at: dict[datetime, tuple[str, str]] = {}
+    operation = request.operation
+    _require(isinstance(page, dict) and isinstance(page.get(operation.items_field), list))
+    items = page[operation.items_field]
+    _require(len(items) <= operation.limit_maximum)
+    unknown = Counter(name for name in page if name != operation.items_field)
+    values_at: dict[datetime, tuple[str, ...]] = {}
     for item in items:
-        _require(isinstance(item, dict) and all(isinstance(item.get(name), str) for name in FIELDS))
-        _require(item["market_id"] == request.market_id)
-        unknown.update(name for name in item if name not in FIELDS)
-        ts, values = _stamp(item["ts"], request.width), (item["oi_base"], item["oi_quote_usd"])
+        texts = request.fields - ({operation.timestamp_field} if _is_number(operation) else set())
+        _require(isinstance(item, dict) and all(isinstance(item.get(name), str) for name in texts))
+        _require(item[operation.market_field] == request.market_id)
+        unknown.update(name for name in item if name not in request.fields)
+        read = _milliseconds if _is_number(operation) else _stamp
+        ts = read(item.get(operation.timestamp_field), request.width)
+        values = tuple(item[name] for name in request.names)
         _require(request.start <= ts <= request.end + request.width)
         numbers = [_decimal(value) for value in values]
         _require([_decimal(value) for value in values_at.setdefault(ts, values)] == numbers)
@@ -111,6 +129,18 @@ def _decimal(text: str) -> Decimal:
     whole, point, rest = text.partition(".")
     _require(bool(whole) and bool(rest) == bool(point) and DIGITS.issuperset(whole + rest))
     return Decimal(text)
+
+
+def _is_number(operation: Operation) -> bool:
+    return operation.timestamp_format == "epoch-milliseconds"
+
+
+def _milliseconds(number: Any, width: timedelta) -> datetime:
+    """A boundary of ``width``, in whole milliseconds since 1970."""
+    _require(type(number) is int)
+    stamp = EPOCH + timedelta(milliseconds=number)
+    _require((stamp - EPOCH) % width == timedelta(0))
+    return stamp
 
 
 def _stamp(text: str, width: timedelta) -> datetime:

@@ -17,7 +17,7 @@ from allium_market_data.client.error_response import explanation, response_error
 from allium_market_data.client.retry import parse_retry_after
 from allium_market_data.codegen.page import read
 from allium_market_data.errors import ConnectionFailedError, ContractError, SpecError
-from allium_market_data.model.intervals import INTERVALS
+from allium_market_data.model.intervals import INTERVALS, WIDTHS
 from allium_market_data.model.rows import OpenInterest
 from allium_market_data.model.windows import Window
 from allium_market_data.sandbox import Samples, SandboxEndpoint, reading_named
@@ -25,6 +25,7 @@ from allium_market_data.sandbox.bitmex import bitmex_sources
 from allium_market_data.sandbox.endpoint import SandboxRequest
 from allium_market_data.sandbox.samples import connect
 from allium_market_data.sandbox.source import Source
+from allium_market_data_wire.contract import OPEN_INTEREST
 from fuzz import oracle
 from support.endpoints import changed
 from support.serving import MARKET, SECRET
@@ -39,36 +40,32 @@ START: Final = datetime(2026, 5, 1, tzinfo=UTC)
 def page_request(choice: int) -> PageRequest:
     """One of several requests: every interval, a low and a high limit, a time before, in and after the window."""
     interval = INTERVALS[choice % len(INTERVALS)]
-    limit = (5_000, 3)[choice // len(INTERVALS) % 2]
-    width = timedelta(days=1) if interval == "1d" else timedelta(hours=4)
+    limit = (OPEN_INTEREST.limit_maximum, 3)[choice // len(INTERVALS) % 2]
+    width = max(timedelta(hours=4), timedelta(microseconds=WIDTHS[interval]))
     now = START + (choice // (2 * len(INTERVALS)) % 3) * width
     return PageRequest(
-        changed(limit_maximum=limit), MARKET, interval, Window(START, START, START + timedelta(days=7)), now
+        changed(limit_maximum=limit),
+        MARKET,
+        interval,
+        Window(START, START, START + timedelta(microseconds=OPEN_INTEREST.window_cap)),
+        now,
     )
 
 
 def fuzz_decode(data: bytes) -> None:
     """The first byte chooses the request, the rest is the body. The client agrees with the oracle, or raises an error."""
     request, body = page_request(data[0] if data else 0), data[1:]
-    expected = oracle.decode(
-        body,
-        oracle.Request(
-            MARKET,
-            request.width,
-            request.window.start,
-            request.window.end,
-            request.endpoint.operation.limit_maximum,
-            request.now,
-        ),
-    )
+    operation, window = request.endpoint.operation, request.window
+    asked = oracle.Request(operation, MARKET, request.width, window.start, window.end, request.now)
+    expected = oracle.decode(body, asked)
     answer = outcome(lambda: decode(body, request), ContractError, ConnectionFailedError)
     if isinstance(answer, str):
         assert len(answer) < 1_000
-        assert expected is None or not oracle.is_plain(body), f"a valid page was rejected: {answer}"
+        assert expected is None or not oracle.is_plain(body, asked), f"a valid page was rejected: {answer}"
         return
     assert expected is not None, "an invalid page was accepted"
     rows = [
-        (row.ts, str(row.oi_base), str(row.oi_quote_usd), row.provisional)
+        (row.ts, *(str(getattr(row, name)) for name in request.endpoint.columns), row.provisional)
         for row in answer.rows.records(MARKET, OpenInterest)
     ]
     assert rows == [(row.ts, *(str(Decimal(value)) for value in row.values), row.provisional) for row in expected.rows]
@@ -131,7 +128,7 @@ def fuzz_query(data: bytes) -> None:
     answer = endpoints()[choice % 2](SandboxRequest(market, query, b"key", "gzip"))
     assert answer.status in (200, 404, 422), answer
     if answer.status == 200:
-        assert len(json.loads(answer.body)["items"]) <= 5_000
+        assert len(json.loads(answer.body)[OPEN_INTEREST.items_field]) <= OPEN_INTEREST.limit_maximum
     elif answer.body:
         assert "detail" in json.loads(answer.body)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from allium_market_data_wire.contract import OPEN_INTEREST
 from fuzz import oracle
 from fuzz.reach import fewest, reach
 from fuzz.run import LONGEST, NAMES, WORDS
@@ -71,16 +74,18 @@ def test_mutated_inputs_pass(name: str) -> None:
     run()
 
 
-GOOD = b'{"items":[{"market_id":"m","ts":"2026-05-01T00:00Z","oi_base":"1.50","oi_quote_usd":"2"}]}'
+AMOUNTS = dict(zip((field.name for field in OPEN_INTEREST.decimals), ("1.50", "2"), strict=True))
+ITEM = {OPEN_INTEREST.market_field: "m", OPEN_INTEREST.timestamp_field: "2026-05-01T00:00Z", **AMOUNTS}
+GOOD = json.dumps({OPEN_INTEREST.items_field: [ITEM]}).encode()
 MAY = datetime(2026, 5, 1, tzinfo=UTC)
-REQUEST = oracle.Request("m", timedelta(hours=1), MAY, MAY, 1, MAY)
+REQUEST = oracle.Request(replace(OPEN_INTEREST, limit_maximum=1), "m", timedelta(hours=1), MAY, MAY, MAY)
 
 
 def test_oracle_accepts_only_a_valid_page() -> None:
     page = oracle.decode(GOOD, REQUEST)
     assert page is not None
     assert [row.values for row in page.rows] == [("1.50", "2")]
-    assert oracle.is_plain(GOOD)
+    assert oracle.is_plain(GOOD, REQUEST)
     for old, new in [
         (b'"m"', b'"n"'),
         (b"1.50", b"1e5"),
@@ -90,6 +95,16 @@ def test_oracle_accepts_only_a_valid_page() -> None:
         (b"}]}", b"}]"),
     ]:
         assert oracle.decode(GOOD.replace(old, new), REQUEST) is None
+
+
+def test_oracle_reads_timestamps_as_the_contract_says() -> None:
+    numbers = replace(REQUEST, operation=replace(REQUEST.operation, timestamp_format="epoch-milliseconds"))
+    instant = json.dumps(int(MAY.timestamp() * 1000)).encode()
+    page = oracle.decode(GOOD.replace(b'"2026-05-01T00:00Z"', instant), numbers)
+    assert page is not None
+    assert page.rows[0].ts == MAY
+    assert oracle.decode(GOOD, numbers) is None
+    assert oracle.decode(GOOD.replace(b'"2026-05-01T00:00Z"', b"true"), numbers) is None
 
 
 def test_fewest_inputs_reach_as_much_as_all() -> None:
