@@ -36,6 +36,8 @@ class Move:
 
     name: str
     edits: tuple[tuple[str, str], ...]
+    is_compatible: bool = False
+    """Whether a server of the old page fits the new one too."""
 
     def page(self) -> str:
         """The page after the move."""
@@ -58,6 +60,6 @@ MOVES: Final = (
     Move("interval-4h-gone", (("              - 4h\n", ""),)),
     Move("path-v2", ((PATH, PATH.replace("/v1/", "/v2/")),)),
     Move("another-key-header", (("name: X-API-KEY", "name: X-Allium-Key"),)),
-    Move("optional-parameter", (("        - name: limit\n", f"{VENUE}        - name: limit\n"),)),
+    Move("optional-parameter", (("        - name: limit\n", f"{VENUE}        - name: limit\n"),), is_compatible=True),
     Move("ts-in-milliseconds", ((LABEL, MILLISECONDS),)),
 )
