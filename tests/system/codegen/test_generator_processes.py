@@ -57,3 +57,15 @@ def test_a_fetch_imports_one_http_library() -> None:
         "print(*sorted({'aiohttp', 'httpx', 'requests'} & sys.modules.keys()))"
     )
     assert output(program) == "aiohttp"
+
+
+def test_the_package_is_generated_where_there_is_none(tmp_path: Path) -> None:
+    """A checkout without generated/, or with one that cannot be imported, is mended by the command that makes it."""
+    shutil.copytree(ROOT / "spec", tmp_path / "spec")
+    program = (
+        f"import sys; sys.modules['{package.PACKAGE}'] = None\n"
+        f"from allium_market_data.cli.codegen import main; sys.exit(main(['generate', '--root', {str(tmp_path)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert read_tree(tmp_path / project.PACKAGE) == read_tree(ROOT / project.PACKAGE)
