@@ -95,7 +95,7 @@ def test_a_rename_is_told_as_one() -> None:
     )
     assert texts["ts-renamed"] == ("the field ts is now open_time",)
     assert texts["path-v2"][0].startswith("the path /api/v1/markets/")
-    assert texts["another-key-header"] == ("the header of the key X-API-KEY is now X-Allium-Key",)
+    assert texts["another-key-header"] == ("the header X-API-KEY is now X-Allium-Key",)
     assert texts["cap-31-days"] == ()
 
 

@@ -3,90 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, TypeAlias
 
-from .canonical import join, resolve, same
+from .canonical import join, resolve
 from .page import Document
+from .renames import renames
 
-_EXAMPLES: Final = frozenset({"example", "examples", "name", "operationId"})
-"""Keys that do not decide whether one part continues another."""
+Pairs: TypeAlias = frozenset[tuple[str, str]]
 
 
 def align(old: Document, new: Document) -> dict[str, str]:
     """The pointers of the old document that the new one continues, each with its new pointer.
 
-    A key that is gone is paired with a new one in the same mapping if their values agree in schema, description and
-    ``required``, or if they are the only two and agree in one of them. References are followed.
+    References are followed. A part that is gone is continued by the one that `renames` pairs it with.
     """
+    pairs = frozenset(rename.pointers for rename in renames(old, new))
     pointers: dict[str, str] = {}
-    _align(old, "", new, "", (old, new), pointers)
+    _align((old, ""), (new, ""), (old, new), pairs, pointers)
     return pointers
 
 
 def _align(
-    left: Any, old: str, right: Any, new: str, documents: tuple[Document, Document], found: dict[str, str]
+    left: tuple[Any, str],
+    right: tuple[Any, str],
+    documents: tuple[Document, Document],
+    renamed: Pairs,
+    found: dict[str, str],
 ) -> None:
+    (value, old), (other, new) = left, right
     if old in found:
         return
     found[old] = new
-    for key, other in _pairs(left, right, documents):
-        _align(left[key], join(old, key), right[other], join(new, other), documents, found)
-    if _is_reference(left) and _is_reference(right):
-        places = left["$ref"][1:], right["$ref"][1:]
+    for key, match in _matches(left, right, documents, renamed):
+        _align((value[key], join(old, key)), (other[match], join(new, match)), documents, renamed, found)
+    if _is_reference(value) and _is_reference(other):
+        places = value["$ref"][1:], other["$ref"][1:]
         targets = [resolve(document, place) for document, place in zip(documents, places, strict=True)]
-        _align(targets[0], places[0], targets[1], places[1], documents, found)
+        _align((targets[0], places[0]), (targets[1], places[1]), documents, renamed, found)
 
 
-def _pairs(left: Any, right: Any, documents: tuple[Document, Document]) -> Iterator[tuple[Any, Any]]:
-    """The keys or indices of two values that belong together."""
-    if isinstance(left, dict) and isinstance(right, dict):
-        yield from ((key, key) for key in left if key in right)
-        gone, added = [key for key in left if key not in right], [key for key in right if key not in left]
-        yield from _renamed({key: left[key] for key in gone}, {key: right[key] for key in added}, documents)
-    elif isinstance(left, list) and isinstance(right, list):
-        own = {_name(item, documents[0], at): at for at, item in enumerate(left)}
-        other = {_name(item, documents[1], at): at for at, item in enumerate(right)}
-        yield from ((own[name], other[name]) for name in own if name in other)
-        rest = {at: left[at] for name, at in own.items() if name not in other}
-        yield from _renamed(rest, {at: right[at] for name, at in other.items() if name not in own}, documents)
+def _matches(
+    left: tuple[Any, str], right: tuple[Any, str], documents: tuple[Document, Document], renamed: Pairs
+) -> Iterator[tuple[Any, Any]]:
+    """The keys or indices of two values that belong together: those of one name, and those that were renamed."""
+    keys = [_keys(value, document) for (value, _), document in zip((left, right), documents, strict=True)]
+    yield from ((key, keys[1][name]) for name, key in keys[0].items() if name in keys[1])
+    sides = ((*left, keys[0], keys[1]), (*right, keys[1], keys[0]))
+    gone, added = (
+        {_place(value, pointer, key): key for name, key in own.items() if name not in other}
+        for value, pointer, own, other in sides
+    )
+    yield from ((gone[old], added[new]) for old, new in renamed if old in gone and new in added)
+
+
+def _keys(value: Any, document: Document) -> dict[Any, Any]:
+    """The keys of a mapping, or the indices of a list, by what identifies each."""
+    if isinstance(value, dict):
+        return {key: key for key in value}
+    return {_name(item, document, at): at for at, item in enumerate(value)} if isinstance(value, list) else {}
 
 
 def _name(item: Any, document: Document, index: int) -> Any:
     """What identifies an item of a list: the name and place of a parameter, the text of a value, or else its index."""
-    item = _target(item, document)
+    item = resolve(document, item["$ref"][1:]) if _is_reference(item) else item
     if isinstance(item, dict):
         return (item["name"], item.get("in")) if "name" in item else index
     return str(item)
 
 
-def _renamed(
-    gone: dict[Any, Any], added: dict[Any, Any], documents: tuple[Document, Document]
-) -> Iterator[tuple[Any, Any]]:
-    """The gone keys with the new ones that continue them."""
-    old = {key: _target(value, documents[0]) for key, value in gone.items()}
-    new = {key: _target(value, documents[1]) for key, value in added.items()}
-    for key, value in old.items():
-        matches = [other for other, candidate in new.items() if _agree(value, candidate, all)]
-        if not matches and len(old) == len(new) == 1:
-            matches = [other for other, candidate in new.items() if _agree(value, candidate, any)]
-        if len(matches) == 1:
-            new.pop(matches[0])
-            yield key, matches[0]
-
-
-def _agree(left: Any, right: Any, quantifier: Any) -> bool:
-    """Whether two values agree in all, or any, of description and the rest."""
-    if not isinstance(left, dict) or not isinstance(right, dict):
-        return False
-    described = [value.get("description") for value in (left, right)]
-    rest = [
-        {key: item for key, item in value.items() if key not in _EXAMPLES | {"description"}} for value in (left, right)
-    ]
-    return bool(quantifier([described[0] == described[1], same(*rest)]))
-
-
-def _target(value: Any, document: Document) -> Any:
-    return resolve(document, value["$ref"][1:]) if _is_reference(value) else value
+def _place(value: Any, pointer: str, key: Any) -> str:
+    """The pointer of a part, or of what it refers to."""
+    return str(value[key]["$ref"][1:]) if _is_reference(value[key]) else join(pointer, key)
 
 
 def _is_reference(value: Any) -> bool:

@@ -7,6 +7,7 @@ import textwrap
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from ..errors import SpecError
@@ -40,19 +41,19 @@ class Entry:
         return self.id or repr(folded(self.quote)[:60])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Published:
     """The pages and the document that was merged from them."""
 
     pages: Sequence[Page]
     document: Document
 
-    @property
+    @cached_property
     def prose(self) -> str:
         """The prose of all pages on one line, without the tags of notes."""
         return folded(_COMPONENT.sub(" ", " ".join(page.prose for page in self.pages)))
 
-    @property
+    @cached_property
     def infos(self) -> list[str]:
         """The lines that open OpenAPI blocks."""
         return [block.info for page in self.pages for block in fences(page.text)]

@@ -6,14 +6,13 @@ extension takes from a clause is read again. What already fits the new page is l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .alignment import align
-from .canonical import resolve
 from .clause_edits import additions, edited_entry, lost_entries, without_new_pages, written
 from .clauses import Published, read_entries
 from .overlay_edits import read_again, retargeted
+from .renames import renames
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +29,8 @@ def propose(overlay: str, clauses: str, old: Published, new: Published) -> Propo
     """The edits that make both files fit the new page. Raises `SpecError` for files that cannot be read."""
     questions: list[str] = []
     moves = align(old.document, new.document)
+    found = renames(old.document, new.document)
+    renamed = tuple(f"the {rename.kind} {rename.old} is now {rename.new}" for rename in found)
     entries = read_entries(clauses)
     edited = [edited_entry(entry, old, new, moves) for entry in entries]
     questions += lost_entries(clauses, entries, edited)
@@ -40,24 +41,4 @@ def propose(overlay: str, clauses: str, old: Published, new: Published) -> Propo
     overlay, lost = retargeted(overlay, old, new, moves)
     questions += lost
     overlay, undecided = (overlay, []) if lost else read_again(overlay, kept, new)
-    return Proposal(overlay, clauses, tuple(_renames(moves, old, new)), (*questions, *undecided))
-
-
-def _renames(moves: Mapping[str, str], old: Published, new: Published) -> Iterator[str]:
-    """A sentence for each parameter, field or path that has another name."""
-    for before, after in moves.items():
-        was, now = (pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~") for pointer in (before, after))
-        if before.startswith("/paths/") and before.count("/") == 2 and was != now:
-            yield f"the path {was} is now {now}"
-        elif before.rpartition("/")[0].endswith("/properties") and was != now:
-            yield f"the field {was} is now {now}"
-        else:
-            left, right = resolve(old.document, before), resolve(new.document, after)
-            if (
-                isinstance(left, dict)
-                and isinstance(right, dict)
-                and "in" in left
-                and left.get("name") != right.get("name")
-            ):
-                kind = "parameter" if "schema" in left else "header of the key"
-                yield f"the {kind} {left.get('name')} is now {right.get('name')}"
+    return Proposal(overlay, clauses, renamed, (*questions, *undecided))
