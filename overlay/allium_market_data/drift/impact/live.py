@@ -115,7 +115,10 @@ class _SuiteError(Exception):
 def _run_suite(server: Server, root: Path) -> SuiteResult:
     with tempfile.TemporaryDirectory(prefix="allium-drift-") as folder:
         observed, junit = Path(folder, "observed.toml"), Path(folder, "junit.xml")
-        options = [f"--market={server.market}", f"--around={server.around}", f"--profile-out={observed}"]
+        # By default the suite asks for the example of the document, and looks elsewhere for data if there is none.
+        options = [f"--profile-out={observed}"]
+        options += [f"--market={server.market}"] if server.market != MARKET else []
+        options += [f"--around={server.around}"] if server.around != AROUND else []
         options += [f"--junitxml={junit}"] + ([f"--base-url={server.base_url}"] if server.base_url else [])
         _run([sys.executable, *_SUITE, *_NOT_ABOUT_THE_SERVER, *options], root, server.key)
         if not junit.is_file():
