@@ -17,6 +17,7 @@ from allium_market_data import MarketData
 from allium_market_data.errors import UsageError
 from allium_market_data.store import Table, backfill, compact, update
 from allium_market_data.store.compaction import find_small_files
+from allium_market_data.store.update import MAX_SMALL_FILES
 from allium_market_data.validation import to_instant
 from support.exchange import BTC, ETH, Exchange
 from support.tables import all_rows, final_values, restatements, run_together
@@ -146,3 +147,25 @@ def test_a_compaction_runs_beside_an_update_and_a_backfill(hourly: Exchange, cli
     for market in (BTC, ETH, "c:perp:C"):
         assert sorted(final_values(table, market)) == hourly.labels(START, "2026-05-20T15:00")
     assert final_values(table)[to_instant("2026-05-19T23:00", "at")][0] == 2
+
+
+def test_updates_keep_the_number_of_files_under_a_bound(exchange: Exchange, client: MarketData, table: Path) -> None:
+    exchange.fill(BTC, "2026-05-18", "2026-05-25")
+    backfill(BTC, "1h", "2026-05-18", "2026-05-20T10:00", table, client=client)
+    files = []
+    for _ in range(30):
+        exchange.wait(hours=1)
+        assert update(table, client=client).added == 1
+        files.append(len(Table(table).delta.file_uris()))
+    assert max(files) <= MAX_SMALL_FILES
+    assert final_values(table) == exchange.values("2026-05-18", "2026-05-21T16:00")
+
+
+def test_new_spans_are_merged_without_a_read(
+    exchange: Exchange, client: MarketData, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange.fill(BTC, "2026-05-18", "2026-05-25")
+    backfill(BTC, "1h", "2026-05-18", "2026-05-20T10:00", table, client=client)
+    monkeypatch.setattr(Table, "read_rows", lambda *_: pytest.fail("stored rows were read"))
+    exchange.wait(hours=1)
+    assert update(table, client=client, look_back=timedelta(0)).added == 1

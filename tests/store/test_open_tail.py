@@ -13,7 +13,7 @@ from allium_market_data import MarketData
 from allium_market_data.errors import StoreError, UsageError
 from allium_market_data.model.intervals import HOUR
 from allium_market_data.model.times import from_micros, micros
-from allium_market_data.store import Table, backfill, update
+from allium_market_data.store import Table, backfill, recheck_gaps, update
 from allium_market_data.store.fetch import confirmed_until
 from allium_market_data.validation import to_instant
 from support.exchange import BTC, Exchange
@@ -109,6 +109,27 @@ def test_a_backfill_leaves_the_tail_open(exchange: Exchange, client: MarketData,
     exchange.lag = timedelta(0)
     backfill(BTC, "1h", START, "2026-05-20T10:00", table, client=client)
     assert_equals_history(exchange, client, table)
+
+
+def test_gaps_that_fill_later_are_found_by_a_recheck(exchange: Exchange, client: MarketData, table: Path) -> None:
+    exchange.fill(BTC, "2026-03-01", "2026-05-25")
+    gone = {
+        hour: exchange.samples[BTC].pop(micros(to_instant(hour, "at")))
+        for hour in ("2026-03-04T05:00", "2026-03-05T06:00")
+    }
+    exchange.remove(BTC, "2026-04-04T05:00")
+    span = "2026-03-01", "2026-05-20T10:00"
+    backfill(BTC, "1h", *span, table, client=client)
+    for hour, values in gone.items():
+        exchange.put(BTC, hour, *values)
+    assert backfill(BTC, "1h", *span, table, client=client).tasks == 0
+    assert update(table, client=client).late == 0, "beyond the look-back"
+    tasks: list[int] = []
+    result = recheck_gaps(BTC, "1h", *span, table, client=client, progress=lambda state: tasks.append(state.tasks))
+    assert (result.late, result.restated, tasks[0]) == (2, 0, 2)
+    assert final_values(table) == exchange.values(*span)
+    assert not restatements(table)
+    assert recheck_gaps(BTC, "1h", *span, table, client=client).written == 0
 
 
 def test_settle_is_not_negative(filled: Exchange, client: MarketData, table: Path) -> None:

@@ -22,6 +22,7 @@ from .failures import MarketFailure
 from .files import FileProblem, check_files
 from .markets import forget, retire
 from .merge import UpdateResult
+from .recheck import recheck_gaps
 from .runner import Progress
 from .status import SeriesStatus, status
 from .table import Table
@@ -44,6 +45,7 @@ __all__ = [
     "check_files",
     "compact",
     "forget",
+    "recheck_gaps",
     "retire",
     "status",
     "update",

@@ -64,6 +64,11 @@ def compact(
     return CompactionResult(before, after, deleted)
 
 
+def limit_files(store: Table, most: int) -> CompactionResult:
+    """Merge the small files of each month of a series that has more than ``most``, so that later reads stay fast."""
+    return CompactionResult(*_compact(store, lambda: store.delta, store.commit_properties, most))
+
+
 class SmallFiles(NamedTuple):
     """A month of a market that has several small files of one interval; files and rows are of all its intervals."""
 
@@ -103,10 +108,12 @@ def group_by_commit(months: Sequence[SmallFiles]) -> Iterator[list[SmallFiles]]:
         yield group
 
 
-def _compact(store: Table, open_table: Callable[[], DeltaTable], properties: Callable[..., Any]) -> tuple[int, int]:
+def _compact(
+    store: Table, open_table: Callable[[], DeltaTable], properties: Callable[..., Any], more_than: int = 1
+) -> tuple[int, int]:
     """Rewrite the months with small files. A group is rewritten again if another writer commits first."""
     before = after = 0
-    for group in group_by_commit(find_small_files(open_table())):
+    for group in group_by_commit(find_small_files(open_table(), more_than)):
 
         def attempt(group: list[SmallFiles] = group) -> tuple[int, int]:
             months = [((interval, month.market_id), month.month) for month in group for interval in month.intervals]

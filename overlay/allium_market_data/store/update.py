@@ -15,6 +15,7 @@ from ..client.sync_client import MarketData, run_on_loop
 from ..errors import StoreError, UsageError
 from ..model.intervals import WIDTHS, floor
 from ..model.times import from_micros, micros
+from .compaction import limit_files
 from .coverage import Coverage, SeriesKey
 from .fetch import check_clock, fetch_confirmed, read_clock, use_client
 from .merge import FetchedRows, UpdateResult, merge_rows
@@ -24,6 +25,9 @@ from .spans import Span, split_by_month, union
 from .table import Table
 
 LOOK_BACK = timedelta(days=2)
+
+MAX_SMALL_FILES = 8
+"""An update reads the files of its look-back, so it merges them when a month of a series has more small ones."""
 
 
 def update(
@@ -73,6 +77,8 @@ def update(
             commit_rows=commit_rows,
             commit_seconds=commit_seconds,
         )
+    if total.written:
+        limit_files(store, MAX_SMALL_FILES)
     return replace(total, requests=done.requests, failures=done.failures)
 
 

@@ -17,6 +17,7 @@ from ..model.rows import OpenInterest
 from ..model.times import from_micros, micros, to_iso
 from ..series.series import OpenInterestSeries
 from ..validation import check_market
+from .compaction import limit_files
 from .fetch import check_clock, fetch_series, read_clock
 from .merge import FetchedRows, merge_rows
 from .plan import Task
@@ -30,6 +31,9 @@ MAX_MISSING_BUCKETS = 1_000
 """A bucket without a row is requested again until it is this many buckets old; then it counts as a gap."""
 
 MAX_PAUSE = 60.0
+
+MAX_SMALL_FILES = 120
+"""Small files of a month of a series, above which they are merged. A tick reads none of them, so there may be many."""
 
 Fetched: TypeAlias = dict[str, OpenInterestSeries]
 Failures: TypeAlias = dict[str, AlliumError]
@@ -57,6 +61,8 @@ class Watch:
     sleep: Callable[[float], None] = _sleep
     settled: dict[str, int] = field(default_factory=dict)
     """Of each market, the end of the buckets that need no more requests, in microseconds."""
+    ticks: int = 0
+    """The number of commits to the table so far."""
     last_provisional: dict[str, OpenInterest] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -147,6 +153,9 @@ class Watch:
             merge_rows(
                 self.table, [rows for market in fetched for rows in self._split(fetched[market], settled[market])]
             )
+            self.ticks += 1
+            if self.ticks % (MAX_SMALL_FILES // 2) == 0:
+                limit_files(self.table, MAX_SMALL_FILES)
         for market, series in fetched.items():
             self.settled[market] = settled[market]
             for row in series:
