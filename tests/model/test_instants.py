@@ -232,6 +232,7 @@ def test_a_numpy_datetime_is_the_same_instant(moment: int, unit: str) -> None:
         (np.datetime64(1, "ns"), "start is finer than a microsecond"),
         (np.datetime64(-1_500, "ns"), "start is finer than a microsecond"),
         (np.datetime64(10**15, "Y"), "start is outside the years 1 to 9999"),
+        (np.datetime64(2**58 + 1_777_593_600, "s"), "start is outside the years 1 to 9999"),  # modulo 2**64 it is 2026
         (np.datetime64(10**6, "M"), "start is outside the years 1 to 9999"),
         ("-999999999w", "start is outside the years 1 to 9999"),
         ("-999999w", "start is outside the years 1 to 9999"),

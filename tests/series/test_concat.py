@@ -50,6 +50,8 @@ def test_the_later_fetch_wins_where_spans_overlap() -> None:
         assert [str(value) for value in joined.oi_base] == ["1", "2", "2", "2"]
         assert joined.provisional == ()
         assert joined.provenance.finished == new.provenance.finished
+    earlier = fetched(series(columns([-1, 0, 1], ["4", "4", "4"]), -1, 2), 30)
+    assert [str(value) for value in concat(old, earlier).oi_base] == ["4", "4", "4", "1"]
     joined = concat(old, new)
     inner = fetched(series(columns([1], ["3"]), 1, 2), 20)
     assert [str(value) for value in concat(joined, inner).oi_base] == ["1", "3", "2", "2"]
