@@ -129,6 +129,17 @@ def test_a_market_that_fails_is_listed_and_the_others_are_done(filled: Exchange,
     assert [failure["market"] for failure in excluded["failures"]] == [ETH]
 
 
+def test_settle_closes_the_open_tail(exchange: Exchange, table: Path) -> None:
+    exchange.fill(BTC, "2026-05-01", "2026-05-20T08:00")
+    run(*BACKFILL, "--table", table)
+    ends = []
+    for words in ([], ["--settle", "0"]):
+        assert run("update", "--table", table, *words).exit_code == 0
+        ends.append(read("status", "--table", table)["series"][0]["end"])
+    assert ends == ["2026-05-20T07:00:00Z", "2026-05-20T10:00:00Z"]
+    assert run("update", "--table", table, "--settle", "-1").exit_code == 2
+
+
 def test_keys_in_a_uri_are_not_printed_in_the_object(filled: Exchange) -> None:
     content = read("status", "--table", "s3://AKIA:SECRET@bucket/oi", status=2)
     assert content["table"] == "s3://***@bucket/oi"

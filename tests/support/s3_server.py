@@ -13,6 +13,7 @@ import queue
 import sys
 import threading
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -28,7 +29,7 @@ class Buckets:
 
     def __init__(self, app: Any) -> None:
         self.app = app
-        self.lock = threading.Lock()
+        self.lock, self.writing = threading.Lock(), threading.Lock()
         self.bucket, self.writes_left = "", 0
         self.verdicts: queue.SimpleQueue[str] = queue.SimpleQueue()
 
@@ -50,15 +51,20 @@ class Buckets:
             return [REFUSED % environ["HTTP_AUTHORIZATION"].partition("Credential=")[2].partition("/")[0].encode()]
         if self._is_held(bucket, environ["REQUEST_METHOD"], environ["PATH_INFO"]):
             return self._hold(environ, start_response)
-        answer: Iterable[bytes] = self.app(environ, start_response)
-        return answer
+        return self._answer(environ, start_response)
+
+    def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Moto's answer. It looks for the object and stores it in two steps, so conditional writes must take turns."""
+        with self.writing if "HTTP_IF_NONE_MATCH" in environ else nullcontext():
+            answer: Iterable[bytes] = self.app(environ, start_response)
+            return answer
 
     def _hold(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
         print(environ["PATH_INFO"], flush=True)
         answer: Iterable[bytes] = []
         if self.verdicts.get() == "apply":
-            answer = self.app(environ, start_response)
+            answer = self._answer(environ, start_response)
         else:
             start_response("400 Bad Request", [])
         print("released", flush=True)

@@ -45,6 +45,10 @@ Overwrite: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace
 TableUri: TypeAlias = Annotated[str, typer.Option("--table", "-t", help="Folder or URI of the table.")]
 MaxRequests: TypeAlias = Annotated[int | None, typer.Option(help="Maximum number of requests, retries included.")]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object; see store/README.md.")]
+Settle: TypeAlias = Annotated[
+    float | None,
+    typer.Option(help="Days after which a bucket without a row counts as empty; by default 4, or 4 buckets."),
+]
 StorageOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(metavar="KEY=VALUE", help="Option of the object store, such as AWS_ENDPOINT_URL (repeatable)."),

@@ -29,6 +29,7 @@ def backfill(
     start: options.Start,
     end: options.End,
     table: options.TableUri,
+    settle: options.Settle = None,
     max_requests: options.MaxRequests = None,
     yes: options.Yes = False,
     dask: Annotated[
@@ -56,6 +57,7 @@ def backfill(
     with json_report(json, "backfill", table, progress_fields()) as fields:
         check_budget(max_requests)
         storage = options.storage_options(storage_option)
+        settling = None if settle is None else _days(settle, "--settle")
         with (
             connect(base_url, timeout, concurrency, rate, allow_insecure, verbose) as client,
             _cluster(dask) as cluster,
@@ -70,6 +72,7 @@ def backfill(
                     dask=cluster,
                     max_requests=max_requests,
                     progress=report,
+                    settle=settling,
                     storage_options=storage,
                 )
         log(f"{table}: {done.rows:,} rows in {done.requests:,} requests, {done.seconds:.1f} s")
@@ -111,6 +114,7 @@ def update(
     look_back: Annotated[float, typer.Option(help="Days before the end of each market to fetch again.")] = 2.0,
     provisional: Annotated[bool, typer.Option("--provisional", help="Store the running bucket too, marked.")] = False,
     exclude: Annotated[list[str] | None, typer.Option(help="Leave this market out (repeatable).")] = None,
+    settle: options.Settle = None,
     max_requests: options.MaxRequests = None,
     yes: options.Yes = False,
     base_url: options.BaseUrl = None,
@@ -134,6 +138,7 @@ def update(
     with json_report(json, "update", table, progress_fields() | update_fields()) as fields:
         check_budget(max_requests)
         storage, days = options.storage_options(storage_option), _days(look_back, "--look-back")
+        settling = None if settle is None else _days(settle, "--settle")
         store, markets = Table(table, storage_options=storage), market or None
         with connect(base_url, timeout, concurrency, rate, allow_insecure, verbose) as client:
             tasks = pending_tasks(store, client, markets, days, provisional, exclude or ())
@@ -147,6 +152,7 @@ def update(
                     client=client,
                     max_requests=max_requests,
                     progress=report,
+                    settle=settling,
                     storage_options=storage,
                 )
         fields.update(update_fields(result))
