@@ -120,10 +120,26 @@ def test_an_error_without_a_retry_does_not_count_attempts(
     assert lines(caplog) == []
 
 
-def test_the_shared_error_counts_its_attempts_once() -> None:
-    with pytest.raises(ServerError) as caught:
-        fetch(after(1_000), hours=24 * 7 * 4)
-    assert str(caught.value).count("attempts in") == 1
+def test_the_shared_error_counts_the_attempts_of_its_own_request() -> None:
+    """Of three markets one is retried, and the others get its error, each after an attempt of its own."""
+    responses = chain(repeat(httpx.Response(200, content=page(MAY - HOUR, 4)), 1), repeat(httpx.Response(503)))
+
+    async def respond(_: httpx.Request) -> httpx.Response:
+        response = next(responses)
+        await asyncio.sleep(1)
+        return response
+
+    async def main() -> list[str]:
+        async with AsyncMarketData("key", "https://api.example", retry=STEADY) as client:
+            client._http = scripted(respond)
+            await client.open_interest(MARKET, interval="1h", start=MAY, end=MAY + 3 * HOUR)
+            markets = [MARKET, "hl:perp:ETH-USDC", "hl:perp:SOL-USDC"]
+            fetched = await client.open_interest(markets, interval="1h", start=MAY, end=MAY + HOUR, errors="collect")
+            return [str(error) for error in fetched.errors.values()]
+
+    messages = virtual_time.run(main())
+    assert [message.count("(3 attempts in ") for message in messages] == [1, 1, 1]
+    assert not any("(2 attempts" in message for message in messages)
 
 
 def test_a_key_passed_as_the_market_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:

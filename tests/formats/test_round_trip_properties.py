@@ -286,6 +286,7 @@ def test_a_file_does_not_depend_on_its_pages(file_format: Any, data: Columns, si
 
 
 @few
+@example(series(columns([0, 1]), -1500, 3001, market_id='a,"b"\r\nc'))
 @given(any_series)
 def test_a_csv_line_of_a_record_is_that_of_its_series(original: OpenInterestSeries) -> None:
     texts = lines(original.market_id, original.columns, original.interval, "csv", FIELDS)
