@@ -131,15 +131,12 @@ def test_schemas_that_share_each_other_do_not_take_forever() -> None:
 
 
 def test_a_schema_nested_very_deep_is_refused() -> None:
-    schema: Any = {"type": "string"}
-    for _ in range(400):
-        schema = {"type": "array", "items": schema}
-    answer = {"description": "", "content": {"application/json": {"schema": schema}}}
-    document = {
-        "openapi": "3.1.0",
-        "info": {"title": "D", "version": "1"},
-        "paths": {"/a": {"get": {"responses": {"200": answer}}}},
-    }
-    data = json.dumps(document).encode()
+    documents = []
+    for kind in ("string", "integer"):
+        schema: Any = {"type": kind}
+        for _ in range(400):
+            schema = {"type": "array", "items": schema}
+        answer = {"description": "", "content": {"application/json": {"schema": schema}}}
+        documents.append(source(paths={"/a": {"get": {"responses": {"200": answer}}}}))
     with pytest.raises(SpecError, match="nested too deep"):
-        judge(Source.of_bytes([("deep.json", data)]), Source.of_bytes([("deep.json", data)]))
+        judge(documents[0], documents[1])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from ..errors import SpecError
-from .diff.annotations import collect_annotations
+from .diff.annotations import Annotations, collect_annotations
 from .diff.clauses import Clause, concerned
 from .diff.documents import compare_documents
 from .diff.operations import operations
@@ -18,37 +19,52 @@ from .schema.schema import Resolver
 from .source import Source
 
 _MOST_EXAMPLES: Final = 12
-"""How many breaks get an example, so that comparing two unrelated documents stays quick."""
+"""How many breaks get an example."""
+_EXAMPLES_TIME: Final = 15.0
+"""Seconds after which no further example is looked for, so that large documents are judged in a minute."""
 
 
-def judge(baseline: Source, upstream: Source, clauses: Sequence[Clause] = (), *, examples: bool = True) -> Judgement:
+def judge(
+    baseline: Source,
+    upstream: Source,
+    clauses: Sequence[Clause] = (),
+    *,
+    examples: bool = True,
+    clock: Callable[[], float] = time.monotonic,
+) -> Judgement:
     """What changed from the baseline to the new version, and what it breaks.
 
     ``clauses`` are those of `read_clauses`. ``examples`` False leaves out the search for responses that show a break, and
-    with it the effects that only such a response shows. Raises `SpecError` if either side cannot be compared.
+    with it the effects that only such a response shows. The search also ends after some seconds of ``clock``. Raises
+    `SpecError` if either side cannot be compared.
     """
     try:
-        return _judge(baseline, upstream, tuple(clauses), examples=examples)
+        return _judge(baseline, upstream, tuple(clauses), examples=examples, clock=clock)
     except RecursionError:
         raise SpecError(f"{baseline.name} and {upstream.name}", "are nested too deep to be compared") from None
 
 
-def _judge(baseline: Source, upstream: Source, clauses: tuple[Clause, ...], *, examples: bool) -> Judgement:
+def _judge(
+    baseline: Source, upstream: Source, clauses: tuple[Clause, ...], *, examples: bool, clock: Callable[[], float]
+) -> Judgement:
     findings = compare_documents(baseline.document, upstream.document)
     resolvers = Resolver(baseline.document), Resolver(upstream.document)
     before, after = (operations(resolver) for resolver in resolvers)
-    annotations = collect_annotations(resolvers[0], before), collect_annotations(resolvers[1], after)
-    names = contract_names(before) | contract_names(after) if clauses else frozenset()
+    shared = {key: after[key] for key in before if key in after}  # clauses are about operations of the baseline
+    annotations: tuple[Annotations, Annotations] = ({}, {})
+    if clauses:
+        annotations = collect_annotations(resolvers[0], before), collect_annotations(resolvers[1], shared)
+    names = contract_names(before) | contract_names(shared) if clauses else frozenset()
     prose = compare_prose(baseline, upstream, clauses, annotations, names)
     findings = [each for each in findings if each.logical_path not in prose.covered]
     if not (findings or prose.changes):
         return Judgement((), prose.notes)
     from .impact.assess import assess, assess_prose  # these import the client, which takes long
 
-    examples_left = _MOST_EXAMPLES if examples else 0
+    examples_left, deadline = _MOST_EXAMPLES if examples else 0, clock() + _EXAMPLES_TIME
     changes = []
     for each in sorted(findings, key=lambda each: (-each.change.level, each.change.where, each.change.kind)):
         ids = concerned(clauses, baseline.document, each.pointers[0], each.change.kind)
-        changes.append(assess(replace(each.change, clauses=ids), each, search=examples_left > 0))
+        changes.append(assess(replace(each.change, clauses=ids), each, search=examples_left > 0 and clock() < deadline))
         examples_left -= changes[-1].level is Level.BREAKING
     return Judgement(ordered([*changes, *map(assess_prose, prose.changes)]), prose.notes)

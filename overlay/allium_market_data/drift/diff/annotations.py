@@ -42,7 +42,10 @@ Annotations: TypeAlias = dict[Path, Annotation]
 
 
 def collect_annotations(resolver: Resolver, operations: Mapping[OperationKey, Operation]) -> Annotations:
-    """Every annotation of the operations and of the document as a whole, by logical path."""
+    """Every annotation of the operations and of the document as a whole, by logical path.
+
+    The annotations of schemas that ``resolver.skipped`` names are left out.
+    """
     every = [*_of_document(resolver)]
     for operation in operations.values():
         every += _of_operation(operation)
@@ -143,7 +146,7 @@ def _of_content(content: Content, path: Path, where: str) -> Iterator[Annotation
 
 def _of_schema(schema: Schema, path: Path, where: str) -> Iterator[Annotation]:
     keys = (*_SCHEMA_KEYS, *(("default",) if "response" in path else ()))
-    for steps, inner in walk(schema):
+    for steps, inner in walk(schema, schema.resolver.skipped):
         named = field_name(steps, where)
         first: dict[Path, Annotation] = {}
         for subschema in inner.subschemas:

@@ -14,12 +14,13 @@ from ...codegen.document import check_references
 from ...codegen.page import Document, check
 from ..model import Level, fingerprint
 from ..schema.schema import Resolver
+from ..schema.unchanged import Unchanged
 from .annotations import annotation_findings
 from .finding import Finding, Location, finding, merged, operation_finding
 from .operations import Operation, OperationKey, operations
 from .requests import request_findings
 from .responses import response_findings
-from .security import access_findings
+from .security import access_findings, scheme, security_alternatives
 
 _Operations = Mapping[OperationKey, Operation]
 
@@ -37,14 +38,37 @@ def compare_documents(old: Document, new: Document) -> list[Finding]:
 
 
 def _findings(resolvers: tuple[Resolver, Resolver], before: _Operations, after: _Operations) -> Iterator[Finding]:
+    unchanged = Unchanged(*resolvers)
+    for resolver in resolvers:
+        resolver.is_same, resolver.skipped = unchanged.same_schemas, unchanged.is_component
     for key in {**before, **after}:
         old, new = before.get(key), after.get(key)
         if old is not None and new is not None:
-            yield from _operation(old, new)
+            if not _is_same(old, new, unchanged):
+                yield from _operation(old, new)
         else:
             yield from _added_or_removed(old, new)
-    yield from annotation_findings(resolvers, before, after)
+    yield from annotation_findings(resolvers, *_changed(before, after, unchanged))
     yield from _webhooks(*(resolver.document for resolver in resolvers))
+
+
+def _changed(before: _Operations, after: _Operations, unchanged: Unchanged) -> tuple[_Operations, _Operations]:
+    """The operations that both documents have and that are not the same."""
+    keys = [key for key in before if key in after and not _is_same(before[key], after[key], unchanged)]
+    return {key: before[key] for key in keys}, {key: after[key] for key in keys}
+
+
+def _is_same(old: Operation, new: Operation, unchanged: Unchanged) -> bool:
+    """Whether two operations are certainly the same in everything but texts."""
+    parts = [
+        [
+            [each.raw, [parameter.raw for parameter in each.parameters.values()], each.security, each.servers],
+            [scheme(each.resolver, name) for requirement in each.security or () for name in requirement],
+        ]
+        for each in (old, new)
+    ]
+    is_same_place = old.path == new.path and security_alternatives(old) == security_alternatives(new)
+    return is_same_place and unchanged.same(*parts)
 
 
 def _added_or_removed(old: Operation | None, new: Operation | None) -> Iterator[Finding]:

@@ -62,8 +62,11 @@ def schema_findings(pair: SchemaPair) -> Iterator[Finding]:
     breaks = problems(small, large, pair.side)
     yield from (_finding(pair, each, Level.BREAKING, old_is_small=is_request) for each in breaks)
     known = {(each.path, each.keyword) for each in breaks}
+    pointers = {(each.large_pointer, each.small_pointer, each.keyword, each.path[-2:]) for each in breaks}
     replaced = [each.path for each in breaks if each.keyword in _REPLACING]
     for each in problems(large, small, pair.side, closing=True):
+        if (each.small_pointer, each.large_pointer, each.keyword, each.path[-2:]) in pointers:
+            continue
         if (each.path, each.keyword) not in known and not any(each.path[: len(path)] == path for path in replaced):
             yield _finding(pair, each, Level.COMPATIBLE, old_is_small=not is_request)
 

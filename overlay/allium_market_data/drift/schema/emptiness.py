@@ -13,6 +13,13 @@ _DEPTH: Final = 4
 
 def is_empty(schema: Schema, depth: int = _DEPTH) -> bool:
     """Whether a schema certainly allows no value."""
+    known, key = schema.resolver.empty, (schema.key, depth)
+    if key not in known:
+        known[key] = _is_empty(schema, depth)
+    return known[key]
+
+
+def _is_empty(schema: Schema, depth: int) -> bool:
     constraints = schema.constraints
     if not constraints.types or any(not choice.branches for choice in constraints.choices):
         return True

@@ -40,6 +40,13 @@ class Resolver:
         self.document = to_31(document)
         self.choice_texts: dict[ChoiceKey, tuple[str, tuple[str, ...]]] = {}
         self.validators: dict[Any, Any] = {}
+        self.comparisons: dict[Any, Any] = {}
+        self.empty: dict[Any, bool] = {}
+        self._expanded: dict[Any, tuple[Any, Any]] = {}
+        self.is_same: Callable[[Schema, Schema], bool] | None = None
+        """Tells quickly that a schema and one of the other document are certainly the same."""
+        self.skipped: Callable[[Schema], bool] | None = None
+        """Names schemas that need no look for changed annotations."""
 
     def follow(self, value: Any, pointer: str) -> tuple[Any, str]:
         """What the references of an object other than a schema lead to, and its pointer."""
@@ -90,10 +97,17 @@ class Resolver:
         Two schemas that expand to the same data allow the same values. A schema that would grow too large is represented
         by its pointer and the digest of its whole document.
         """
-        try:
-            return self._expand(value, pointer, frozenset(), [_MOST_EXPANDED])
-        except _TooLargeError:
-            return [pointer, digest(self.document)]
+        key = (id(value), pointer)  # the values are kept alive, so that an id stays that of its value
+        if key not in self._expanded:
+            try:
+                self._expanded[key] = value, self._expand(value, pointer, frozenset(), [_MOST_EXPANDED])
+            except _TooLargeError:
+                self._expanded[key] = value, [pointer, self._digest]
+        return self._expanded[key][1]
+
+    @cached_property
+    def _digest(self) -> str:
+        return digest(self.document)
 
     def _expand(self, value: Any, pointer: str, above: frozenset[str], left: list[int]) -> Any:
         left[0] -= 1
@@ -235,8 +249,8 @@ class Schema:
                 yield (choice.kind, _branch_name(branch, at)), branch
 
 
-def walk(schema: Schema) -> Iterator[tuple[Path, Schema]]:
-    """A schema and the schemas inside it, with their paths; a recursive schema is entered once.
+def walk(schema: Schema, skip: Callable[[Schema], bool] | None = None) -> Iterator[tuple[Path, Schema]]:
+    """A schema and the schemas inside it, with their paths; a recursive schema is entered once, a skipped one never.
 
     Schemas that share many others have a huge number of paths: only the first 1,500 are given.
     """
@@ -245,7 +259,7 @@ def walk(schema: Schema) -> Iterator[tuple[Path, Schema]]:
         if not queue:
             return
         path, inner, above = queue.popleft()
-        if inner.key in above or (path and not inner.subschemas):
+        if inner.key in above or (path and not inner.subschemas) or (skip and skip(inner)):
             continue
         yield path, inner
         queue += [((*path, *step), child, above | {inner.key}) for step, child in inner.children()]
@@ -257,6 +271,8 @@ def walk_pairs(old: Schema, new: Schema) -> Iterator[tuple[Path, Schema, Schema]
     seen = set()
     while todo:
         path, before, after = todo.pop()
+        if before.resolver.is_same and before.resolver.is_same(before, after):
+            continue
         if (before.key, after.key) not in seen:
             seen.add((before.key, after.key))
             yield path, before, after

@@ -37,15 +37,25 @@ def problems(small: Schema, large: Schema, side: str = "", *, closing: bool = Fa
     are not sent, and the reader of a response ignores those that it does not know. ``closing``: refusing unnamed members is
     a problem even for responses. The branches of a ``oneOf`` are taken to exclude each other, as their authors mean it.
     """
-    return _once(_Comparison(side, closing=closing).compare(small, large))
+    comparisons, key = small.resolver.comparisons, (large.resolver, side, closing)
+    comparison = comparisons.get(key) or _Comparison(side, closing=closing)
+    result = comparison.compare_whole(small, large)
+    if side == "response" and comparison.is_complete:  # of requests, a branch and a whole are compared differently
+        comparisons[key] = comparison
+    else:
+        comparisons.pop(key, None)
+    return result
 
 
 def _once(problems: Iterable[Problem]) -> list[Problem]:
+    """Each problem once: what several paths lead to is one, with the first path."""
     kept: dict[tuple[Any, ...], Problem] = {}
     for each in problems:
-        known = kept.setdefault((each.path, each.keyword), each)
+        pointers = (each.small_pointer, each.large_pointer)
+        key = (*pointers, each.keyword, each.path[-2:] if all(pointers) else each.path)
+        known = kept.setdefault(key, each)
         if known.unsure and not each.unsure:
-            kept[each.path, each.keyword] = each
+            kept[key] = each
     return list(kept.values())
 
 
@@ -67,7 +77,19 @@ class _Comparison:
         self._outermost = _NO_ASSUMPTION
         self._steps = 0
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last comparison did not end early."""
+        return self._steps <= _MOST_STEPS
+
+    def compare_whole(self, small: Schema, large: Schema) -> list[Problem]:
+        """Compare two schemas that are not inside others; results of earlier ones are used again."""
+        self._steps, self._outermost = 0, _NO_ASSUMPTION
+        return _once(self.compare(small, large))
+
     def compare(self, small: Schema, large: Schema) -> list[Problem]:
+        if small.resolver.is_same and small.resolver.is_same(small, large):
+            return []
         pair = (small.key, large.key)
         if pair in self._results or pair in self._open:
             assumed = self._open.get(pair, self._assuming.get(pair, _NO_ASSUMPTION))
