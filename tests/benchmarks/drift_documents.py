@@ -34,7 +34,7 @@ class Maker:
         after = -1 if self.random.random() < 0.02 else after
         described = {"description": f"The {self.words(9)}."}
         if kind < 0.65 or depth == 0:
-            plain = [
+            plain: list[dict[str, Any]] = [
                 {"type": "string", "examples": ["1.0"]},
                 {"type": "integer", "minimum": 0},
                 {"type": ["string", "null"], "format": "date-time"},
@@ -135,7 +135,7 @@ def main() -> None:
         sides = [json.dumps(each).encode() for each in (old, new)]
         sources = [Source.of_bytes([(f"{name}.json", data)]) for name, data in zip(("old", "new"), sides, strict=True)]
         began = time.perf_counter()
-        judgement = judge(*sources)
+        judgement = judge(sources[0], sources[1])
         took = time.perf_counter() - began
         kilobytes = len(sides[0]) // 1024
         print(
