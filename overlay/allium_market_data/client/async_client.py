@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Self, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Literal, Self, overload
 
-from ..errors import AuthenticationError, ErrorContext, FetchError, IncompleteError, UsageError
+from ..errors import ErrorContext, IncompleteError
 from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import Interval
 from ..model.rows import OpenInterest
@@ -23,13 +22,12 @@ from .progress import OnProgress
 from .retry import RetryPolicy
 from .series_fetch import S, SeriesFetch, iter_rows, start_call
 from .settings import Settings, check_settings
-from .short_traceback import shorten, shortened
+from .several_markets import fetch_markets
+from .short_traceback import shortened
 
 if TYPE_CHECKING:
     from .http import Connections
     from .transport import Transport
-
-T = TypeVar("T")
 
 
 class AsyncMarketData:
@@ -167,7 +165,7 @@ class AsyncMarketData:
         async def fetch(each: str, own: Call) -> S:
             return await self._series_fetch(endpoint, kind, each, requests, own).fetch_all()
 
-        return await self._fetch(market_id, errors, call, fetch)
+        return await fetch_markets(market_id, errors, call, self._settings.max_concurrency, fetch)
 
     @overload
     async def latest(  # type: ignore[overload-overlap]  # str is an iterable of str too, and is one market here
@@ -208,7 +206,7 @@ class AsyncMarketData:
                     return rows[-1]
             raise IncompleteError(f"the server has no row since {to_iso(plans[-1].start)}", ErrorContext(market))
 
-        return await self._fetch(market_id, errors, call, last_row)
+        return await fetch_markets(market_id, errors, call, self._settings.max_concurrency, last_row)
 
     @overload
     def iter_open_interest(
@@ -271,51 +269,3 @@ class AsyncMarketData:
 
             self._transport = Transport(self._settings, self._http, self._before_request)
         return SeriesFetch(endpoint, kind, market_id, requests, self._transport, self._settings, self._clock, call)
-
-    async def _fetch(
-        self, market_id: str | Iterable[str], errors: Errors, call: Call, fetch: Callable[[str, Call], Awaitable[T]]
-    ) -> T | ByMarket[T]:
-        """What ``fetch`` returns for the market, or for each of several."""
-        check_choice("errors", errors, get_args(Errors))
-        is_one = isinstance(market_id, str) or not isinstance(market_id, Iterable)
-        if is_one and errors != "raise":
-            raise UsageError(f"errors={errors!r} is for several markets: pass a list")
-        try:
-            if is_one:
-                return await fetch(check_market(market_id), call)
-            markets = list(dict.fromkeys(map(check_market, market_id)))
-            call.expect(len(markets))
-            return await self._fetch_several(markets, errors, call, fetch)
-        except FetchError as error:
-            raise shorten(error) from error.__cause__
-
-    async def _fetch_several(
-        self, market_ids: list[str], errors: Errors, call: Call, fetch: Callable[[str, Call], Awaitable[T]]
-    ) -> ByMarket[T]:
-        """A few markets at a time, to bound the rows that wait in memory. The first failure ends all, unless collected."""
-        slots, failed = asyncio.Semaphore(self._settings.max_concurrency), dict[str, FetchError]()
-
-        async def fetch_one(market_id: str) -> T | None:
-            async with slots:
-                try:  # an error ends its call, so a market whose error is collected has a call of its own
-                    return await fetch(market_id, call if errors == "raise" else Call(call.deadline, call.tracker))
-                except FetchError as error:
-                    if errors == "raise" or isinstance(error, AuthenticationError):
-                        raise
-                    failed[market_id] = shorten(error)
-                    return None
-
-        tasks: dict[str, asyncio.Task[T | None]] = {}
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks |= {market_id: group.create_task(fetch_one(market_id)) for market_id in market_ids}
-        except BaseExceptionGroup as failures:
-            failure = failures.exceptions[0]
-            tasks.clear()  # cancelled tasks keep their frames, and some of those hold the header with the key
-        else:
-            results = [(market_id, task.result()) for market_id, task in tasks.items()]
-            fetched = [(market_id, result) for market_id, result in results if result is not None]
-            return ByMarket(
-                fetched, [(market_id, failed[market_id]) for market_id in market_ids if market_id in failed]
-            )
-        raise failure
