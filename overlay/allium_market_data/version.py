@@ -1,3 +1,4 @@
 """The version of this distribution."""
 
-VERSION = __version__ = "0.1.0"
+__version__: str = "0.1.0"
+VERSION = __version__
