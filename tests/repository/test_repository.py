@@ -37,6 +37,11 @@ def test_sessions_in_the_readme_exist() -> None:
     assert set(re.findall(r"nox -s ([a-z_]+)", README)) <= sessions
 
 
+def test_the_first_day_of_the_readme_is_type_checked() -> None:
+    _, _, script = (ROOT / "tests" / "typing" / "first_day.py").read_text().partition("\n\n")
+    assert f"```python\n{script}```\n" in README
+
+
 def test_versions_agree() -> None:
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
     assert f"## {VERSION} " in (ROOT / "CHANGELOG.md").read_text()
