@@ -215,6 +215,13 @@ def bench_cluster(session: nox.Session) -> None:
     session.run("python", "tests/benchmarks/cluster.py", *session.posargs)
 
 
+@nox.session
+def bench_table(session: nox.Session) -> None:
+    """Ticks of ``watch`` and hourly updates as a table grows, on a disk and in S3; writes tests/benchmarks/TABLE.md."""
+    _install(session, "test", extras="[sandbox,store]")
+    session.run("python", "tests/benchmarks/table.py", *session.posargs)
+
+
 @nox.session(venv_backend="uv")
 def lowest(session: nox.Session) -> None:
     """The tests with the oldest versions that pyproject.toml allows."""

@@ -47,8 +47,7 @@ def rows_schema() -> pa.Schema:
             ("interval", pa.string()),
             ("month", pa.string()),
             ("ts", instant),
-            ("oi_base", decimal),
-            ("oi_quote_usd", decimal),
+            *((name, decimal) for name in OPEN_INTEREST.columns),
             ("provisional", pa.bool_()),
             ("fetched_at", instant),
             ("specification", pa.string()),
@@ -63,7 +62,7 @@ def restatements_schema() -> pa.Schema:
     """
     pa = require("pyarrow", "store")
     instant, decimal = pa.timestamp("us", tz="UTC"), pa.decimal128(PRECISION, SCALE)
-    kinds = [("oi_base", decimal), ("oi_quote_usd", decimal), ("fetched_at", instant)]
+    kinds = [*((name, decimal) for name in OPEN_INTEREST.columns), ("fetched_at", instant)]
     pairs = [(f"{age}_{name}", kind) for name, kind in kinds for age in ("old", "new")]
     bucket = [("market_id", pa.string()), ("interval", pa.string()), ("month", pa.string()), ("ts", instant)]
     return pa.schema([*bucket, *pairs])
