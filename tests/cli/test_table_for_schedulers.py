@@ -31,12 +31,12 @@ RUN = {"rows", "requests", "seconds", "windows", "failures"}
 FIELDS = {
     "backfill": HEAD | RUN,
     "update": HEAD | RUN | {"added", "settled", "restated", "dropped", "vanished", "late"},
-    "status": HEAD | {"series"},
+    "status": HEAD | {"series", "files"},
     "verify": HEAD | {"windows", "rows", "requests", "differences"},
 }
 """The fields of each object. They are stable: a new one may come, none may go."""
 
-SERIES = {"market", "interval", "rows", "provisional", "missing", "start", "end", "age_seconds", "gaps"}
+SERIES = {"market", "interval", "rows", "provisional", "missing", "start", "end", "age_seconds", "gaps", "retired"}
 
 
 @pytest.fixture
@@ -138,6 +138,35 @@ def test_settle_closes_the_open_tail(exchange: Exchange, table: Path) -> None:
         ends.append(read("status", "--table", table)["series"][0]["end"])
     assert ends == ["2026-05-20T07:00:00Z", "2026-05-20T10:00:00Z"]
     assert run("update", "--table", table, "--settle", "-1").exit_code == 2
+
+
+def test_a_retired_market_is_not_too_old(filled: Exchange, table: Path) -> None:
+    run(*BACKFILL, "--table", table)
+    read("status", "--table", table, "--max-age", "1h", status=15)
+    assert run("retire", BTC, "--table", table).exit_code == 0
+    assert read("status", "--table", table, "--max-age", "1h")["series"][0]["retired"] is True
+    assert read("update", "--table", table)["rows"] == 0
+    assert run("retire", BTC, "--table", table, "--undo").exit_code == 0
+    assert read("update", "--table", table)["rows"] > 0
+
+
+def test_forgotten_windows_are_fetched_again(filled: Exchange, table: Path) -> None:
+    run(*BACKFILL, "--table", table)
+    words = ["forget", BTC, "--table", table, "--start", "2026-05-02", "--end", "2026-05-03"]
+    message = f"{BTC} 1h is no longer complete from 2026-05-02T00:00:00Z to 2026-05-03T00:00:00Z"
+    assert message in run(*words).stderr
+    assert "nothing of" in run(*words).stderr
+    assert read("status", "--table", table, "--fail-on-gaps", status=15)["series"][0]["rows"] == 96
+    assert read(BACKFILL, "--table", table)["windows"] == {"planned": 1, "done": 1}
+
+
+def test_check_files_names_a_missing_file(filled: Exchange, table: Path) -> None:
+    run(*BACKFILL, "--table", table)
+    assert read("status", "--table", table, "--check-files")["files"] == []
+    (file,) = table.rglob("*.parquet")
+    file.unlink()
+    (problem,) = read("status", "--table", table, "--check-files", status=15)["files"]
+    assert (problem["market"], problem["month"], problem["path"].endswith(file.name)) == (BTC, "2026-05", True)
 
 
 def test_keys_in_a_uri_are_not_printed_in_the_object(filled: Exchange) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import AlliumError, UsageError
-from . import options, table_checks
+from . import options, table_checks, table_markets
 from .exit_status import ExitStatus, PartlyError, table_status
 
 if TYPE_CHECKING:
@@ -240,5 +240,6 @@ def read_series(
 
 def register(app: typer.Typer, failures: Callable[[Callable[[BaseException], ExitStatus]], Any]) -> None:
     """Add the commands to ``app``; ``failures`` turns their exceptions into messages and exit statuses."""
-    for command in (backfill, update, table_checks.status, table_checks.verify, watch, compact):
+    checks = (table_checks.status, table_checks.verify)
+    for command in (backfill, update, *checks, watch, compact, table_markets.retire, table_markets.forget):
         app.command(command.__name__)(failures(table_status)(command))

@@ -35,15 +35,19 @@ def status(
         str | None, typer.Option(help="Fail if the complete windows of a series ended longer ago: 90m, 2h, 1d.")
     ] = None,
     fail_on_gaps: Annotated[bool, typer.Option("--fail-on-gaps", help="Fail if a series has gaps.")] = False,
+    check_files: Annotated[
+        bool, typer.Option("--check-files", help="Read every data file, and fail if one is missing or damaged.")
+    ] = False,
     storage_option: options.StorageOption = None,
     json: options.Json = False,
 ) -> None:
     """Show what a table holds of each market: rows, complete windows, gaps."""
     from ..store import Table
+    from ..store import check_files as find_problems
     from ..store import status as run
     from ..store.compaction import find_small_files
     from ..store.status_plot import check_file, plot_status
-    from .table_json import json_report, status_fields
+    from .table_json import file_fields, json_report, status_fields
     from .table_log import log
     from .table_output import show_status
 
@@ -64,7 +68,15 @@ def status(
         if plot is not None:
             plot_status(statuses, plot, overwrite=overwrite)
             log(f"chart: {plot}")
-        check(table, statuses, None if seconds is None else now - int(seconds * 1_000_000), fail_on_gaps)
+        if check_files:
+            problems = find_problems(store)
+            fields.update(file_fields(problems))
+            for problem in problems:
+                log(str(problem), "ERROR")
+            if problems:
+                raise CheckError(f"{table}: {len(problems):,} data files are missing or damaged")
+        active = [status for status in statuses if not status.retired]
+        check(table, active, None if seconds is None else now - int(seconds * 1_000_000), fail_on_gaps)
 
 
 def _now() -> int:

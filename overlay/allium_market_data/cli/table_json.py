@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from ..model.times import from_micros, to_iso
+from ..store.files import FileProblem
 from ..store.merge import UpdateResult
 from ..store.runner import Progress
 from ..store.spans import Spans
@@ -62,8 +63,24 @@ def update_fields(result: UpdateResult | None = None) -> dict[str, Any]:
 
 
 def status_fields(statuses: Sequence[SeriesStatus] = (), now: int = 0) -> dict[str, Any]:
-    """What a table holds of each series."""
-    return {"series": [_series_fields(status, now) for status in statuses]}
+    """What a table holds of each series. The files are those of ``file_fields``, if they are checked."""
+    return {"series": [_series_fields(status, now) for status in statuses], "files": None}
+
+
+def file_fields(problems: Sequence[FileProblem]) -> dict[str, Any]:
+    """The data files that are missing or damaged."""
+    return {
+        "files": [
+            {
+                "path": problem.path,
+                "market": problem.key[1],
+                "interval": problem.key[0],
+                "month": problem.month,
+                "problem": problem.problem,
+            }
+            for problem in problems
+        ]
+    }
 
 
 def _series_fields(status: SeriesStatus, now: int) -> dict[str, Any]:
@@ -78,6 +95,7 @@ def _series_fields(status: SeriesStatus, now: int) -> dict[str, Any]:
         "end": ends[1],
         "age_seconds": age_seconds(status, now),
         "gaps": _iso(status.gaps),
+        "retired": status.retired,
     }
 
 
