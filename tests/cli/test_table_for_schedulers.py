@@ -152,7 +152,7 @@ def test_a_retired_market_is_not_too_old(filled: Exchange, table: Path) -> None:
 
 def test_forgotten_windows_are_fetched_again(filled: Exchange, table: Path) -> None:
     run(*BACKFILL, "--table", table)
-    words = ["forget", BTC, "--table", table, "--start", "2026-05-02", "--end", "2026-05-03"]
+    words: list[str | Path] = ["forget", BTC, "--table", table, "--start", "2026-05-02", "--end", "2026-05-03"]
     message = f"{BTC} 1h is no longer complete from 2026-05-02T00:00:00Z to 2026-05-03T00:00:00Z"
     assert message in run(*words).stderr
     assert "nothing of" in run(*words).stderr
