@@ -235,7 +235,7 @@ def _breaking_answers() -> Iterator[Edit]:
             f"{name} is called otherwise",
             changed(_renamed(name)),
             "breaking",
-            "response.required",
+            "response.renamed",
             decoding,
             "row.required-1",
         )
@@ -414,7 +414,7 @@ def _breaking_requests() -> Iterator[Edit]:
             f"{name} is called otherwise",
             swapped(f"name: {name}", f"name: {name}_2"),
             "breaking",
-            "parameter.removed",
+            "parameter.renamed",
             request,
             f"{group}.name-1",
         )
@@ -516,7 +516,7 @@ def _breaking_requests() -> Iterator[Edit]:
         "another path",
         PAGE.replace("/perps/open_interest", "/perps/oi"),
         "breaking",
-        "operation.removed",
+        "operation.renamed",
         request,
         "operation.path-2",
     )
@@ -524,7 +524,7 @@ def _breaking_requests() -> Iterator[Edit]:
         "another version in the path",
         PAGE.replace("/api/v1/", "/api/v2/"),
         "breaking",
-        "operation.removed",
+        "operation.renamed",
         request,
         "operation.path-2",
     )

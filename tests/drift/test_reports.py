@@ -97,12 +97,13 @@ def test_a_fence_cannot_be_closed_by_its_text(text: str) -> None:
     assert all(not line.strip().startswith(last) for line in inside)
 
 
-def test_markdown_fits_the_body_of_a_pull_request() -> None:
+def test_markdown_names_every_change_and_the_worst_in_full() -> None:
     (change, *_) = full_result().judgement.changes
     changes = tuple(replace(change, fingerprint=f"{number:012}") for number in range(500))
     text = markdown(replace(full_result(), judgement=Judgement(changes)))
-    assert len(text) < 60_000
-    assert re.search(r"And \d+ more: drift\.json has all of them", text)
+    assert all(each.fingerprint in text for each in changes)
+    assert len(text) < 200_000
+    assert text.index("Fingerprint: 000000000000") < text.index("## More changes, in short") < 60_000
 
 
 # --- The terminal ---

@@ -14,7 +14,7 @@ from .diff.documents import compare_documents
 from .diff.operations import operations
 from .diff.prose import compare_prose
 from .diff.topics import contract_names
-from .model import Judgement, Level, ordered
+from .model import Judgement, Level, grouped, ordered
 from .schema.schema import Resolver
 from .source import Source
 
@@ -67,4 +67,4 @@ def _judge(
         ids = concerned(clauses, baseline.document, each.pointers[0], each.change.kind)
         changes.append(assess(replace(each.change, clauses=ids), each, search=examples_left > 0 and clock() < deadline))
         examples_left -= changes[-1].level is Level.BREAKING
-    return Judgement(ordered([*changes, *map(assess_prose, prose.changes)]), prose.notes)
+    return Judgement(ordered([*grouped(changes), *map(assess_prose, prose.changes)]), prose.notes)

@@ -149,6 +149,28 @@ def ordered(changes: Iterable[Change]) -> tuple[Change, ...]:
     )
 
 
+def grouped(changes: Iterable[Change]) -> list[Change]:
+    """Changes that are equal but for their operation as one change, which lists all operations."""
+    groups: dict[str, list[Change]] = {}
+    for each in changes:
+        same = [each.level, each.kind, each.sentence, each.old, each.new, each.effect, each.clauses, each.cannot_tell]
+        shown = [each.where.partition(": ")[2], each.example is not None, each.example_note]
+        groups.setdefault(canonical(_plain([*same, *shown]) if each.operations else each.fingerprint), []).append(each)
+    return [group[0] if len(group) == 1 else _as_one(group) for group in groups.values()]
+
+
+def _as_one(group: list[Change]) -> Change:
+    names = tuple(sorted({name for each in group for name in each.operations}))
+    part = group[0].where.partition(": ")[2]
+    where = f"{len(names)} operations{f': {part}' if part else ''}"
+    return replace(
+        group[0],
+        operations=names,
+        where=where,
+        fingerprint=fingerprint(group[0].kind, sorted(each.fingerprint for each in group)),
+    )
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         return str(value)

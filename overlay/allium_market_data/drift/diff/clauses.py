@@ -50,8 +50,9 @@ def concerned(clauses: tuple[Clause, ...], document: Document, pointer: str, kin
     """
     if not pointer:
         return ()
-    is_deep = kind.endswith(".removed") or kind.startswith("access.")
+    is_deep = kind.endswith((".removed", ".renamed")) or kind.startswith("access.")
     related = {"access.security": "/security", "operation.removed": pointer.rpartition("/")[0]}
+    related["operation.renamed"] = related["operation.removed"]
     pointers = {pointer, related.get(kind, pointer)}
     return tuple(
         clause.id

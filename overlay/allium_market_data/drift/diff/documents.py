@@ -12,12 +12,14 @@ from collections.abc import Iterator, Mapping
 from ...codegen.canonical import join, same
 from ...codegen.document import check_references
 from ...codegen.page import Document, check
+from ...codegen.renames import renames
 from ..model import Level, fingerprint
 from ..schema.schema import Resolver
 from ..schema.unchanged import Unchanged
 from .annotations import annotation_findings
 from .finding import Finding, Location, finding, merged, operation_finding
 from .operations import Operation, OperationKey, operations
+from .renamed import joined
 from .requests import request_findings
 from .responses import response_findings
 from .security import access_findings, scheme, security_alternatives
@@ -34,7 +36,8 @@ def compare_documents(old: Document, new: Document) -> list[Finding]:
     check_references("the old document", old)
     check_references("the new document", new)
     resolvers = (Resolver(old), Resolver(new))
-    return merged(_findings(resolvers, operations(resolvers[0]), operations(resolvers[1])))
+    findings = merged(_findings(resolvers, operations(resolvers[0]), operations(resolvers[1])))
+    return joined(findings, renames(old, new))
 
 
 def _findings(resolvers: tuple[Resolver, Resolver], before: _Operations, after: _Operations) -> Iterator[Finding]:

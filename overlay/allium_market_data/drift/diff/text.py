@@ -33,6 +33,8 @@ def path_text(path: Path) -> str:
             text += ("." if text else "") + str(next(steps, ""))
         elif step == "items":
             text += "[]"
+        elif step in {"anyOf", "oneOf"}:
+            text += f"({next(steps, '')})"
         elif step == "prefixItems":
             text += f"[{next(steps, '')}]"
         elif step == "additionalProperties":

@@ -110,7 +110,7 @@ def _assess_request(change: Change, location: Location, endpoint: Endpoint) -> C
         if _is_about(refusal, location)
     ]
     if location.name == f"query:{endpoint.operation.limit_parameter}" and (
-        refused or change.kind == "parameter.removed"
+        refused or change.kind in {"parameter.removed", "parameter.renamed"}
     ):
         effect = Effect.PLANNER
     elif refused or change.kind in {"parameter.style", "parameter.content"}:
@@ -151,7 +151,7 @@ def _new_response(change: Change, location: Location, endpoint: Endpoint) -> tup
     old, new = (_response_schema(operation, location) for operation in (location.old, location.new))
     if old is None or new is None:
         return None
-    path = location.path[:-2] if change.kind == "response.required" else location.path
+    path = location.path[:-2] if change.kind in {"response.required", "response.renamed"} else location.path
     return find_counterexample(
         new, old, path, "response", lambda body: bool(_part_error(body, old, location.path, endpoint))
     ) or find_counterexample(new, old, path, "response")

@@ -12,7 +12,7 @@ from .escape import markdown as escaped
 from .summary import level_text, summary
 
 _LONGEST: Final = 50_000
-"""Characters of changes; the body of a pull request may have 65,536."""
+"""Characters of changes in full, the worst first; further ones get one line each."""
 
 
 def markdown(result: CheckResult) -> str:
@@ -45,7 +45,10 @@ def _changes(result: CheckResult) -> list[str]:
         new = [*_change(change, result.sightings.get(change.fingerprint)), ""]
         size += sum(len(line) + 1 for line in new)
         if size > _LONGEST:
-            return [*lines, f"And {len(changes) - shown} more: drift.json has all of them.", ""]
+            rest = [
+                f"- {escaped(f'{level_text(each)}: {each.sentence} [{each.fingerprint}]')}" for each in changes[shown:]
+            ]
+            return [*lines, "## More changes, in short", "", *rest, ""]
         lines += new
     return lines
 

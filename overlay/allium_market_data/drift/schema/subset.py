@@ -22,7 +22,7 @@ from .keywords import (
     type_names,
     unknown_members,
 )
-from .problem import Problem, made_unsure, problem
+from .problem import Problem, beneath, made_unsure, problem
 from .schema import Schema
 from .validation import accepts
 
@@ -159,6 +159,10 @@ class _Comparison:
         close = [at for at, one in enumerate(branches) if one.constraints.types & types and not is_empty(one)]
         if len(close) == 1:
             return tried[close[0]]
+        named = [*_same_branches(small, choice)]
+        if len(named) == 1:
+            at, name = named[0]
+            return beneath((choice.kind, name), tried[at])
         is_unsure = any(all(each.unsure for each in result) for result in tried)
         stated = [large.resolver.expanded(branch.value, branch.pointer) for branch in choice.branches]
         unsure = "one of the branches may fit" if is_unsure else ""
@@ -200,6 +204,15 @@ class _Comparison:
             if canonical(stated) not in known and not are_disjoint(small, refused):
                 unsure = "the excluded values cannot be compared" if self.compare(small, refused) else ""
                 yield problem("not", small, large, (None, stated), unsure)
+
+
+def _same_branches(small: Schema, choice: Choice) -> Iterator[tuple[int, str]]:
+    """The branches, by index and name, that refer to the component that the chosen branch of the small side refers to."""
+    chosen = small.given[-1].value if small.settled else None
+    target = chosen.get("$ref") if isinstance(chosen, dict) else None
+    for at, branch in enumerate(choice.branches):
+        if target and isinstance(branch.value, dict) and branch.value.get("$ref") == target:
+            yield at, str(target).rpartition("/")[2]
 
 
 def _choice_text(schema: Schema, choice: Choice) -> tuple[str, tuple[str, ...]]:
