@@ -160,6 +160,15 @@ def test_forgotten_windows_are_fetched_again(filled: Exchange, table: Path) -> N
     assert read(BACKFILL, "--table", table)["windows"] == {"planned": 1, "done": 1}
 
 
+def test_gaps_are_rechecked(filled: Exchange, table: Path) -> None:
+    filled.remove(BTC, "2026-05-03T04:00")
+    run(*BACKFILL, "--table", table)
+    filled.put(BTC, "2026-05-03T04:00", "3")
+    assert read(BACKFILL, "--table", table)["rows"] == 0
+    assert read([*BACKFILL, "--recheck-gaps"], "--table", table)["rows"] == 1
+    assert read("status", "--table", table)["series"][0]["missing"] == 0
+
+
 def test_check_files_names_a_missing_file(filled: Exchange, table: Path) -> None:
     run(*BACKFILL, "--table", table)
     assert read("status", "--table", table, "--check-files")["files"] == []

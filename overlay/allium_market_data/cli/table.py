@@ -14,6 +14,7 @@ from . import options, table_checks, table_markets
 from .exit_status import ExitStatus, PartlyError, table_status
 
 if TYPE_CHECKING:
+    from ..client.sync_client import MarketData
     from ..series.series import OpenInterestSeries
     from ..store.failures import MarketFailure
     from ..store.runner import Progress
@@ -29,6 +30,9 @@ def backfill(
     start: options.Start,
     end: options.End,
     table: options.TableUri,
+    recheck_gaps: Annotated[
+        bool, typer.Option("--recheck-gaps", help="Instead, ask again for the buckets that the server had no row of.")
+    ] = False,
     settle: options.Settle = None,
     max_requests: options.MaxRequests = None,
     yes: options.Yes = False,
@@ -56,6 +60,8 @@ def backfill(
 
     with json_report(json, "backfill", table, progress_fields()) as fields:
         check_budget(max_requests)
+        if recheck_gaps and dask is not None:
+            raise UsageError("--recheck-gaps does not use a cluster: leave out --dask")
         storage = options.storage_options(storage_option)
         settling = None if settle is None else _days(settle, "--settle")
         with (
@@ -63,6 +69,10 @@ def backfill(
             _cluster(dask) as cluster,
         ):
             client.plan(interval=interval, start=start, end=end)  # checks them before the table
+            if recheck_gaps:
+                limits: dict[str, Any] = {"max_requests": max_requests, "settle": settling, "storage_options": storage}
+                _recheck(client, (market, interval, start, end, table), limits, yes, fields)
+                return
             names, coverage = check_markets(market), peek_coverage(table, storage)
             tasks = pending_tasks(coverage, table, names, interval, start, end, client)
             with _progress(confirm(tasks, max_requests, yes), fields) as report:
@@ -77,6 +87,24 @@ def backfill(
                 )
         log(f"{table}: {done.rows:,} rows in {done.requests:,} requests, {done.seconds:.1f} s")
         _check_failures(done.failures)
+
+
+def _recheck(
+    client: MarketData, call: tuple[Any, ...], limits: dict[str, Any], yes: bool, fields: dict[str, Any]
+) -> None:
+    """Ask again for the gaps of a table."""
+    from ..store import Table
+    from ..store.backfill import check_markets
+    from ..store.recheck import pending_tasks, recheck_gaps
+    from .table_output import confirm, show_update
+
+    market, interval, start, end, table = call
+    store = Table(table, storage_options=limits["storage_options"])
+    tasks = pending_tasks(store, check_markets(market), interval, start, end, client)
+    with _progress(confirm(tasks, limits["max_requests"], yes), fields) as report:
+        result = recheck_gaps(*call, client=client, progress=report, **limits)
+    show_update(table, result)
+    _check_failures(result.failures)
 
 
 @contextmanager
