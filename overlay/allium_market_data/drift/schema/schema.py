@@ -15,8 +15,9 @@ from urllib.parse import unquote
 from ...codegen.canonical import canonical, digest, join, resolve
 from ...codegen.page import Document
 from ...errors import SpecError
-from .constraints import ANNOTATIONS, Choice, ChoiceKey, Constraints, Subschema, combine, compiled, mapping, sequence
+from .constraints import Choice, ChoiceKey, Constraints, Subschema, combine, compiled, mapping, sequence
 from .dialect import to_31
+from .expansion import without_annotations
 
 Path: TypeAlias = tuple[str | int, ...]
 """The tokens from a schema to a schema inside it, such as ``("properties", "items", "items")``."""
@@ -118,7 +119,7 @@ class Resolver:
             rest = {key: item for key, item in value.items() if key != "$ref"}
             inner = f"again {place}" if place in above else self._expand(target, place, above | {place}, left)
             return [self._expand(rest, pointer, above, left), inner] if rest else inner
-        return _without_annotations(value, lambda key, item: self._expand(item, join(pointer, key), above, left))
+        return without_annotations(value, lambda key, item: self._expand(item, join(pointer, key), above, left))
 
 
 class Schema:
@@ -292,22 +293,3 @@ def _branch_name(branch: Schema, at: int) -> str:
 def _matches(pattern: str, name: str) -> bool:
     regex = compiled(pattern)
     return regex is not None and regex.search(name) is not None
-
-
-def _without_annotations(value: Any, change: Callable[[str | int, Any], Any], *, are_names: bool = False) -> Any:
-    """A schema with its inner values changed and its annotations left out. ``are_names``: its keys are not keywords."""
-    if isinstance(value, list):
-        return [change(at, item) for at, item in enumerate(value)]
-    if not isinstance(value, dict):
-        return value
-    made = {}
-    for key, item in value.items():
-        if are_names:
-            made[key] = change(key, item)
-        elif key in {"enum", "const"}:
-            made[key] = item
-        elif key in {"properties", "patternProperties", "dependentSchemas"}:
-            made[key] = _without_annotations(item, change, are_names=True)
-        elif key not in ANNOTATIONS:
-            made[key] = change(key, item)
-    return made
