@@ -20,8 +20,8 @@ INVALID_TIMES: Final = ("a word", "month 13", "hour 25", "30 February")
 
 
 def invalid_intervals(operation: Operation) -> list[str]:
-    """Texts that look like intervals and are none."""
-    return [text for text in ("2m", "1H", "60", "7h") if text not in operation.intervals][:3]
+    """Texts that look like intervals and are none: common ones first, which an earlier contract may have had."""
+    return [text for text in ("4h", "30m", "2m", "1H", "60") if text not in operation.intervals][:3]
 
 
 def invalid_limits(operation: Operation) -> list[str]:
