@@ -1,12 +1,10 @@
-"""The options, fixtures and final report of the suite. `target` interprets the options."""
+"""The fixtures and the final report of the suite. `command_line` has the options, `target` interprets them."""
 
 from __future__ import annotations
 
 import datetime as dt
-import secrets
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,10 +12,10 @@ import pytest
 
 from allium_market_data.client.api_key import ApiKey
 from allium_market_data_wire.contract import DecimalField
-from conformance import expected_failures, invalid_requests, observations, operation
+from conformance import command_line, expected_failures, observations
 from conformance import target as targets
 from conformance.clauses import Clauses
-from conformance.document import DOCUMENT, BodyValidator, Document
+from conformance.document import BodyValidator, Document
 from conformance.observations import Profile
 from conformance.outcomes import EXIT_NOT_SHOWN, PROPERTY, UndecidedError
 from conformance.random_examples import RandomExamples
@@ -38,60 +36,7 @@ _LAST: Final = ("test_labels", "test_formats", "test_schema", "test_open_questio
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("conformance", "conformance suite (tests/conformance)")
-
-    def add(option: str, **details: Any) -> None:
-        name = option.removeprefix("--").replace("-", "_")
-        group.addoption(option, **{"dest": f"conformance_{name}"} | details)
-
-    add(
-        "--target",
-        choices=["sandbox", "cassette", "live"],
-        default="sandbox",
-        help="what to test: the suite's own sandbox (default), a recording, or a server",
-    )
-    add(
-        "--operation",
-        metavar="MODULE:NAME",
-        default=operation.DEFAULT,
-        help="the contract to test (default: the published operation)",
-    )
-    add("--document", metavar="FILE", type=Path, default=DOCUMENT, help="the OpenAPI document of another operation")
-    add("--base-url", metavar="URL", help="the server for --target live (default: the address in the specification)")
-    add("--api-key", metavar="KEY", help=f"the API key (default: environment variable {targets.KEY_VARIABLE})")
-    add("--market", metavar="ID", help="a perpetual market with data around --around")
-    add("--non-perp-market", metavar="ID", help="an existing market that is not a perpetual")
-    add("--other-market", metavar="ID", help="a second perpetual market with data (default: the suite guesses one)")
-    add("--around", metavar="INSTANT", help="an instant at least five days ago with data around it (default: found)")
-    add("--rate", metavar="N", type=_rate, help="at most N requests a second (default: no limit but the server's own)")
-    add("--allow-not-shown", action="store_true", help="exit with 0 even if tests were not shown (otherwise 6)")
-    add(
-        "--reading",
-        dest="conformance_readings",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="run the sandbox with this legal reading (repeatable)",
-    )
-    add(
-        "--mutant",
-        dest="conformance_mutants",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="run the sandbox with this contract violation (repeatable)",
-    )
-    add("--style", metavar="NAME", help="run the sandbox as a correct server of this style")
-    add("--cassette", metavar="NAME", default="sandbox", help="the recording for --target cassette (default: sandbox)")
-    add("--expected-failures", metavar="FILE", type=Path, help="known failures (default: those of the target)")
-    add("--profile-out", metavar="FILE", type=Path, help="write the observed behaviour to this TOML file")
-
-
-def _rate(text: str) -> float:
-    rate = float(text)
-    if not 0 < rate < float("inf"):
-        raise ValueError(f"{text} is not a positive number")
-    return rate
+    command_line.add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -100,33 +45,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SUMMARY] = RunSummary()
     config.stash[PROFILE] = Profile()
     try:
-        options = config.stash[OPTIONS] = _options(config)
+        options = config.stash[OPTIONS] = command_line.read_options(config)
         config.stash[TARGET] = targets.resolve(options, _document(options), dt.datetime.now(dt.UTC))
     except OptionsError as error:
         raise pytest.UsageError(str(error)) from None
     workers = getattr(config.option, "numprocesses", None) or 0
     if workers > 1 and (options.target == "live" or options.record):
         raise pytest.UsageError("a live or recorded run has one request budget: leave out -n")
-
-
-def _options(config: pytest.Config) -> Options:
-    """The options. If pytest was started for the whole project, this file loads too late and the defaults apply."""
-    values = {
-        name.removeprefix("conformance_"): value
-        for name, value in vars(config.option).items()
-        if name.startswith("conformance_") and value is not None
-    }
-    values |= {name: tuple(values[name]) for name in ("readings", "mutants") if name in values}
-    # --record is an option of tests/conftest.py, for all recordings.
-    values["record"] = config.getoption("record", default=False)
-    seed = config.getoption("--hypothesis-seed", default=None)
-    if seed == "random":
-        seed = secrets.randbelow(2**32)
-    try:
-        values["contract"] = operation.load(values.pop("operation", operation.DEFAULT))
-    except ValueError as error:
-        raise OptionsError(f"--operation: {error}") from None
-    return Options(**values, seed=int(seed) if seed is not None else 0)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -166,20 +91,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if HERE not in metafunc.definition.path.parents or HERE / "internals" in metafunc.definition.path.parents:
         return
     contract = metafunc.config.stash[OPTIONS].contract
-    ascending = operation.intervals(contract)
-    most = contract.limit_maximum
-    cases: dict[str, Sequence[object]] = {
-        "interval": ascending,
-        "inner_interval": operation.inner(contract),
-        "outer_interval": operation.outer(contract),
-        "fine_interval": ascending[:2],
-        "long_interval": [i for i in ascending if operation.longest(contract, i) == contract.window_cap],
-        "pair": list(pairwise(ascending)),
-        "decimal": contract.decimals,
-        "valid_limit": sorted({2, most - 1, most}),
-        "invalid_interval": invalid_requests.invalid_intervals(contract),
-        "invalid_limit": invalid_requests.invalid_limits(contract),
-    }
+    cases = command_line.cases(contract)
     for name in cases.keys() & set(metafunc.fixturenames):
         none = pytest.param(None, marks=pytest.mark.skip(reason=f"the operation has no case of {name}"))
         metafunc.parametrize(name, cases[name] or [none], ids=_case_id)

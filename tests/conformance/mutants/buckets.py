@@ -68,6 +68,14 @@ MUTANTS: Final = (
         _SERIES,
         edit_rows(lambda _, rows: [*rows[:1], *((rows[0][0], *row[1:]) for row in rows[1:2]), *rows[1:]]),
     ),
+    _mutant(
+        "duplicates-when-unaligned",
+        "if the start is within a bucket, the first row comes twice",
+        ("series.open-interest-2",),
+        edit_rows(
+            lambda context, rows: [*rows[:1], *rows] if context.query.start % context.query.width else rows,
+        ),
+    ),
     _mutant("rows-swapped", "two rows in the middle have changed places", _SERIES, edit_rows(_swapped)),
     _mutant(
         "rows-by-amount",

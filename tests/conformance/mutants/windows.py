@@ -263,14 +263,6 @@ MUTANTS: Final = (
         (*_SAMPLES, "end.window-1"),
         edit_rows(_latest_for_none),
     ),
-    _select(
-        "duplicates-when-unaligned",
-        "if the start is within a bucket, the first row comes twice",
-        ("series.open-interest-2",),
-        edit_rows(
-            lambda context, rows: [*rows[:1], *rows] if context.query.start % context.query.width else rows,
-        ),
-    ),
     _parse("cap-cuts-the-end", "of more than 7 days, the first 7 are answered", CAP, longer(lambda _: MAX_WINDOW)),
     _parse("cap-cuts-the-start", "of more than 7 days, the last 7 are answered", CAP, _last_seven_days),
     _parse(
