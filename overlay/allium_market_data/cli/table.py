@@ -35,6 +35,9 @@ def backfill(
     ] = False,
     settle: options.Settle = None,
     max_requests: options.MaxRequests = None,
+    whole_span: Annotated[
+        bool, typer.Option("--whole-span", help="Fetch also what is before the first row that a search finds.")
+    ] = False,
     yes: options.Yes = False,
     dask: Annotated[
         str | None, typer.Option(help="Dask scheduler, tcp://...; all workers share --max-rate and --max-requests.")
@@ -50,7 +53,7 @@ def backfill(
 ) -> None:
     """Fill a table with every closed bucket that it is missing. The same command again resumes."""
     from ..store import backfill as run
-    from ..store.backfill import check_markets, pending_tasks
+    from ..store.backfill import check_markets, plan_backfill
     from ..store.runner import check_budget
     from ..store.table import peek_coverage
     from .output import connect
@@ -74,8 +77,10 @@ def backfill(
                 _recheck(client, (market, interval, start, end, table), limits, yes, fields)
                 return
             names, coverage = check_markets(market), peek_coverage(table, storage)
-            tasks = pending_tasks(coverage, table, names, interval, start, end, client)
-            with _progress(confirm(tasks, max_requests, yes), fields) as report:
+            planned = plan_backfill(
+                *(coverage, table, names, interval, start, end, client, max_requests), whole_span=whole_span
+            )
+            with _progress(confirm(planned.tasks, max_requests, yes), fields) as report:
                 done = run(
                     *(market, interval, start, end, table),
                     client=client,
@@ -84,6 +89,8 @@ def backfill(
                     progress=report,
                     settle=settling,
                     storage_options=storage,
+                    whole_span=whole_span,
+                    planned=planned,
                 )
         log(f"{table}: {done.rows:,} rows in {done.requests:,} requests, {done.seconds:.1f} s")
         _check_failures(done.failures)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from os import PathLike
@@ -14,8 +15,10 @@ from ..model.endpoint import OPEN_INTEREST
 from ..model.intervals import Interval
 from ..model.times import micros
 from ..validation import Instant, check_market, to_instant
-from .coverage import Coverage
-from .fetch import check_clock, fetch_batch, read_clock, use_client
+from . import schema
+from .coverage import CommitNote, Coverage, SeriesKey
+from .fetch import Budget, check_clock, fetch_batch, read_clock, use_client
+from .first_row import find_first_rows
 from .plan import Task, closed_span, plan_missing
 from .runner import COMMIT_ROWS, COMMIT_SECONDS, Progress, ProgressCallback, check_budget, ignore_progress, run_tasks
 from .table import Table
@@ -36,12 +39,18 @@ def backfill(
     storage_options: dict[str, str] | None = None,
     commit_rows: int = COMMIT_ROWS,
     commit_seconds: float = COMMIT_SECONDS,
+    whole_span: bool = False,
+    planned: BackfillPlan | None = None,
 ) -> Progress:
     """Fetch and commit every closed bucket with start <= ts < end that the table is missing.
 
     ``table`` is a folder or a URI; it is created if there is none. Rows are committed, together with the record that
     their windows are complete, every ``commit_rows`` rows or ``commit_seconds``. ``dask`` is a ``distributed.Client``: its
     workers read the API key from their environment, share ``max_requests`` and the rate limit of ``client``, and commit.
+
+    Where a plan is long, the first row of each market is found by a few requests, and nothing before it is fetched, so those
+    windows are not complete. ``whole_span`` fetches them. ``planned`` is the result of ``plan_backfill`` for the same
+    arguments, if the caller has it already.
 
     A failure of one market (a refusal such as 404 or 422, a value that does not fit, a response that breaks the contract)
     ends that market alone: **see ``failures`` of the result**. Raises ``BudgetError`` if ``max_requests`` is used up,
@@ -53,21 +62,22 @@ def backfill(
     with use_client(client) as chosen:
         chosen.plan(interval=interval, start=start, end=end)
         store = Table(table, create=True, storage_options=storage_options)
-        tasks = pending_tasks(store.coverage, store.uri, names, interval, start, end, chosen)
+        todo = planned or plan_backfill(
+            store.coverage, store.uri, names, interval, start, end, chosen, max_requests, whole_span=whole_span
+        )
+        record_first_rows(store, todo.first)
+        left = None if max_requests is None else max_requests - todo.requests
         if dask is not None:
             from .dask.driver import run_on_cluster
 
-            return run_on_cluster(dask, store, tasks, chosen, progress, max_requests, commit_rows, settle)
-        fetch = partial(fetch_batch, settle=settle)
-        limits: dict[str, Any] = {"max_requests": max_requests, "commit_rows": commit_rows}
+            done = run_on_cluster(dask, store, todo.tasks, chosen, progress, left, commit_rows, settle)
+            return replace(done, requests=done.requests + todo.requests)
         return run_tasks(
-            chosen,
-            tasks,
-            fetch,
-            store.commit,
-            progress,
+            *(chosen, todo.tasks, partial(fetch_batch, settle=settle), store.commit, progress),
+            max_requests=max_requests,
+            commit_rows=commit_rows,
             commit_seconds=commit_seconds,
-            **limits,
+            spent=todo.requests,
         )
 
 
@@ -76,7 +86,16 @@ def check_markets(markets: str | Iterable[str]) -> list[str]:
     return [check_market(name) for name in ([markets] if isinstance(markets, str) else markets)]
 
 
-def pending_tasks(
+@dataclass(frozen=True, slots=True)
+class BackfillPlan:
+    """The tasks of a backfill, where the rows of series begin that were searched for it, and the requests of the search."""
+
+    tasks: list[Task]
+    first: Mapping[SeriesKey, int]
+    requests: int
+
+
+def plan_backfill(
     coverage: Coverage,
     uri: str,
     markets: list[str],
@@ -84,13 +103,28 @@ def pending_tasks(
     start: Instant,
     end: Instant,
     client: MarketData,
-) -> list[Task]:
-    """The tasks of a backfill of a table with this coverage.
+    max_requests: int | None = None,
+    *,
+    whole_span: bool = False,
+) -> BackfillPlan:
+    """What a backfill of a table with this coverage does.
 
-    Raises ``UsageError``, and ``StoreError`` for a clock that is wrong.
+    Raises ``UsageError``, ``StoreError`` for a clock that is wrong, and ``FetchError`` of the search for first rows.
     """
     request = plan(OPEN_INTEREST, interval, to_instant(start, "start"), to_instant(end, "end"))
     now = run_on_loop(client, read_clock)
     check_clock(now, coverage, uri)
     span = closed_span(request.interval, micros(request.start), micros(request.end), micros(now))
-    return list(plan_missing(markets, request.interval, span, coverage))
+    if whole_span:
+        return BackfillPlan(list(plan_missing(markets, request.interval, span, coverage)), {}, 0)
+    budget = Budget(max_requests)
+    first = find_first_rows(client, markets, request.interval, span, coverage, budget)
+    tasks = list(plan_missing(markets, request.interval, span, coverage, {**coverage.first, **first}))
+    return BackfillPlan(tasks, first, budget.spent)
+
+
+def record_first_rows(store: Table, first: Mapping[SeriesKey, int]) -> None:
+    """Commit where the rows of series begin, so that no later backfill searches for it."""
+    if first:
+        empty = schema.rows_schema().empty_table()
+        store.retry(lambda: store.write(CommitNote(first=first), empty, merge=False))

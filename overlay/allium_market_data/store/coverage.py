@@ -38,6 +38,7 @@ class CommitNote:
     ``provisional`` has the labels of all provisional rows of a series, and replaces the earlier labels of that series.
     ``forgotten`` has windows that are no longer complete, although rows may be there; completing them again ends that.
     ``retired`` has markets that updates leave out, or with ``False`` no longer leave out.
+    ``first`` has where the rows of a series begin, by a search; earlier windows were not requested, and are not complete.
     """
 
     complete: Mapping[SeriesKey, Spans] = field(default_factory=dict)
@@ -45,6 +46,7 @@ class CommitNote:
     fetched_at: int = 0
     forgotten: Mapping[SeriesKey, Spans] = field(default_factory=dict)
     retired: Mapping[str, bool] = field(default_factory=dict)
+    first: Mapping[SeriesKey, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,9 @@ class Coverage(CommitNote):
         complete, forgotten = ({key: spans for key, spans in part.items() if spans} for part in (complete, forgotten))
         retired = {market: flag for market, flag in {**self.retired, **note.retired}.items() if flag}
         provisional = {key: labels for key, labels in {**self.provisional, **note.provisional}.items() if labels}
-        return Coverage(complete, provisional, max(self.fetched_at, note.fetched_at), forgotten, retired)
+        lost = {key for key, spans in note.forgotten.items() if spans and spans[0][0] < self.first.get(key, 0)}
+        first = {key: at for key, at in {**self.first, **note.first}.items() if key not in lost}
+        return Coverage(complete, provisional, max(self.fetched_at, note.fetched_at), forgotten, retired, first)
 
     @property
     def keys(self) -> set[SeriesKey]:
@@ -102,6 +106,8 @@ def _to_json(note: CommitNote) -> dict[str, Any]:
         content["forgotten"] = [[*key, *span] for key, spans in note.forgotten.items() for span in spans]
     if note.retired:
         content["retired"] = dict(note.retired)
+    if note.first:
+        content["first"] = [[*key, at] for key, at in note.first.items()]
     return content
 
 
@@ -115,7 +121,8 @@ def _spans_from_json(rows: Iterable[Any]) -> dict[SeriesKey, Spans]:
 def _from_json(content: Mapping[str, Any]) -> Coverage:
     provisional = {(cast("Interval", i), market): tuple(labels) for i, market, labels in content["provisional"]}
     complete, forgotten = (_spans_from_json(content.get(name, ())) for name in ("complete", "forgotten"))
-    return Coverage(complete, provisional, content["fetched_at"], forgotten, content.get("retired", {}))
+    first = {(cast("Interval", interval), market): at for interval, market, at in content.get("first", ())}
+    return Coverage(complete, provisional, content["fetched_at"], forgotten, content.get("retired", {}), first)
 
 
 def replay(coverage: Coverage, commits: Iterable[Mapping[str, Any]]) -> Coverage:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ..client.plan import plan
 from ..model.endpoint import OPEN_INTEREST
@@ -51,8 +52,16 @@ def closed_span(interval: Interval, start: int, end: int, now: int) -> Span:
     return first, max(first, min(ceil(end, width), floor(now, width)))
 
 
-def plan_missing(markets: Iterable[str], interval: Interval, span: Span, coverage: Coverage) -> Iterator[Task]:
+def plan_missing(
+    markets: Iterable[str],
+    interval: Interval,
+    span: Span,
+    coverage: Coverage,
+    first: Mapping[SeriesKey, int] = MappingProxyType({}),
+) -> Iterator[Task]:
     """Tasks for everything in ``span`` that is not complete, by month, and by market within a month.
+
+    ``first`` has where the rows of a series begin; nothing before it is planned.
 
     A task stays within a month, so it writes one partition, and no two tasks overlap.
     """
@@ -60,7 +69,8 @@ def plan_missing(markets: Iterable[str], interval: Interval, span: Span, coverag
     for part in split_by_month(span):
         for market in distinct:
             key = (interval, market)
-            for missing in subtract(part, coverage.complete.get(key, ())):
+            start = max(part[0], first.get(key, part[0]))
+            for missing in subtract((start, part[1]), coverage.complete.get(key, ())):
                 yield Task(key, missing)
 
 

@@ -66,7 +66,13 @@ def check_complete(uri: str, coverage: Coverage, key: SeriesKey, span: Span) -> 
         start, end = (to_iso(from_micros(moment)) for moment in missing[0])
         more = ", and more" if missing[1:] else ""
         tail = coverage.end_of(key)
-        if tail is not None and missing[0][0] >= tail:
+        first = coverage.first.get(key)
+        if first is not None and missing[0][0] < first:
+            hint = (
+                f"a search found its first row at about {to_iso(from_micros(first))}, and nothing before that was fetched: "
+                "start there, or run allium-md backfill --whole-span"
+            )
+        elif tail is not None and missing[0][0] >= tail:
             hint = "the server had no later row yet that confirms it, or it was never fetched: run allium-md update"
         else:
             hint = "it was never fetched, or has been taken out: run allium-md backfill"

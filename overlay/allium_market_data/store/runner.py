@@ -189,12 +189,14 @@ def run_tasks(
     max_requests: int | None,
     commit_rows: int = COMMIT_ROWS,
     commit_seconds: float = COMMIT_SECONDS,
+    spent: int = 0,
 ) -> Progress:
     """Do the tasks on the event loop of ``client``, with connections of their own. Raises as ``Runner.run`` does.
 
+    ``spent`` is the number of requests that the run has sent before, to make its plan.
     After an interrupt (Ctrl-C), complete results are committed before it is raised.
     """
-    progress, budget = Progress.of(tasks), Budget(max_requests)
+    progress, budget = replace(Progress.of(tasks), requests=spent), Budget(max_requests, spent)
     report(progress)
     runner: Runner[Result] | None = None
 

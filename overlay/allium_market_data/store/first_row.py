@@ -1,0 +1,98 @@
+"""Find the first row of a market by a few requests, so that a backfill does not request years before its listing.
+
+A search cannot prove that nothing is before the row that it finds: a market may have been listed, delisted and listed again.
+So the windows before the row do not become complete. The table records where the rows begin, and says so to a reader who asks
+for more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from ..client.loop_client import LoopClient
+from ..client.plan import plan
+from ..client.sync_client import MarketData, run_on_loop
+from ..errors import AlliumError, BudgetError
+from ..model.endpoint import OPEN_INTEREST
+from ..model.intervals import WIDTHS, Interval, floor
+from ..model.times import from_micros, micros
+from .coverage import Coverage, SeriesKey
+from .failures import is_of_market
+from .fetch import Budget
+from .plan import Task
+from .spans import Span, subtract
+
+LONG_PLAN = 40
+"""A search takes fewer requests than this, so a series with fewer planned ones is not searched."""
+
+
+def probe_interval() -> Interval:
+    """The coarsest interval that fits into one request several times."""
+    operation = OPEN_INTEREST.operation
+    fitting = [name for name in WIDTHS if name in operation.intervals and 4 * WIDTHS[name] <= operation.window_cap]
+    return max(fitting, key=lambda name: WIDTHS[name])
+
+
+def find_first_rows(
+    client: MarketData, markets: Sequence[str], interval: Interval, span: Span, coverage: Coverage, budget: Budget
+) -> dict[SeriesKey, int]:
+    """Where the rows of each series begin in ``span``, for those that a search is worth while for, and that it finds.
+
+    A budget limits the number of searches, so that each can end. An error of one market is left to the fetch of its rows.
+    """
+    keys = [key for market in dict.fromkeys(markets) if is_long(key := (interval, market), span, coverage)]
+    keys = keys if budget.limit is None else keys[: budget.limit // LONG_PLAN]
+    if not keys:
+        return {}
+
+    async def search_all(caller: LoopClient) -> list[int | BaseException | None]:
+        own = caller.clone(budget.spend)
+        try:
+            return await asyncio.gather(*(_search(own, key, span) for key in keys), return_exceptions=True)
+        finally:
+            await own.aclose()
+
+    results = dict(zip(keys, run_on_loop(client, search_all), strict=True))
+    for error in results.values():
+        if isinstance(error, BaseException) and not _is_left_to_fetch(error):
+            raise error
+    return {key: first for key, first in results.items() if isinstance(first, int) and first > span[0]}
+
+
+def _is_left_to_fetch(error: BaseException) -> bool:
+    return isinstance(error, BudgetError) or (isinstance(error, AlliumError) and is_of_market(error))
+
+
+def is_long(key: SeriesKey, span: Span, coverage: Coverage) -> bool:
+    """True if many requests are planned for a series that was not searched before."""
+    missing = () if key in coverage.first else subtract(span, coverage.complete.get(key, ()))
+    return sum(Task(key, part).requests for part in missing) > LONG_PLAN
+
+
+async def _search(client: LoopClient, key: SeriesKey, span: Span) -> int | None:
+    """A bucket of the series at or a little before its first row, by bisection. None if the span does not end with rows."""
+    probe, width = probe_interval(), WIDTHS[key[0]]
+    bucket = WIDTHS[probe]
+    reach = (OPEN_INTEREST.operation.window_cap // bucket - 2) * bucket
+
+    async def first_label(start: int) -> int | None:
+        """The first label in the buckets that one request from ``start`` on has."""
+        request = plan(OPEN_INTEREST, probe, from_micros(start), from_micros(start + reach))
+        series = await client.open_interest(key[1], interval=probe, start=request.start, end=request.end)
+        return micros(series.columns.ts[0]) if series else None
+
+    low, high = floor(span[0], bucket), floor(span[1], bucket) + bucket - reach
+    if await first_label(low) is not None or await first_label(high) is None:
+        return None
+    low += reach
+    while high - low > reach:
+        middle = floor((low + high - reach) // 2, bucket)
+        label = await first_label(middle)
+        if label is None:
+            low = middle + reach
+        else:
+            high = middle
+            if label > middle + bucket:
+                low = high = label - bucket
+    return max(span[0], floor(low, width))
