@@ -48,7 +48,7 @@ def test_progress_shows_the_rate_and_the_time_left() -> None:
 
 
 def test_a_large_plan_needs_confirmation(filled: Exchange, table: Path) -> None:
-    words = backfill_words(table, start="2006-05-01")
+    words = [*backfill_words(table, start="2006-05-01"), "--whole-span"]
     result = run(*words)
     assert result.exit_code == 2
     message = "allium-md: this plan needs more than 1,000 requests; pass --yes to run it"

@@ -66,7 +66,7 @@ def test_a_stored_series_can_be_analysed(filled: Exchange, client: MarketData, t
 def test_a_span_that_is_not_complete_is_an_error(
     filled: Exchange, table: Path, start: str, end: str, missing: str
 ) -> None:
-    with pytest.raises(StoreError, match=f"is missing {missing}; fetch it with allium-md backfill"):
+    with pytest.raises(StoreError, match=f"is missing {missing}; .* run allium-md (backfill|update)"):
         Table(table).series(BTC, "1h", start, end)
 
 

@@ -29,7 +29,7 @@ def confirm(tasks: Sequence[Task], max_requests: int | None, yes: bool) -> int:
         if not _is_interactive():
             raise UsageError(f"this plan needs more than {LARGE_PLAN:,} requests; pass --yes to run it")
         if not typer.confirm("Start?", err=True):
-            raise AlliumError("not confirmed; no request was sent")
+            raise AlliumError("not confirmed; nothing was fetched")
     return requests
 
 

@@ -115,7 +115,7 @@ def test_whole_windows_are_committed_at_a_signal(
             children.get().send_signal(number)
 
     with running(FirstMonthOnly(exchange.app, "2025-01-31T12", on_request)) as url:
-        words = ["backfill", BTC, "-i", "1h", "--start", "2025-01-01", "--end", "2025-10-01"]
+        words = ["backfill", BTC, "-i", "1h", "--start", "2025-01-01", "--end", "2025-10-01", "--whole-span"]
         child = start(url, *words, "--table", str(table), "--max-concurrency", "100", "--json")
         children.put(child)
         printed = json.loads(assert_interrupted(child, word, status))
