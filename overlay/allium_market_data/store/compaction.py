@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import UsageError
 from ..optional import require
 from .coverage import CommitNote
+from .log_cleanup import clean_log
 from .reading import data_errors, open_dataset, sql_in
 from .table import Table
 
@@ -44,7 +45,8 @@ def compact(
     """Merge the small files of each partition, of the restatements too. Other processes may read and write meanwhile.
 
     Replaced files stay on disk, for running readers and for Delta's older versions. ``vacuum`` deletes those that are
-    older than that; it must be at least a day. Raises ``UsageError`` and ``StoreError``.
+    older than that, and the files of the log of such versions; it must be at least a day. Raises ``UsageError`` and
+    ``StoreError``.
     """
     if vacuum is not None and vacuum < MIN_VACUUM_AGE:
         raise UsageError(f"vacuum must be a day or more, not {vacuum}: younger files may still be read")
@@ -61,6 +63,7 @@ def compact(
         with store.storage_errors():
             for delta in (store.delta, *restatements):
                 deleted += len(delta.vacuum(**options, enforce_retention_duration=False))
+        deleted += clean_log(store, vacuum)
     return CompactionResult(before, after, deleted)
 
 

@@ -159,12 +159,13 @@ class Table:
         merge: bool,
         deletions: Sequence[Mapping[str, Any]] = (),
         months: Iterable[tuple[SeriesKey, str]] = (),
+        with_snapshot: bool = False,
     ) -> int:
         """Write rows and their note in one commit. Without rows the commit only records the note.
 
         With ``merge``, rows with the same key are replaced, and rows with the keys in ``deletions`` are deleted.
         """
-        properties = self.commit_properties(note, months)
+        properties = self.commit_properties(note, months, with_snapshot=with_snapshot)
         deltalake = require("deltalake", "store")
         if merge and (len(rows) or deletions):
             source = _merge_source(rows, deletions)
@@ -180,7 +181,9 @@ class Table:
         self.confirm(properties)
         return len(rows)
 
-    def commit_properties(self, note: CommitNote, months: Iterable[tuple[SeriesKey, str]] = ()) -> Any:
+    def commit_properties(
+        self, note: CommitNote, months: Iterable[tuple[SeriesKey, str]] = (), *, with_snapshot: bool = False
+    ) -> Any:
         """The commit's note, and a guard for each month that no concurrent commit may touch: the note's, and ``months``."""
         deltalake = require("deltalake", "store")
         touched = {
@@ -194,7 +197,8 @@ class Table:
             deltalake.Transaction(f"{interval}/{market}/{month}", version + 1)
             for (interval, market), month in sorted(touched)
         ]
-        snapshot = (version, self.coverage) if (version + 1) % SNAPSHOT_EVERY == 0 else None
+        is_due = with_snapshot or (version + 1) % SNAPSHOT_EVERY == 0
+        snapshot = (version, self.coverage) if is_due else None
         return deltalake.CommitProperties(
             custom_metadata={METADATA_KEY: encode(note, snapshot), COMMIT_ID_KEY: uuid.uuid4().hex},
             app_transactions=guards,
