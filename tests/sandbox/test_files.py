@@ -160,7 +160,7 @@ def test_error_names_the_line(tmp_path: Path, bad: str | bytes, message: str) ->
         (HEADER.encode("utf-16"), ": the text is UTF-16; save it as UTF-8"),
         (HEADER.encode("utf-16-be"), ": the text is UTF-16"),
         (HEADER.encode("utf-16-le"), ": the text is UTF-16"),
-        (gzip.compress(HEADER.encode("utf-16")), ": the text is UTF-16"),
+        (gzip.compress(HEADER.encode("utf-16"), mtime=0), ": the text is UTF-16"),
         (HEADER.encode() + b"\xff", ", line 2: not UTF-8"),
         (b"own\xff" + HEADER.encode(), ", line 1: not UTF-8 at byte 4"),
         (HEADER.replace(",", ";"), ", line 1: the fields are separated by semicolons; save the file with commas"),
@@ -173,11 +173,11 @@ def test_error_names_the_line(tmp_path: Path, bad: str | bytes, message: str) ->
         ('[{"ts": 1}]', ": JSON; save the table as CSV"),
         (b"PK\x03\x04xlsx", ": a zip archive or an Excel workbook"),
         (b"\x28\xb5\x2f\xfdx", ": compressed with zstd; unpack it, or use gzip"),
-        (gzip.compress(b"PAR1"), ": a Parquet file compressed with gzip; unpack it"),
-        (gzip.compress(HEADER.encode())[:20], ": the gzip data is cut off or corrupt"),
-        (gzip.compress((HEADER + GOOD * 9).encode())[:-9], ": the gzip data is cut off or corrupt"),
-        (gzip.compress(HEADER.encode())[:-8] + bytes(8), ": the gzip data is cut off or corrupt"),
-        (gzip.compress(b""), ": the file is empty"),
+        (gzip.compress(b"PAR1", mtime=0), ": a Parquet file compressed with gzip; unpack it"),
+        (gzip.compress(HEADER.encode(), mtime=0)[:20], ": the gzip data is cut off or corrupt"),
+        (gzip.compress((HEADER + GOOD * 9).encode(), mtime=0)[:-9], ": the gzip data is cut off or corrupt"),
+        (gzip.compress(HEADER.encode(), mtime=0)[:-8] + bytes(8), ": the gzip data is cut off or corrupt"),
+        (gzip.compress(b"", mtime=0), ": the file is empty"),
     ],
 )
 def test_file_without_samples_is_refused(tmp_path: Path, text: str | bytes, message: str) -> None:
@@ -251,7 +251,7 @@ def test_unreadable_parquet_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_gzip_is_read(tmp_path: Path) -> None:
-    assert minutes(csv_file(tmp_path, gzip.compress((HEADER + GOOD).encode()), "own.csv.gz")) == [
+    assert minutes(csv_file(tmp_path, gzip.compress((HEADER + GOOD).encode(), mtime=0), "own.csv.gz")) == [
         (MAY, "12483.50", "1308734500.00")
     ]
 
