@@ -70,7 +70,9 @@ def test_opening_a_table_of_many_commits_reads_few(table: Path, monkeypatch: pyt
     monkeypatch.setattr(DeltaTable, "history", recorded)
     opened = Table(table)
     assert opened.coverage.complete == {("1d", BTC): ((DAYS[0][0], DAYS[SNAPSHOT_EVERY + 19][1]),)}
-    assert max(limit or 10**9 for limit in limits) <= SNAPSHOT_EVERY + 10
+    assert limits == [SNAPSHOT_EVERY + 10], "the commits are read once"
+    checkpoints = [int(file.name[:20]) for file in (table / "_delta_log").glob("*.checkpoint.parquet")]
+    assert opened.delta.version() - max(checkpoints) <= 20, "and Delta reads those since the last checkpoint"
 
 
 def test_a_truncated_log_is_an_error(table: Path) -> None:

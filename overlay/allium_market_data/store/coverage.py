@@ -3,7 +3,7 @@
 Every commit of this package lists in its commit record (``commitInfo``, under the key ``allium_md``) the windows that it
 completes. Rows and record are one transaction, so a crash leaves both or neither. The record is not a row of the table,
 because bookkeeping rows would mislead other engines, and not a second table, because Delta has no transactions over two
-tables. The log is never cleaned (see ``schema.CONFIGURATION``). Every 50th commit also carries the coverage of all commits
+tables. The log is never cleaned (see ``schema.CONFIGURATION``). Every 10th commit also carries the coverage of all commits
 before it, so opening a table reads few commits.
 
 Concurrent writers: each commit also names, as Delta's application transactions, every (interval, market, month) that it
@@ -24,7 +24,7 @@ from .spans import Span, Spans, overlaps, remove, union
 METADATA_KEY: Final = "allium_md"
 COMMIT_ID_KEY: Final = "allium_md_commit"
 """The key of a commit's identifier in its record. A writer reads it back to see that nobody replaced its commit."""
-SNAPSHOT_EVERY: Final = 50
+SNAPSHOT_EVERY: Final = 10
 """One commit in this many carries the coverage of all commits before it."""
 
 SeriesKey: TypeAlias = tuple[Interval, str]

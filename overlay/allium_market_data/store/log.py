@@ -65,10 +65,12 @@ class CoverageLog:
         while True:
             commits = self.delta.history(limit)
             snapshot = find_snapshot(commit for commit in commits if commit["version"] <= version)
-            if snapshot is not None:
-                return self._replay(snapshot[1], self._read_commits(snapshot[0], version))
-            if len(commits) < limit:
-                return self._replay(Coverage(), self._read_commits(-1, version))
+            if snapshot is not None or len(commits) < limit:
+                since, coverage = snapshot or (-1, Coverage())
+                later = [commit for commit in commits if since < commit["version"] <= version][::-1]
+                if len(later) < version - since:
+                    later = self._read_commits(since, version)
+                return self._replay(coverage, later)
             limit *= 4
 
     def _replay(self, coverage: Coverage, commits: Iterable[dict[str, Any]]) -> Coverage:

@@ -31,6 +31,7 @@ PRECISION, SCALE = 38, 18
 WIDTH: Final = DEFAULT_WIDTH
 
 CONFIGURATION: Final = {
+    "delta.checkpointInterval": "20",  # opening a table reads every commit since the last checkpoint
     "delta.dataSkippingStatsColumns": "ts,provisional",
     "delta.enableExpiredLogCleanup": "false",  # the log has the complete windows
     "delta.logRetentionDuration": "interval 36500 days",
