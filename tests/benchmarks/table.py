@@ -30,6 +30,7 @@ from allium_market_data.model.times import from_micros, micros
 from allium_market_data.store import Table, Watch, backfill, schema, status, update
 from allium_market_data.store.coverage import CommitNote
 from allium_market_data.store.spans import month_of, split_by_month
+from allium_market_data.store.update import MAX_SMALL_FILES
 from allium_market_data.validation import to_instant
 from support.exchange import KEY, Exchange, serve_exchanges
 from support.object_store import object_store
@@ -70,14 +71,19 @@ class StoreTime:
         self.seconds = 0.0
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """The means of the first and of the last tenth, or a little more: both have the same number of compactions."""
+        tenth = -(-len(self.steps) // (10 * MAX_SMALL_FILES)) * MAX_SMALL_FILES
+        return statistics.fmean(self.steps[:tenth]), statistics.fmean(self.steps[-tenth:])
+
+    @property
     def growth(self) -> float:
         """The mean of the last tenth over that of the first."""
-        tenth = max(1, len(self.steps) // 10)
-        return statistics.fmean(self.steps[-tenth:]) / statistics.fmean(self.steps[:tenth])
+        first, last = self.ends
+        return last / first
 
     def line(self, name: str) -> str:
-        tenth = max(1, len(self.steps) // 10)
-        first, last = statistics.fmean(self.steps[:tenth]), statistics.fmean(self.steps[-tenth:])
+        first, last = self.ends
         return f"| {name} | {len(self.steps)} | {first:.3f} | {last:.3f} | {last / first:.2f} |"
 
 
@@ -201,7 +207,7 @@ def main() -> None:
         "# The table: cost of ticks and updates",
         "",
         "Written by `nox -s bench_table`. Seconds in the store for each step, without the server:",
-        "means of the first and of the last tenth.",
+        f"means of the first and of the last tenth, in whole periods of {MAX_SMALL_FILES} steps between two compactions.",
         "",
         "| what | steps | first tenth | last tenth | growth |",
         "| --- | --- | --- | --- | --- |",
