@@ -7,7 +7,7 @@ sentences in the same table.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from ...codegen.canonical import join, same
@@ -30,12 +30,21 @@ _INFO_KEYS: Final = ("title", "version", "summary", "description", "termsOfServi
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One annotation: its logical path (the last token is its key), its value, its pointer, and its owner in words."""
+    """One annotation: its logical path (the last token is its key), its value, and its pointer.
+
+    ``owner`` names the thing in words; where the annotation is inside of a schema, ``steps`` lead from there to its place.
+    """
 
     path: Path
     value: Any
     pointer: str
-    where: str
+    owner: str
+    steps: Path = ()
+
+    @property
+    def where(self) -> str:
+        """What the annotation is about, in words."""
+        return field_name(self.steps, self.owner)
 
 
 Annotations: TypeAlias = dict[Path, Annotation]
@@ -145,11 +154,19 @@ def _of_content(content: Content, path: Path, where: str) -> Iterator[Annotation
 
 
 def _of_schema(schema: Schema, path: Path, where: str) -> Iterator[Annotation]:
-    keys = (*_SCHEMA_KEYS, *(("default",) if "response" in path else ()))
+    if schema.resolver.skipped is None or not schema.resolver.skipped(schema):
+        with_default = "response" in path
+        inner = schema.derive(("annotations", with_default), lambda: [*_inside(schema, with_default=with_default)])
+        for each in inner:
+            yield Annotation((*path, *each.path), each.value, each.pointer, where, each.steps)
+
+
+def _inside(schema: Schema, *, with_default: bool) -> Iterator[Annotation]:
+    """The annotations of a schema and of the schemas inside it, by their paths from there."""
+    keys = (*_SCHEMA_KEYS, *(("default",) if with_default else ()))
     for steps, inner in walk(schema, schema.resolver.skipped):
-        named = field_name(steps, where)
         first: dict[Path, Annotation] = {}
         for subschema in inner.subschemas:
-            for each in _of(subschema.value, keys, (*path, *steps), subschema.pointer, named):
-                first.setdefault(each.path, each)
+            for each in _of(subschema.value, keys, steps, subschema.pointer, ""):
+                first.setdefault(each.path, replace(each, steps=steps))
         yield from first.values()

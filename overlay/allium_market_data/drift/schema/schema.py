@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar, cast
 from urllib.parse import unquote
 
 from ...codegen.canonical import canonical, digest, join, resolve
@@ -19,6 +19,7 @@ from .constraints import Choice, ChoiceKey, Constraints, Subschema, combine, com
 from .dialect import to_31
 from .expansion import without_annotations
 
+T = TypeVar("T")
 Path: TypeAlias = tuple[str | int, ...]
 """The tokens from a schema to a schema inside it, such as ``("properties", "items", "items")``."""
 
@@ -43,6 +44,8 @@ class Resolver:
         self.validators: dict[Any, Any] = {}
         self.comparisons: dict[Any, Any] = {}
         self.empty: dict[Any, bool] = {}
+        self.derived: dict[Any, dict[Any, Any]] = {}
+        """What `Schema.derive` keeps, by the subschemas that it follows from."""
         self._expanded: dict[Any, tuple[Any, Any]] = {}
         self.is_same: Callable[[Schema, Schema], bool] | None = None
         """Tells quickly that a schema and one of the other document are certainly the same."""
@@ -89,7 +92,8 @@ class Resolver:
         rest = {key: item for key, item in value.items() if key not in {"$ref", "allOf"}}
         for key in rest.keys() & {"unevaluatedProperties", "unevaluatedItems"}:
             rest[key] = value  # what they refuse depends on the whole schema, so that all of it has to be compared
-        yield Subschema(rest, pointer, subschema.variant)
+        if rest or not inner:  # so that every reference to a component leads to equal subschemas
+            yield Subschema(rest, pointer, subschema.variant)
         yield from inner
 
     def expanded(self, value: Any, pointer: str) -> Any:
@@ -135,12 +139,10 @@ class Schema:
         self.given = given
         self.settled = settled
         self.subschemas = tuple(inner for one in given for inner in resolver.spread(one))
-        self._inner: dict[Any, Schema] = {}
-
-    @property
-    def key(self) -> tuple[Any, ...]:
+        keys = tuple(subschema.key for subschema in self.subschemas)
+        self.key = frozenset(keys), settled
         """Equal for schemas of one document that consist of the same subschemas."""
-        return frozenset(subschema.key for subschema in self.subschemas), self.settled
+        self._derived = resolver.derived.setdefault((keys, settled), {})
 
     @property
     def pointer(self) -> str:
@@ -148,10 +150,16 @@ class Schema:
         filled = [subschema for subschema in self.subschemas if subschema.value != {}] or self.subschemas
         return filled[0].pointer if filled else ""
 
+    def derive(self, key: Any, make: Callable[[], T]) -> T:
+        """What follows from its subschemas alone: made once for all schemas of the document that consist of the same."""
+        if key not in self._derived:
+            self._derived[key] = make()
+        return cast(T, self._derived[key])
+
     @cached_property
     def constraints(self) -> Constraints:
         """What all of its subschemas say together."""
-        return combine(self.subschemas, self.settled, self.resolver.expanded)
+        return self.derive("constraints", lambda: combine(self.subschemas, self.settled, self.resolver.expanded))
 
     def annotation(self, key: str) -> Any:
         """An annotation of the first subschema that has it, or None."""
@@ -166,7 +174,7 @@ class Schema:
         """Whether such a member is left out of requests (readOnly) or of responses (writeOnly)."""
         return self.is_marked({"request": "readOnly", "response": "writeOnly"}.get(side, ""))
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """The members that its subschemas name."""
         return list(dict.fromkeys(name for keywords in self.constraints.objects for name in keywords.properties))
@@ -235,12 +243,13 @@ class Schema:
         return [self.resolver.expanded(subschema.value, subschema.pointer) for subschema in self.subschemas]
 
     def _of(self, key: Any, subschemas: Callable[[], Iterable[Subschema]]) -> Schema:
-        if key not in self._inner:
-            self._inner[key] = Schema(self.resolver, tuple(subschemas()))
-        return self._inner[key]
+        return self.derive(("inner", key), lambda: Schema(self.resolver, tuple(subschemas())))
 
-    def children(self) -> Iterator[tuple[Path, Schema]]:
+    def children(self) -> list[tuple[Path, Schema]]:
         """The schemas directly inside it, with their paths."""
+        return self.derive("children", lambda: [*self._children()])
+
+    def _children(self) -> Iterator[tuple[Path, Schema]]:
         yield from ((("properties", name), self.member(name)) for name in self.names)
         yield from ((("prefixItems", at), self.item(at)) for at in range(self.prefix))
         yield ("items",), self.item(self.prefix)
