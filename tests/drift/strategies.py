@@ -15,7 +15,8 @@ from hypothesis.errors import HypothesisException, InvalidArgument, NoSuchExampl
 from allium_market_data.codegen.canonical import canonical
 from allium_market_data.drift.schema.constraints import compiled
 from allium_market_data.drift.schema.sample_value import FORMATS, LONGEST, limits, sample_value
-from allium_market_data.drift.schema.schema import Schema, walk
+from allium_market_data.drift.schema.schema import Schema
+from allium_market_data.drift.schema.traversal import walk
 from allium_market_data.drift.schema.validation import accepts
 
 Strategy = st.SearchStrategy[Any]

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from typing import Any
 
+import pytest
+
+import allium_market_data.drift.schema.schema as schema_module
 from allium_market_data.drift import Source, judge
+from allium_market_data.drift.diff import annotations
 from allium_market_data.drift.diff.clauses import read_clauses
+from allium_market_data.drift.schema.schema import Schema
+from allium_market_data.drift.schema.subset import _Comparison
 from drift.page import CLAUSES_TEXT, PAGE, PATH, changed, parameter, row
 
 
@@ -75,3 +82,35 @@ def test_examples_end_at_the_deadline() -> None:
     assert {change.example for change in found} == {None}
     in_time = judge(sides[0], sides[1], read_clauses(CLAUSES_TEXT), clock=lambda: 0.0).changes
     assert any(change.example for change in in_time)
+
+
+def test_shared_schemas_are_visited_once_however_many_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+    visits: Counter[str] = Counter()
+
+    def counted(owner: Any, name: str) -> None:
+        original = getattr(owner, name)
+
+        def counting(*arguments: Any, **options: Any) -> Any:
+            visits[name] += 1
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, counting)
+
+    counted(Schema, "_children")
+    counted(schema_module, "combine")
+    counted(_Comparison, "_judge")
+    counted(annotations, "_walked")
+
+    def schemas(name: str) -> dict[str, Any]:
+        fields: dict[str, Any] = {str(at): {"$ref": f"#/components/schemas/{at}"} for at in range(3)}
+        return {str(at): {"type": "object", "properties": {name: {"title": name}, **fields}} for at in range(3)}
+
+    def visited(count: int) -> Counter[str]:
+        visits.clear()
+        paths = {f"/{at}": get({"$ref": f"#/components/schemas/{at % 3}"}) for at in range(count)}
+        assert judge(source(paths, schemas("old")), source(paths, schemas("new"))).changes
+        return visits.copy()
+
+    few = visited(3)
+    assert min(few[name] for name in ("_children", "combine", "_judge", "_walked")) > 0
+    assert visited(30) == few

@@ -6,13 +6,15 @@ sentences in the same table.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from ...codegen.canonical import join, same
 from ..model import Level
-from ..schema.schema import Path, Resolver, Schema, walk
+from ..schema.schema import Path, Resolver, Schema
+from ..schema.traversal import walk
 from .finding import Finding, Location, finding
 from .operations import Content, Operation, OperationKey, Parameter, Response
 from .security import scheme
@@ -50,15 +52,25 @@ class Annotation:
 Annotations: TypeAlias = dict[Path, Annotation]
 
 
-def collect_annotations(resolver: Resolver, operations: Mapping[OperationKey, Operation]) -> Annotations:
-    """Every annotation of the operations and of the document as a whole, by logical path.
+@dataclass(frozen=True, slots=True)
+class _SchemaOf:
+    """A schema of an operation, whose annotations are those of `_inside`: its logical path, and its owner in words."""
 
-    The annotations of schemas that ``resolver.skipped`` names are left out.
-    """
-    every = [*_of_document(resolver)]
-    for operation in operations.values():
-        every += _of_operation(operation)
-    return {annotation.path: annotation for annotation in every}
+    path: Path
+    schema: Schema
+    owner: str
+
+    def annotations(self, inner: Iterable[Annotation]) -> Iterator[Annotation]:
+        """Annotations of the schema as those of the operation."""
+        return (replace(each, path=(*self.path, *each.path), owner=self.owner) for each in inner)
+
+
+def collect_annotations(resolver: Resolver, operations: Mapping[OperationKey, Operation]) -> Annotations:
+    """Every annotation of the operations and of the document as a whole, by logical path."""
+    plain, schemas = _collected(resolver, operations)
+    for each in schemas.values():
+        plain.update((annotation.path, annotation) for annotation in each.annotations(_inside(each)))
+    return plain
 
 
 def annotation_findings(
@@ -66,27 +78,64 @@ def annotation_findings(
     before: Mapping[OperationKey, Operation],
     after: Mapping[OperationKey, Operation],
 ) -> Iterator[Finding]:
-    """Annotations that changed, of parts that both documents have."""
-    old, new = collect_annotations(resolvers[0], before), collect_annotations(resolvers[1], after)
+    """Annotations that changed, of parts that both documents have.
+
+    The annotations of schemas that ``resolver.skipped`` names are left out.
+    """
+    (old, old_schemas), (new, new_schemas) = _collected(resolvers[0], before), _collected(resolvers[1], after)
+    changes = [_changes(old, new)]
+    for path, schema in old_schemas.items():
+        if path in new_schemas:
+            changes.append(_schema_changes(schema, new_schemas[path]))
+    for was, now in chain.from_iterable(changes):
+        present = now or was
+        if present is not None:
+            path = present.path
+            operation = (str(path[0]), str(path[1]) if len(path) > 1 else "")
+            yield finding(
+                Level.COMPATIBLE if path[-1] in _NOTABLE else Level.DOCS,
+                f"words.{path[-1]}",
+                path,
+                present.where,
+                _sentence(f"The {path[-1]} of {present.where}", was, now),
+                (was.value if was else None, now.value if now else None),
+                (was.pointer if was else "", now.pointer if now else ""),
+                Location(before.get(operation), after.get(operation), "words"),
+            )
+
+
+def _collected(
+    resolver: Resolver, operations: Mapping[OperationKey, Operation]
+) -> tuple[Annotations, dict[Path, _SchemaOf]]:
+    """The annotations outside of schemas, and the schemas, by logical path."""
+    every = [*_of_document(resolver), *chain.from_iterable(map(_of_operation, operations.values()))]
+    plain = {each.path: each for each in every if isinstance(each, Annotation)}
+    return plain, {each.path: each for each in every if isinstance(each, _SchemaOf)}
+
+
+_Changes: TypeAlias = Iterable[tuple[Annotation | None, Annotation | None]]
+
+
+def _changes(old: Annotations, new: Annotations) -> _Changes:
+    """The pairs of annotations that differ, of owners that both sides have."""
     owners = {path[:-1] for path in old} & {path[:-1] for path in new}
     for path in {**old, **new}:
         was, now = old.get(path), new.get(path)
-        present = now or was
-        if path[:-1] not in owners or path[-1] == "" or present is None:
-            continue
-        if was and now and same(was.value, now.value):
-            continue
-        operation = (str(path[0]), str(path[1]) if len(path) > 1 else "")
-        yield finding(
-            Level.COMPATIBLE if path[-1] in _NOTABLE else Level.DOCS,
-            f"words.{path[-1]}",
-            path,
-            present.where,
-            _sentence(f"The {path[-1]} of {present.where}", was, now),
-            (was.value if was else None, now.value if now else None),
-            (was.pointer if was else "", now.pointer if now else ""),
-            Location(before.get(operation), after.get(operation), "words"),
-        )
+        if path[:-1] in owners and path[-1] != "" and not (was and now and same(was.value, now.value)):
+            yield was, now
+
+
+def _schema_changes(old: _SchemaOf, new: _SchemaOf) -> _Changes:
+    """The pairs of annotations of two schemas that differ; each pair of schemas is compared once."""
+    with_default = "response" in old.path
+    key = ("changed annotations", new.schema.resolver, new.schema.key, with_default)
+
+    def compared() -> list[tuple[Annotation | None, Annotation | None]]:
+        sides = ({each.path: each for each in _inside(side)} for side in (old, new))
+        return [*_changes(*sides)]
+
+    for was, now in old.schema.derive(key, compared):
+        yield next(old.annotations([was])) if was else None, next(new.annotations([now])) if now else None
 
 
 def _sentence(thing: str, was: Annotation | None, now: Annotation | None) -> str:
@@ -117,7 +166,7 @@ def _of_document(resolver: Resolver) -> Iterator[Annotation]:
             yield from _of(server, ("description",), ("server", url), join("/servers", at), f"the server {url}")
 
 
-def _of_operation(operation: Operation) -> Iterator[Annotation]:
+def _of_operation(operation: Operation) -> Iterator[Annotation | _SchemaOf]:
     key = operation.key
     yield from _of(operation.raw, _KEYS, key, operation.pointer, operation.name)
     for parameter in operation.parameters.values():
@@ -134,35 +183,35 @@ def _of_operation(operation: Operation) -> Iterator[Annotation]:
         yield from _of(raw, ("description", "bearerFormat"), ("scheme", name), pointer, f"the scheme {name}")
 
 
-def _of_parameter(parameter: Parameter, path: Path, where: str) -> Iterator[Annotation]:
+def _of_parameter(parameter: Parameter, path: Path, where: str) -> Iterator[Annotation | _SchemaOf]:
     yield from _of(parameter.raw, _KEYS, path, parameter.pointer, where)
-    yield from _of_schema(parameter.schema, (*path, "schema"), where)
+    yield _SchemaOf((*path, "schema"), parameter.schema, where)
 
 
-def _of_response(response: Response, path: Path, where: str) -> Iterator[Annotation]:
+def _of_response(response: Response, path: Path, where: str) -> Iterator[Annotation | _SchemaOf]:
     yield from _of(response.raw, _KEYS, path, response.pointer, where)
     for header in response.headers.values():
         yield from _of_parameter(header, (*path, "header", header.key), f"the header {header.name} of {where}")
     yield from _of_content(response.content, path, where)
 
 
-def _of_content(content: Content, path: Path, where: str) -> Iterator[Annotation]:
+def _of_content(content: Content, path: Path, where: str) -> Iterator[Annotation | _SchemaOf]:
     for media, schema in content.media.items():
         pointer = join(content.pointer, media)
         yield from _of(content.raw[media], ("example", "examples"), (*path, media), pointer, where)
-        yield from _of_schema(schema, (*path, media, "schema"), where)
+        yield _SchemaOf((*path, media, "schema"), schema, where)
 
 
-def _of_schema(schema: Schema, path: Path, where: str) -> Iterator[Annotation]:
-    if schema.resolver.skipped is None or not schema.resolver.skipped(schema):
-        with_default = "response" in path
-        inner = schema.derive(("annotations", with_default), lambda: [*_inside(schema, with_default=with_default)])
-        for each in inner:
-            yield Annotation((*path, *each.path), each.value, each.pointer, where, each.steps)
-
-
-def _inside(schema: Schema, *, with_default: bool) -> Iterator[Annotation]:
+def _inside(of: _SchemaOf) -> list[Annotation]:
     """The annotations of a schema and of the schemas inside it, by their paths from there."""
+    schema, with_default = of.schema, "response" in of.path
+    skipped = schema.resolver.skipped
+    if skipped is not None and skipped(schema):
+        return []
+    return schema.derive(("annotations", with_default), lambda: [*_walked(schema, with_default=with_default)])
+
+
+def _walked(schema: Schema, *, with_default: bool) -> Iterator[Annotation]:
     keys = (*_SCHEMA_KEYS, *(("default",) if with_default else ()))
     for steps, inner in walk(schema, schema.resolver.skipped):
         first: dict[Path, Annotation] = {}

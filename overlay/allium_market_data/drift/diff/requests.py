@@ -7,7 +7,7 @@ from typing import Any
 
 from ...codegen.canonical import same
 from ..model import Level
-from ..schema.schema import walk_pairs
+from ..schema.traversal import walk_pairs
 from .finding import Finding, Location, finding, operation_finding
 from .operations import Body, Operation, Parameter
 from .schemas import SchemaPair, keyword_pointers, media_findings, schema_findings, schema_pair

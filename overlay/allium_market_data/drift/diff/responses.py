@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from ...codegen.canonical import join
 from ..model import Level
-from ..schema.schema import Schema, walk_pairs
+from ..schema.schema import Path, Schema
+from ..schema.traversal import walk_pairs
 from .finding import Finding, Location, finding, operation_finding
 from .operations import Operation, Parameter, Response
 from .schemas import SchemaPair, media_findings, schema_findings, schema_pair
@@ -92,24 +93,29 @@ def _header(
 
 def _members(pair: SchemaPair) -> Iterator[Finding]:
     """Members that only one side sends, where a reader neither has to know nor to miss them."""
-    for path, before, after in walk_pairs(pair.old, pair.new):
+    key = ("changed members", pair.new.resolver, pair.new.key)
+    for inner, is_new, pointers in pair.old.derive(key, lambda: [*_changed_members(pair.old, pair.new)]):
+        text = path_text(inner)
+        yield finding(
+            Level.COMPATIBLE,
+            f"response.{'new-field' if is_new else 'optional-field-gone'}",
+            (*pair.logical_path, *inner),
+            f"{pair.where}, {text}",
+            f"The {'' if is_new else 'optional '}field {text} of {pair.owner} {'is new' if is_new else 'was removed'}.",
+            (None, text) if is_new else (text, None),
+            pointers,
+            replace(pair.location, path=inner),
+        )
+
+
+def _changed_members(old: Schema, new: Schema) -> Iterator[tuple[Path, bool, tuple[str, str]]]:
+    """The path of each such member, whether it is new, and its pointers."""
+    for path, before, after in walk_pairs(old, new):
         was, now = (_sent_members(schema) for schema in (before, after))
-        for name in [*now.keys() - was.keys(), *was.keys() - now.keys()]:
-            is_new = name in now
-            if not is_new and name in before.constraints.required:
-                continue  # the subset check reports this as a break
-            inner = (*path, "properties", name)
-            text = path_text(inner)
-            yield finding(
-                Level.COMPATIBLE,
-                f"response.{'new-field' if is_new else 'optional-field-gone'}",
-                (*pair.logical_path, *inner),
-                f"{pair.where}, {text}",
-                f"The {'' if is_new else 'optional '}field {text} of {pair.owner} {'is new' if is_new else 'was removed'}.",
-                (None, text) if is_new else (text, None),
-                ("" if is_new else was[name].pointer, now[name].pointer if is_new else after.pointer),
-                replace(pair.location, path=inner),
-            )
+        for name in sorted(now.keys() - was.keys()):
+            yield (*path, "properties", name), True, ("", now[name].pointer)
+        for name in sorted(was.keys() - now.keys() - before.constraints.required):  # those are breaks
+            yield (*path, "properties", name), False, (was[name].pointer, after.pointer)
 
 
 def _sent_members(schema: Schema) -> dict[str, Schema]:

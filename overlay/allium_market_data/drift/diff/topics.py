@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ..schema.schema import walk
+from ..schema.traversal import walk
 from .facts import facts
 from .operations import Operation, OperationKey
 from .security import scheme

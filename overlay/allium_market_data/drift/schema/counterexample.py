@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from ...codegen.canonical import canonical
 from .sample_value import FORMATS, LONGEST, guesses, limits, sample_value
-from .schema import Path, Schema, walk
+from .schema import Path, Schema
+from .traversal import walk
 from .validation import accepts
 
 _DEPTH: Final = 4
