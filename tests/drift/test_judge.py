@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+import allium_market_data.drift.diff.annotations as annotations_module
 import allium_market_data.drift.schema.schema as schema_module
 from allium_market_data.drift import Source, judge
-from allium_market_data.drift.diff import annotations
 from allium_market_data.drift.diff.clauses import read_clauses
 from allium_market_data.drift.schema.schema import Schema
 from allium_market_data.drift.schema.subset import _Comparison
@@ -99,7 +99,7 @@ def test_shared_schemas_are_visited_once_however_many_operations(monkeypatch: py
     counted(Schema, "_children")
     counted(schema_module, "combine")
     counted(_Comparison, "_judge")
-    counted(annotations, "_walked")
+    counted(annotations_module, "_walked")
 
     def schemas(name: str) -> dict[str, Any]:
         fields: dict[str, Any] = {str(at): {"$ref": f"#/components/schemas/{at}"} for at in range(3)}
