@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from allium_market_data import MarketData
 from allium_market_data.store import Table, backfill, compact, update
+from allium_market_data.store.compaction import MIN_VACUUM_AGE
 from allium_market_data.store.log_cleanup import LogFile, files_to_delete
 from support.exchange import BTC, Exchange
 from support.tables import all_rows
@@ -55,6 +56,13 @@ def test_the_log_is_cut_at_an_old_checkpoint(exchange: Exchange, client: MarketD
     assert DeltaTable(table, version=checkpoint).to_pyarrow_table().num_rows > 0, "a version of the last days"
     exchange.wait(hours=1)
     assert update(table, client=client).added == 1
+
+
+def test_checkpoints_forget_replaced_files_when_they_may_be_deleted(table: Path) -> None:
+    """By default Delta lists them for a week: a million for a ``watch`` of 100 markets that merges 60 files of each an hour."""
+    Table(table, create=True)
+    configuration = DeltaTable(table).metadata().configuration
+    assert configuration["delta.deletedFileRetentionDuration"] == f"interval {MIN_VACUUM_AGE.days} days"
 
 
 def test_a_young_log_is_left_alone(exchange: Exchange, client: MarketData, table: Path) -> None:

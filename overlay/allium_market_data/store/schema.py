@@ -33,6 +33,7 @@ WIDTH: Final = DEFAULT_WIDTH
 CONFIGURATION: Final = {
     "delta.checkpointInterval": "20",  # opening a table reads every commit since the last checkpoint
     "delta.dataSkippingStatsColumns": "ts,provisional",
+    "delta.deletedFileRetentionDuration": "interval 1 days",  # checkpoints list replaced files for this long
     "delta.enableExpiredLogCleanup": "false",  # the log has the complete windows
     "delta.logRetentionDuration": "interval 36500 days",
 }
