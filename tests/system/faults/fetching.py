@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -98,8 +99,10 @@ def by_command(
 ) -> tuple[int, str, Rows | None]:
     """``allium-md open-interest``: its exit status, its standard error, and the rows of its file, if there is one."""
 
-    def connect(base_url: str, timeout: float, concurrency: int, rate: float | None) -> MarketData:
-        return MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, max_rate=rate, retry=QUICK)
+    @contextmanager
+    def connect(base_url: str, timeout: float, concurrency: int, *others: object) -> Iterator[MarketData]:
+        with MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, retry=QUICK) as client:
+            yield client
 
     patch.setattr(console, "connect", connect)  # with a policy that does not pause for long
     words = ["open-interest", MARKET, "-i", "1h", "--start", START.isoformat(), "--end", END.isoformat()]

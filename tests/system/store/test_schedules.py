@@ -33,7 +33,7 @@ def check_command(words: list[str], table: Path) -> None:
 
 
 def test_the_cron_line_runs_the_command_with_the_key(tmp_path: Path, exchange: Exchange) -> None:
-    (line,) = blocks("cron", "allium-md")
+    (line,) = blocks("cron", "allium-md update")
     schedule, command = re.fullmatch(r"((?:\S+ ){5})(.*)\n", line).groups()  # type: ignore[union-attr]
     assert schedule == "7 * * * * "
     assert "%" not in command, "cron would end the line there"
