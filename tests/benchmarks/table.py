@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from allium_market_data import MarketData
 from allium_market_data.client.async_client import AsyncMarketData
+from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.intervals import HOUR
 from allium_market_data.model.times import from_micros, micros
 from allium_market_data.store import Table, Watch, backfill, schema, status, update
@@ -174,7 +175,9 @@ def _rows(names: list[str], span: tuple[int, int]) -> pa.Table:
         "specification": "",
     }
     values = dict.fromkeys(("oi_base", "oi_quote_usd"), 1)
-    return pa.Table.from_pylist([{**row, **values, "market_id": name} for name in names], schema.rows_schema())
+    return pa.Table.from_pylist(
+        [{**row, **values, "market_id": name} for name in names], schema.rows_schema(OPEN_INTEREST)
+    )
 
 
 def log_bytes(table: Path) -> int:

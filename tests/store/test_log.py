@@ -14,7 +14,6 @@ from allium_market_data.model.intervals import DAY
 from allium_market_data.store import Coverage, Table, backfill
 from allium_market_data.store.coverage import SNAPSHOT_EVERY, CommitNote
 from allium_market_data.store.log import CoverageLog
-from allium_market_data.store.schema import rows_schema
 from support.exchange import BTC, Exchange
 
 START = 20_574 * DAY
@@ -25,7 +24,7 @@ def complete_day(table: Table, day: int) -> None:
     """Commit, without rows, that a day is complete."""
     table.refresh()
     note = CommitNote({("1d", BTC): (DAYS[day],)}, fetched_at=day)
-    table.write(note, rows_schema().empty_table(), merge=False)
+    table.write_note(note)
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["reading the rest", "reading everything"])

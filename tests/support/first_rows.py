@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from allium_market_data.client.loop_client import LoopClient
+from allium_market_data.model.endpoint import Endpoint
 from allium_market_data.model.intervals import WIDTHS, Interval, ceil, floor
 from allium_market_data.model.times import from_micros, micros
 from allium_market_data.store.coverage import SeriesKey
@@ -21,7 +22,7 @@ class ListedClient:
     def __init__(self, listed: int) -> None:
         self.listed, self.calls = listed, 0
 
-    async def open_interest(self, market: str, *, interval: Interval, start: datetime, end: datetime) -> Any:
+    async def series(self, _: Endpoint, market: str, interval: Interval, start: datetime, end: datetime) -> Any:
         self.calls += 1
         width = WIDTHS[interval]
         first = max(floor(self.listed, width), ceil(micros(start), width))

@@ -31,9 +31,9 @@ class ListHistory:
 
     def last_per_bucket(self, width: int, span: Span, limit: int | None = None, latest: bool = False) -> list[Row]:
         rows: dict[int, Row] = {}
-        for time, base, quote in self.samples:
+        for time, *values in self.samples:
             if span.since <= time < span.before:
-                rows[floor(time, width)] = (floor(time, width), base, quote)
+                rows[floor(time, width)] = (floor(time, width), *values)
         ordered = list(rows.values())
         if limit is None or len(ordered) <= limit:
             return ordered

@@ -38,7 +38,7 @@ def restatements(table: Path) -> list[dict[str, Any]]:
     """Every restatement, in order."""
     folder = table / "_restatements"
     rows = DeltaTable(folder).to_pyarrow_table().to_pylist() if folder.exists() else []
-    return sorted(rows, key=lambda row: (row["ts"], row["new_oi_base"]))
+    return sorted(rows, key=lambda row: (row["ts"], *(row[name] for name in row if name.startswith("new_"))))
 
 
 def run_together(*works: Callable[[], object]) -> None:

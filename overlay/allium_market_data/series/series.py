@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.rows import OpenInterest
@@ -47,3 +47,8 @@ class OpenInterestSeries(Series[OpenInterest]):
         """
         check_choice("decimals", decimals, ("exact", "float"))
         return decimal_prices(self, digits) if decimals == "exact" else float_prices(self)
+
+
+def series_class(endpoint: Endpoint) -> type[Series[Any]]:
+    """The class of the series of an endpoint."""
+    return OpenInterestSeries if endpoint == OPEN_INTEREST else Series

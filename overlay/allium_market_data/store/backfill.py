@@ -11,11 +11,10 @@ from typing import Any
 
 from ..client.plan import plan
 from ..client.sync_client import MarketData, run_on_loop
-from ..model.endpoint import OPEN_INTEREST
+from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import Interval
 from ..model.times import micros
 from ..validation import Instant, check_market, to_instant
-from . import schema
 from .coverage import CommitNote, Coverage, SeriesKey
 from .fetch import Budget, check_clock, fetch_batch, read_clock, use_client
 from .first_row import find_first_rows
@@ -33,6 +32,7 @@ def backfill(
     *,
     client: MarketData | None = None,
     dask: Any = None,
+    endpoint: Endpoint = OPEN_INTEREST,
     settle: timedelta | None = None,
     max_requests: int | None = None,
     progress: ProgressCallback = ignore_progress,
@@ -60,10 +60,12 @@ def backfill(
     check_budget(max_requests)
     names = check_markets(markets)  # a wrong call must not create a table
     with use_client(client) as chosen:
-        chosen.plan(interval=interval, start=start, end=end)
-        store = Table(table, create=True, storage_options=storage_options)
+        plan(endpoint, interval, to_instant(start, "start"), to_instant(end, "end"))
+        store = Table(table, create=True, endpoint=endpoint, storage_options=storage_options)
         todo = planned or plan_backfill(
-            store.coverage, store.uri, names, interval, start, end, chosen, max_requests, whole_span=whole_span
+            *(store.coverage, store.uri, names, interval, start, end, chosen, max_requests),
+            whole_span=whole_span,
+            endpoint=endpoint,
         )
         record_first_rows(store, todo.first)
         left = None if max_requests is None else max_requests - todo.requests
@@ -106,25 +108,26 @@ def plan_backfill(
     max_requests: int | None = None,
     *,
     whole_span: bool = False,
+    endpoint: Endpoint = OPEN_INTEREST,
 ) -> BackfillPlan:
     """What a backfill of a table with this coverage does.
 
     Raises ``UsageError``, ``StoreError`` for a clock that is wrong, and ``FetchError`` of the search for first rows.
     """
-    request = plan(OPEN_INTEREST, interval, to_instant(start, "start"), to_instant(end, "end"))
+    request = plan(endpoint, interval, to_instant(start, "start"), to_instant(end, "end"))
     now = run_on_loop(client, read_clock)
     check_clock(now, coverage, uri)
     span = closed_span(request.interval, micros(request.start), micros(request.end), micros(now))
     if whole_span:
-        return BackfillPlan(list(plan_missing(markets, request.interval, span, coverage)), {}, 0)
+        return BackfillPlan(list(plan_missing(markets, request.interval, span, coverage, endpoint=endpoint)), {}, 0)
     budget = Budget(max_requests)
-    first = find_first_rows(client, markets, request.interval, span, coverage, budget)
-    tasks = list(plan_missing(markets, request.interval, span, coverage, {**coverage.first, **first}))
+    first = find_first_rows(client, markets, request.interval, span, coverage, budget, endpoint)
+    begins = {**coverage.first, **first}
+    tasks = list(plan_missing(markets, request.interval, span, coverage, begins, endpoint))
     return BackfillPlan(tasks, first, budget.spent)
 
 
 def record_first_rows(store: Table, first: Mapping[SeriesKey, int]) -> None:
     """Commit where the rows of series begin, so that no later backfill searches for it."""
     if first:
-        empty = schema.rows_schema().empty_table()
-        store.retry(lambda: store.write(CommitNote(first=first), empty, merge=False))
+        store.retry(lambda: store.write_note(CommitNote(first=first)))

@@ -14,6 +14,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import UsageError
+from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..optional import require
 from .coverage import CommitNote
 from .log_cleanup import clean_log
@@ -40,7 +41,11 @@ class CompactionResult:
 
 
 def compact(
-    table: str | PathLike[str], *, vacuum: timedelta | None = None, storage_options: dict[str, str] | None = None
+    table: str | PathLike[str],
+    *,
+    vacuum: timedelta | None = None,
+    endpoint: Endpoint = OPEN_INTEREST,
+    storage_options: dict[str, str] | None = None,
 ) -> CompactionResult:
     """Merge the small files of each partition, of the restatements too. Other processes may read and write meanwhile.
 
@@ -50,7 +55,7 @@ def compact(
     """
     if vacuum is not None and vacuum < MIN_VACUUM_AGE:
         raise UsageError(f"vacuum must be a day or more, not {vacuum}: younger files may still be read")
-    store = Table(table, storage_options=storage_options)
+    store = Table(table, endpoint=endpoint, storage_options=storage_options)
     before, after = _compact(store, lambda: store.delta, store.commit_properties)
     restatements = [store.restatements()] if store.has_restatements() else []
     if restatements:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from ..client.fetch import between
 from ..client.loop_client import LoopClient
@@ -14,7 +15,7 @@ from ..client.sync_client import MarketData
 from ..errors import BudgetError, StoreError, UsageError
 from ..model.intervals import DAY, WIDTHS, Interval, floor
 from ..model.times import from_micros, micros, to_iso
-from ..series.series import OpenInterestSeries
+from ..series.generic import Series
 from . import schema
 from .coverage import Coverage
 from .plan import Task
@@ -71,11 +72,11 @@ def check_server_clock(now: datetime, server: datetime | None) -> None:
         )
 
 
-async def fetch_series(client: LoopClient, task: Task) -> OpenInterestSeries:
+async def fetch_series(client: LoopClient, task: Task) -> Series[Any]:
     """The task's rows, complete. Raises as a fetch does, and ``StoreError`` for a clock ahead of the server's."""
     interval, market = task.key
     start, end = map(from_micros, task.span)
-    series = await client.open_interest(market, interval=interval, start=start, end=end)
+    series = await client.series(task.endpoint, market, interval, start, end)
     check_server_clock(client.now(), client.server_time())
     return series
 
@@ -99,9 +100,7 @@ def confirmed_until(span: Span, labels: Sequence[datetime], settled: int) -> int
     return min(span[1], max(span[0], newest, settled))
 
 
-async def fetch_confirmed(
-    client: LoopClient, task: Task, settle: timedelta | None = None
-) -> tuple[OpenInterestSeries, int]:
+async def fetch_confirmed(client: LoopClient, task: Task, settle: timedelta | None = None) -> tuple[Series[Any], int]:
     """The task's rows, and the end of those that are confirmed.
 
     Near the live edge the running bucket is requested too, because its row confirms the one before. Only the server's clock
@@ -110,7 +109,7 @@ async def fetch_confirmed(
     width, now, settling = WIDTHS[task.key[0]], micros(client.now()), settle_time(task.key[0], settle)
     start, end = task.span
     stop = max(end, floor(now, width) + width) if end > now - settling else end
-    series = await fetch_series(client, Task(task.key, (start, stop)))
+    series = await fetch_series(client, replace(task, span=(start, stop)))
     server = client.server_time()
     settled = floor(min(now, micros(server)) - settling, width) if server else 0
     confirmed = confirmed_until(task.span, series.columns.ts, settled)
@@ -118,14 +117,13 @@ async def fetch_confirmed(
     return replace(series, columns=columns, start=from_micros(start), end=from_micros(end)), confirmed
 
 
-def make_batch(task: Task, series: OpenInterestSeries, confirmed: int | None = None) -> Batch:
+def make_batch(task: Task, series: Series[Any], confirmed: int | None = None) -> Batch:
     """The rows before ``confirmed`` and before the first provisional one. Raises ``PrecisionError``."""
-    interval, market = task.key
     stop = task.closed_until(series.columns)
     stop = stop if confirmed is None else min(stop, confirmed)
     columns = between(series.columns, from_micros(task.span[0]), from_micros(stop))
     fetched = micros(series.provenance.finished)
-    rows = schema.rows_table(market, interval, columns, fetched, series.provenance.specification)
+    rows = schema.rows_table(replace(series, columns=columns), fetched)
     return Batch(task.key, (task.span[0], stop), rows, fetched, series.provenance.requests)
 
 

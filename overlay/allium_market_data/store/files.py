@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import cast
 
+from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import Interval
 from ..optional import require
 from .coverage import SeriesKey
@@ -26,11 +27,14 @@ class FileProblem:
 
 
 def check_files(
-    table: Table | str | PathLike[str], *, storage_options: dict[str, str] | None = None
+    table: Table | str | PathLike[str],
+    *,
+    endpoint: Endpoint = OPEN_INTEREST,
+    storage_options: dict[str, str] | None = None,
 ) -> list[FileProblem]:
     """Read every data file, and return those that are missing or damaged. Raises ``StoreError`` for the table itself."""
     if not isinstance(table, Table):
-        table = Table(table, storage_options=storage_options)
+        table = Table(table, endpoint=endpoint, storage_options=storage_options)
     partition_keys = require("pyarrow.dataset", "store").get_partition_keys
     problems = []
     with table.storage_errors():

@@ -11,10 +11,9 @@ import asyncio
 from collections.abc import Sequence
 
 from ..client.loop_client import LoopClient
-from ..client.plan import plan
 from ..client.sync_client import MarketData, run_on_loop
 from ..errors import AlliumError, BudgetError
-from ..model.endpoint import OPEN_INTEREST
+from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import WIDTHS, Interval, floor
 from ..model.times import from_micros, micros
 from .coverage import Coverage, SeriesKey
@@ -27,21 +26,27 @@ LONG_PLAN = 40
 """A search takes fewer requests than this, so a series with fewer planned ones is not searched."""
 
 
-def probe_interval() -> Interval:
+def probe_interval(endpoint: Endpoint) -> Interval:
     """The coarsest interval that fits into one request several times."""
-    operation = OPEN_INTEREST.operation
+    operation = endpoint.operation
     fitting = [name for name in WIDTHS if name in operation.intervals and 4 * WIDTHS[name] <= operation.window_cap]
     return max(fitting, key=lambda name: WIDTHS[name])
 
 
 def find_first_rows(
-    client: MarketData, markets: Sequence[str], interval: Interval, span: Span, coverage: Coverage, budget: Budget
+    client: MarketData,
+    markets: Sequence[str],
+    interval: Interval,
+    span: Span,
+    coverage: Coverage,
+    budget: Budget,
+    endpoint: Endpoint = OPEN_INTEREST,
 ) -> dict[SeriesKey, int]:
     """Where the rows of each series begin in ``span``, for those that a search is worth while for, and that it finds.
 
     A budget limits the number of searches, so that each can end. An error of one market is left to the fetch of its rows.
     """
-    keys = [key for market in dict.fromkeys(markets) if is_long(key := (interval, market), span, coverage)]
+    keys = [key for market in dict.fromkeys(markets) if is_long(key := (interval, market), span, coverage, endpoint)]
     keys = keys if budget.limit is None else keys[: budget.limit // LONG_PLAN]
     if not keys:
         return {}
@@ -49,7 +54,7 @@ def find_first_rows(
     async def search_all(caller: LoopClient) -> list[int | BaseException | None]:
         own = caller.clone(budget.spend)
         try:
-            return await asyncio.gather(*(_search(own, key, span) for key in keys), return_exceptions=True)
+            return await asyncio.gather(*(_search(own, key, span, endpoint) for key in keys), return_exceptions=True)
         finally:
             await own.aclose()
 
@@ -64,22 +69,21 @@ def _is_left_to_fetch(error: BaseException) -> bool:
     return isinstance(error, BudgetError) or (isinstance(error, AlliumError) and is_of_market(error))
 
 
-def is_long(key: SeriesKey, span: Span, coverage: Coverage) -> bool:
+def is_long(key: SeriesKey, span: Span, coverage: Coverage, endpoint: Endpoint = OPEN_INTEREST) -> bool:
     """True if many requests are planned for a series that was not searched before."""
     missing = () if key in coverage.first else subtract(span, coverage.complete.get(key, ()))
-    return sum(Task(key, part).requests for part in missing) > LONG_PLAN
+    return sum(Task(key, part, endpoint).requests for part in missing) > LONG_PLAN
 
 
-async def _search(client: LoopClient, key: SeriesKey, span: Span) -> int | None:
+async def _search(client: LoopClient, key: SeriesKey, span: Span, endpoint: Endpoint = OPEN_INTEREST) -> int | None:
     """A bucket of the series at or a little before its first row, by bisection. None if the span does not end with rows."""
-    probe, width = probe_interval(), WIDTHS[key[0]]
+    probe, width = probe_interval(endpoint), WIDTHS[key[0]]
     bucket = WIDTHS[probe]
-    reach = (OPEN_INTEREST.operation.window_cap // bucket - 2) * bucket
+    reach = (endpoint.operation.window_cap // bucket - 2) * bucket
 
     async def first_label(start: int) -> int | None:
         """The first label in the buckets that one request from ``start`` on has."""
-        request = plan(OPEN_INTEREST, probe, from_micros(start), from_micros(start + reach))
-        series = await client.open_interest(key[1], interval=probe, start=request.start, end=request.end)
+        series = await client.series(endpoint, key[1], probe, from_micros(start), from_micros(start + reach))
         return micros(series.columns.ts[0]) if series else None
 
     low, high = floor(span[0], bucket), floor(span[1], bucket) + bucket - reach

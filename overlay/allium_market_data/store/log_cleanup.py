@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from ..optional import require
-from . import schema
 from .coverage import CommitNote
 from .table import Table
 
@@ -45,8 +44,7 @@ def clean_log(store: Table, age: timedelta) -> int:
     """Delete the log files of versions that are older than ``age``. Returns their number. Raises ``StoreError``."""
     if not files_to_delete(_log_files(store), store.delta.version(), datetime.now(UTC) - age):
         return 0
-    empty = schema.rows_schema().empty_table()
-    store.retry(lambda: store.write(CommitNote(), empty, merge=False, with_snapshot=True))
+    store.retry(lambda: store.write_note(CommitNote(), with_snapshot=True))
     with store.storage_errors():
         store.delta.create_checkpoint()
         handler = _handler(store)

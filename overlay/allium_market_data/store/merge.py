@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import UsageError
-from ..model.endpoint import OPEN_INTEREST
 from ..model.times import from_micros, micros
 from ..optional import require
-from ..series.series import OpenInterestSeries
+from ..series.generic import Series
 from . import schema
 from .coverage import CommitNote, Coverage, SeriesKey
 from .failures import MarketFailure
@@ -72,21 +71,21 @@ class FetchedRows:
         return len(self.rows)
 
     @classmethod
-    def of(cls, task: Task, series: OpenInterestSeries, closed_until: int | None = None) -> FetchedRows:
+    def of(cls, task: Task, series: Series[Any], closed_until: int | None = None) -> FetchedRows:
         """The rows of a fetched series; those from ``closed_until`` on are provisional.
 
         Raises ``PrecisionError``, and ``UsageError`` for more than one month.
         """
         if task.buckets and month_of(task.span[0]) != month_of(task.span[1] - 1):
             raise UsageError(f"{task} crosses a month")
-        (interval, market), columns, provenance = task.key, series.columns, series.provenance
+        columns, provenance = series.columns, series.provenance
         stop = task.closed_until(columns)
         if closed_until is not None:
             stop = min(stop, closed_until)
             flags = [flag or micros(ts) >= stop for ts, flag in zip(columns.ts, columns.provisional, strict=True)]
             columns = replace(columns, provisional=flags)
         fetched = micros(provenance.finished)
-        rows = schema.rows_table(market, interval, columns, fetched, provenance.specification)
+        rows = schema.rows_table(replace(series, columns=columns), fetched)
         labels = tuple(micros(ts) for ts, flag in zip(columns.ts, columns.provisional, strict=True) if flag)
         return cls(task, rows, stop, labels, fetched, provenance.requests)
 
@@ -100,8 +99,14 @@ class Change:
     old: Row | None
 
 
-def find_changes(fetched: RowsByTime, stored: RowsByTime, fetched_at: datetime, complete: Spans) -> Iterator[Change]:
+def find_changes(
+    fetched: RowsByTime, stored: RowsByTime, fetched_at: datetime, complete: Spans, columns: Sequence[str]
+) -> Iterator[Change]:
     """The change of each row that differs. A row that another process fetched later stays as it is."""
+
+    def differ(old: Row, new: Row) -> bool:
+        return any(old[name] != new[name] for name in columns)
+
     for ts, new in fetched.items():
         old = stored.get(ts)
         if old is None:
@@ -110,17 +115,13 @@ def find_changes(fetched: RowsByTime, stored: RowsByTime, fetched_at: datetime, 
         elif old["fetched_at"] > fetched_at:
             continue
         elif old["provisional"]:
-            if not new["provisional"] or _values_differ(old, new):
+            if not new["provisional"] or differ(old, new):
                 yield Change("settled", new, old)
-        elif _values_differ(old, new) and not new["provisional"]:
+        elif differ(old, new) and not new["provisional"]:
             yield Change("restated", new, old)
     for ts, old in stored.items():
         if ts not in fetched and old["fetched_at"] <= fetched_at:
             yield Change("dropped" if old["provisional"] else "vanished", None, old)
-
-
-def _values_differ(old: Row, new: Row) -> bool:
-    return any(old[name] != new[name] for name in OPEN_INTEREST.columns)
 
 
 @dataclass
@@ -160,11 +161,11 @@ def merge_rows(table: Table, results: Sequence[FetchedRows]) -> UpdateResult:
 
     def attempt() -> UpdateResult:
         coverage, commit, kinds = table.coverage, _Commit(), list[str]()
-        stored = _stored_rows(table, results)
+        stored, columns = _stored_rows(table, results), table.endpoint.columns
         for result, rows in zip(results, stored, strict=True):
             complete = coverage.complete.get(result.task.key, ())
-            pair = differing_rows(result.rows, rows)
-            changes = list(find_changes(*pair, from_micros(result.fetched_at), complete))
+            pair = differing_rows(result.rows, rows, columns)
+            changes = list(find_changes(*pair, from_micros(result.fetched_at), complete, columns))
             kinds += [change.kind for change in changes]
             commit.add(result, [change for change in changes if change.kind != "vanished"], coverage)
         _write(table, commit, max((result.fetched_at for result in results), default=0))
@@ -178,7 +179,7 @@ def merge_rows(table: Table, results: Sequence[FetchedRows]) -> UpdateResult:
 
 def _stored_rows(table: Table, results: Sequence[FetchedRows]) -> list[pa.Table]:
     """The stored rows of each result. A span outside the coverage has none, so it costs no read."""
-    coverage, empty = table.coverage, schema.rows_schema().empty_table()
+    coverage, empty = table.coverage, schema.rows_schema(table.endpoint).empty_table()
     spans = [(result.task.key, result.task.span) for result in results]
     may_have_rows = [coverage.may_have_rows(*span) for span in spans]
     wanted = [span for span, is_wanted in zip(spans, may_have_rows, strict=True) if is_wanted]
@@ -193,19 +194,19 @@ def _write(table: Table, commit: _Commit, fetched_at: int) -> None:
     rows = [change.new for change in commit.changes if change.new]
     table.write(
         CommitNote(commit.complete, commit.provisional, fetched_at),
-        require("pyarrow", "store").Table.from_pylist(rows, schema.rows_schema()),
+        require("pyarrow", "store").Table.from_pylist(rows, schema.rows_schema(table.endpoint)),
         merge=any(change.old for change in commit.changes),
         deletions=[change.old for change in commit.changes if change.kind == "dropped" and change.old],
         months=commit.months,
     )
 
 
-def differing_rows(fetched: pa.Table, stored: pa.Table) -> tuple[RowsByTime, RowsByTime]:
+def differing_rows(fetched: pa.Table, stored: pa.Table, columns: Sequence[str]) -> tuple[RowsByTime, RowsByTime]:
     """The rows of both tables from the first difference on. Usually nearly all rows are equal, and are skipped fast."""
     pc = require("pyarrow.compute", "store")
     count = min(len(fetched), len(stored))
     differs = None
-    for name in ("ts", "provisional", *OPEN_INTEREST.columns):
+    for name in ("ts", "provisional", *columns):
         column = pc.not_equal(fetched[name][:count], stored[name][:count])
         differs = column if differs is None else pc.or_(differs, column)
     first = pc.index(differs, True).as_py()
@@ -226,10 +227,10 @@ def _write_restatements(table: Table, changes: Sequence[Change]) -> None:
     for change in changes:
         new, old = change.new or {}, change.old or {}
         row = {name: new[name] for name in bucket}
-        for name in (*OPEN_INTEREST.columns, "fetched_at"):
+        for name in (*table.endpoint.columns, "fetched_at"):
             row[f"old_{name}"], row[f"new_{name}"] = old.get(name), new[name]
         rows.append(row)
-    source = require("pyarrow", "store").Table.from_pylist(rows, schema.restatements_schema())
+    source = require("pyarrow", "store").Table.from_pylist(rows, schema.restatements_schema(table.endpoint))
     same = [f"t.{name} = s.{name}" for name in bucket] + ["t.old_fetched_at IS NOT DISTINCT FROM s.old_fetched_at"]
     merger = table.restatements().merge(source, " AND ".join(same), "s", "t")  # a conflict is retried by the caller
     merger.when_matched_update_all().when_not_matched_insert_all().execute()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ..client.plan import plan
-from ..model.endpoint import OPEN_INTEREST
+from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import WIDTHS, Interval, ceil, floor
 from ..model.rows import Columns
 from ..model.times import from_micros, micros, to_iso
@@ -21,11 +21,12 @@ class Task:
 
     key: SeriesKey
     span: Span
+    endpoint: Endpoint = field(default=OPEN_INTEREST, compare=False, repr=False)
 
     @property
     def requests(self) -> int:
         """The requests that it takes if no response is short."""
-        return len(plan(OPEN_INTEREST, self.key[0], from_micros(self.span[0]), from_micros(self.span[1])))
+        return len(plan(self.endpoint, self.key[0], from_micros(self.span[0]), from_micros(self.span[1])))
 
     @property
     def buckets(self) -> int:
@@ -58,6 +59,7 @@ def plan_missing(
     span: Span,
     coverage: Coverage,
     first: Mapping[SeriesKey, int] = MappingProxyType({}),
+    endpoint: Endpoint = OPEN_INTEREST,
 ) -> Iterator[Task]:
     """Tasks for everything in ``span`` that is not complete, by month, and by market within a month.
 
@@ -71,7 +73,7 @@ def plan_missing(
             key = (interval, market)
             start = max(part[0], first.get(key, part[0]))
             for missing in subtract((start, part[1]), coverage.complete.get(key, ())):
-                yield Task(key, missing)
+                yield Task(key, missing, endpoint)
 
 
 def group_tasks(tasks: Sequence[Task], rows: int) -> Iterator[tuple[Task, ...]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..errors import StoreError
+from ..model.endpoint import Endpoint
 from ..model.intervals import WIDTHS, ceil
 from ..model.times import from_micros, micros, to_iso
 from ..optional import require
-from ..series.series import OpenInterestSeries
+from ..series.series import OpenInterestSeries, series_class
 from .coverage import Coverage, SeriesKey
 from .spans import Span, subtract
 
@@ -79,18 +80,20 @@ def check_complete(uri: str, coverage: Coverage, key: SeriesKey, span: Span) -> 
         raise StoreError(f"{uri} is not complete: {key[1]} {key[0]} is missing {start} to {end}{more}; {hint}")
 
 
-def to_series(rows: pa.Table, key: SeriesKey, start: datetime, end: datetime) -> OpenInterestSeries:
-    """The series of ``rows``, which are all rows of a complete span."""
+def to_series(endpoint: Endpoint, rows: pa.Table, key: SeriesKey, start: datetime, end: datetime) -> OpenInterestSeries:
+    """The series of ``rows``, which are all rows of a complete span. For another endpoint it is a ``Series``."""
     interval, market = key
     specifications = sorted(set(rows["specification"].to_pylist()))
     metadata = {"specification": specifications[0]} if len(specifications) == 1 else {}
     closed = ceil(micros(end), WIDTHS[interval])
     fetched = max([closed, *(micros(moment) for moment in rows["fetched_at"].to_pylist())])
-    return OpenInterestSeries.from_frame(
+    series = series_class(endpoint).from_frame(
         rows.replace_schema_metadata(metadata),
         market_id=market,
         interval=interval,
         start=start,
         end=end,
         fetched=from_micros(fetched),
+        endpoint=endpoint,
     )
+    return cast("OpenInterestSeries", series)

@@ -10,7 +10,7 @@ from os import PathLike
 
 from ..client.plan import plan
 from ..client.sync_client import MarketData, run_on_loop
-from ..model.endpoint import OPEN_INTEREST
+from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import WIDTHS, Interval
 from ..model.times import micros
 from ..validation import Instant, to_instant
@@ -32,6 +32,7 @@ def recheck_gaps(
     end: Instant,
     table: str | PathLike[str],
     *,
+    endpoint: Endpoint = OPEN_INTEREST,
     settle: timedelta | None = None,
     client: MarketData | None = None,
     max_requests: int | None = None,
@@ -44,7 +45,8 @@ def recheck_gaps(
     and counted as ``late``; changed values are restated. Commits, raises and reports failures as ``update`` does.
     """
     check_budget(max_requests)
-    names, store, total = check_markets(markets), Table(table, storage_options=storage_options), UpdateResult()
+    names, total = check_markets(markets), UpdateResult()
+    store = Table(table, endpoint=endpoint, storage_options=storage_options)
     store.check_store()
 
     def commit(results: list[FetchedRows]) -> int:
@@ -64,7 +66,7 @@ def pending_tasks(
     store: Table, markets: list[str], interval: Interval, start: Instant, end: Instant, client: MarketData
 ) -> list[Task]:
     """The tasks of a recheck. Raises ``UsageError``, and ``StoreError`` for a clock that is wrong."""
-    request = plan(OPEN_INTEREST, interval, to_instant(start, "start"), to_instant(end, "end"))
+    request = plan(store.endpoint, interval, to_instant(start, "start"), to_instant(end, "end"))
     check_clock(run_on_loop(client, read_clock), store.coverage, store.uri)
     span = micros(request.start), micros(request.end)
     keys: list[SeriesKey] = [(request.interval, market) for market in dict.fromkeys(markets)]
@@ -77,4 +79,4 @@ def _tasks_of(store: Table, key: SeriesKey, span: Span) -> Iterator[Task]:
         for start, end in split_by_month(complete):
             stored = set(map(micros, next(store.read_rows([(key, (start, end))]))["ts"].to_pylist()))
             if absent := [label for label in range(start, end, width) if label not in stored]:
-                yield Task(key, (absent[0], absent[-1] + width))
+                yield Task(key, (absent[0], absent[-1] + width), store.endpoint)

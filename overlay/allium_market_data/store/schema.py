@@ -8,23 +8,23 @@ that it should read; so only ``ts`` and ``provisional`` have statistics.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import PrecisionError
 from ..formats.arrow import RowSchema, text_table
 from ..formats.decimal_width import DEFAULT_WIDTH, DecimalWidth, decimal_width
-from ..model.endpoint import OPEN_INTEREST
-from ..model.intervals import Interval
-from ..model.rows import Columns
+from ..model.endpoint import Endpoint
 from ..model.times import to_iso
 from ..optional import require
+from ..series.generic import Series
 from .spans import month_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 VERSION: Final = 1
-NAME: Final = "allium-md open interest, schema"
 RESTATEMENTS_NAME: Final = "allium-md restatements, schema"
 PARTITIONS: Final = ("interval", "market_id", "month")
 PRECISION, SCALE = 38, 18
@@ -39,8 +39,13 @@ CONFIGURATION: Final = {
 }
 
 
-def rows_schema() -> pa.Schema:
-    """The columns of the open-interest table."""
+def table_name(endpoint: Endpoint) -> str:
+    """The name of the table of an endpoint, without the schema version."""
+    return f"allium-md {endpoint.name.replace('_', ' ')}, schema"
+
+
+def rows_schema(endpoint: Endpoint) -> pa.Schema:
+    """The columns of the table of an endpoint."""
     pa = require("pyarrow", "store")
     instant, decimal = pa.timestamp("us", tz="UTC"), pa.decimal128(PRECISION, SCALE)
     return pa.schema(
@@ -49,7 +54,7 @@ def rows_schema() -> pa.Schema:
             ("interval", pa.string()),
             ("month", pa.string()),
             ("ts", instant),
-            *((name, decimal) for name in OPEN_INTEREST.columns),
+            *((name, decimal) for name in endpoint.columns),
             ("provisional", pa.bool_()),
             ("fetched_at", instant),
             ("specification", pa.string()),
@@ -57,42 +62,43 @@ def rows_schema() -> pa.Schema:
     )
 
 
-def restatements_schema() -> pa.Schema:
+def restatements_schema(endpoint: Endpoint) -> pa.Schema:
     """The columns of the restatements table: a bucket, its old and new values, and when each was fetched.
 
     The old values and ``old_fetched_at`` are null for a bucket that had no row before.
     """
     pa = require("pyarrow", "store")
     instant, decimal = pa.timestamp("us", tz="UTC"), pa.decimal128(PRECISION, SCALE)
-    kinds = [*((name, decimal) for name in OPEN_INTEREST.columns), ("fetched_at", instant)]
+    kinds = [*((name, decimal) for name in endpoint.columns), ("fetched_at", instant)]
     pairs = [(f"{age}_{name}", kind) for name, kind in kinds for age in ("old", "new")]
     bucket = [("market_id", pa.string()), ("interval", pa.string()), ("month", pa.string()), ("ts", instant)]
     return pa.schema([*bucket, *pairs])
 
 
-def rows_table(market_id: str, interval: Interval, columns: Columns, fetched_at: int, specification: str) -> pa.Table:
+def rows_table(series: Series[Any], fetched_at: int) -> pa.Table:
     """Rows of one market and month in the table's columns. Nothing is rounded. Raises ``PrecisionError``."""
     pa = require("pyarrow", "store")
-    texts = text_table(market_id, columns, interval, OPEN_INTEREST.columns)
-    for name in OPEN_INTEREST.columns:
+    columns, names = series.columns, series.endpoint.columns
+    texts = text_table(series.market_id, columns, series.interval, names)
+    for name, values in zip(names, columns.values, strict=True):
         if decimal_width(texts[name]).union(WIDTH) != WIDTH:
-            raise _precision_error(market_id, name, columns)
-    rows = RowSchema(OPEN_INTEREST.columns, widths=(WIDTH,) * len(OPEN_INTEREST.columns)).cast(texts)
+            raise _precision_error(series.market_id, name, columns.ts, values)
+    rows = RowSchema(names, widths=(WIDTH,) * len(names)).cast(texts)
     constants = {
-        "interval": pa.scalar(interval, pa.string()),
+        "interval": pa.scalar(series.interval, pa.string()),
         "month": pa.scalar(f"{columns.ts[0]:%Y-%m}" if columns else month_of(0), pa.string()),
         "fetched_at": pa.scalar(fetched_at, pa.timestamp("us", tz="UTC")),
-        "specification": pa.scalar(specification, pa.string()),
+        "specification": pa.scalar(series.provenance.specification, pa.string()),
     }
     for name, value in constants.items():
         rows = rows.append_column(name, pa.repeat(value, len(columns)))
-    return rows.select(rows_schema().names).cast(rows_schema())
+    target = rows_schema(series.endpoint)
+    return rows.select(target.names).cast(target)
 
 
-def _precision_error(market_id: str, name: str, columns: Columns) -> PrecisionError:
-    values = columns.values[OPEN_INTEREST.columns.index(name)]
+def _precision_error(market_id: str, name: str, labels: Sequence[datetime], values: Sequence[str]) -> PrecisionError:
     ts, value = next(
-        pair for pair in zip(columns.ts, values, strict=True) if DecimalWidth.of(pair[1]).union(WIDTH) != WIDTH
+        pair for pair in zip(labels, values, strict=True) if DecimalWidth.of(pair[1]).union(WIDTH) != WIDTH
     )
     return PrecisionError(
         f"{name} of {market_id} at {to_iso(ts)} is {value:.80}: it does not fit decimal({PRECISION}, {SCALE}), which has "

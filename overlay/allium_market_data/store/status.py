@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 
+from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import WIDTHS
 from .coverage import SeriesKey
 from .spans import Spans, month_of, split_by_month, subtract, total_length
@@ -37,10 +38,15 @@ class SeriesStatus:
         return total_length(self.complete) // WIDTHS[self.key[0]] - (self.rows - self.provisional)
 
 
-def status(table: Table | str | PathLike[str], *, storage_options: dict[str, str] | None = None) -> list[SeriesStatus]:
+def status(
+    table: Table | str | PathLike[str],
+    *,
+    endpoint: Endpoint = OPEN_INTEREST,
+    storage_options: dict[str, str] | None = None,
+) -> list[SeriesStatus]:
     """The status of every series, in order. Reads no rows: Delta's log counts them. Raises ``StoreError``."""
     if not isinstance(table, Table):
-        table = Table(table, storage_options=storage_options)
+        table = Table(table, endpoint=endpoint, storage_options=storage_options)
     counts: dict[SeriesKey, dict[str, int]] = {}
     with table.storage_errors():
         actions = table.delta.get_add_actions(flatten=True)

@@ -28,32 +28,48 @@ MIN_FREE_BYTES = 2**20
 
 
 def open_delta(
-    uri: str, options: dict[str, str] | None, name: str, create: Callable[[], pa.Schema] | None
+    uri: str, options: dict[str, str] | None, name: str, columns: Callable[[], pa.Schema], *, create: bool
 ) -> DeltaTable:
-    """The Delta table with that name and this release's schema version.
+    """The Delta table with that name, these columns, and this release's schema version.
 
-    If there is no table, one is created with the schema that ``create`` returns. Raises ``StoreError``.
+    With ``create``, it is created if there is none. Raises ``StoreError``.
     """
     deltalake, problems = require("deltalake", "store"), require("deltalake.exceptions", "store")
     versioned_name = f"{name} {schema.VERSION}"
     if (folder := _local_path(uri)) and folder.exists() and not folder.is_dir():
-        raise StoreError(f"{uri} is not an open-interest table but a file: name a folder")
+        raise StoreError(f"{uri} is not {_title(name)} but a file: name a folder")
     with storage_errors(uri, options):
         try:
             delta = deltalake.DeltaTable(uri, storage_options=options)
         except problems.TableNotFoundError:
-            if create is None or is_occupied(uri):
-                raise NoTableError(f"{uri} is not an open-interest table: create one with allium-md backfill") from None
-            delta = _create(uri, options, versioned_name, create())
+            if not create or is_occupied(uri):
+                raise NoTableError(f"{uri} is not {_title(name)}: create one with allium-md backfill") from None
+            delta = _create(uri, options, versioned_name, columns())
     actual_name = delta.metadata().name or ""
     if actual_name == versioned_name:
+        _check_columns(uri, {field.name for field in delta.schema().fields}, set(columns().names))
         return delta
     if actual_name.startswith(name):
         raise StoreError(
             f"{uri} has schema version {actual_name.removeprefix(name).strip()}, this release reads {schema.VERSION}: "
             "use a matching release, or another folder"
         )
-    raise StoreError(f"{uri} is a Delta table, but not an open-interest table of allium-md: use another folder")
+    raise StoreError(f"{uri} is a Delta table, but not {_title(name)} of allium-md: use another folder")
+
+
+def _title(name: str) -> str:
+    """What a table of that name is, for messages: "an open-interest table"."""
+    noun = name.removeprefix("allium-md ").removesuffix(", schema").replace(" ", "-")
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun} table"
+
+
+def _check_columns(uri: str, stored: set[str], expected: set[str]) -> None:
+    if stored != expected:
+        missing, more = (", ".join(sorted(names)) or "none" for names in (expected - stored, stored - expected))
+        raise StoreError(
+            f"{uri} has other columns than this release writes (missing: {missing}; unknown: {more}): use another folder, "
+            "or a matching release"
+        )
 
 
 def table_uri(uri: str | PathLike[str]) -> str:

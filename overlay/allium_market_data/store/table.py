@@ -1,4 +1,4 @@
-"""An open-interest table: its coverage, commits of rows that are safe against other writers, and reads."""
+"""A table: its coverage, commits of rows that are safe against other writers, and reads."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..client.plan import plan
 from ..errors import StoreError
-from ..model.endpoint import OPEN_INTEREST
+from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import WIDTHS, Interval, ceil
 from ..model.times import from_micros, micros
 from ..optional import require
@@ -62,17 +63,24 @@ class Batch:
 class Table:
     """A Delta table of open interest in a folder or at a URI, with its restatements in ``_restatements`` below it.
 
+    ``endpoint`` is the source of its rows, by default open interest; it decides the columns and the class of ``series``.
     Raises ``StoreError`` if this is another kind of table or schema version, or if it cannot be read or written.
     """
 
     def __init__(
-        self, uri: str | PathLike[str], *, create: bool = False, storage_options: Mapping[str, str] | None = None
+        self,
+        uri: str | PathLike[str],
+        *,
+        create: bool = False,
+        endpoint: Endpoint = OPEN_INTEREST,
+        storage_options: Mapping[str, str] | None = None,
     ) -> None:
-        self.uri = table_uri(uri)
+        self.uri, self.endpoint = table_uri(uri), endpoint
         self.storage_options = dict(storage_options) if storage_options else None
         if create:
             self.check_store()
-        self.delta = open_delta(self.uri, self.storage_options, schema.NAME, schema.rows_schema if create else None)
+        name, columns = schema.table_name(endpoint), partial(schema.rows_schema, endpoint)
+        self.delta = open_delta(self.uri, self.storage_options, name, columns, create=create)
         self._log = CoverageLog(self.delta, self.uri, self.storage_options)
         self.refresh()
 
@@ -161,7 +169,7 @@ class Table:
         months: Iterable[tuple[SeriesKey, str]] = (),
         with_snapshot: bool = False,
     ) -> int:
-        """Write rows and their note in one commit. Without rows the commit only records the note.
+        """Write rows and their note in one commit.
 
         With ``merge``, rows with the same key are replaced, and rows with the keys in ``deletions`` are deleted.
         """
@@ -180,6 +188,10 @@ class Table:
             deltalake.write_deltalake(self.delta, rows, mode="append", commit_properties=properties)
         self.confirm(properties)
         return len(rows)
+
+    def write_note(self, note: CommitNote, *, with_snapshot: bool = False) -> None:
+        """Write a note in a commit without rows."""
+        self.write(note, schema.rows_schema(self.endpoint).empty_table(), merge=False, with_snapshot=with_snapshot)
 
     def commit_properties(
         self, note: CommitNote, months: Iterable[tuple[SeriesKey, str]] = (), *, with_snapshot: bool = False
@@ -226,7 +238,7 @@ class Table:
     def read_rows(self, requested: Sequence[tuple[SeriesKey, Span]]) -> Iterator[pa.Table]:
         """The rows of each series and span, ascending, all from one version of the table."""
         pc = require("pyarrow.compute", "store")
-        columns = schema.rows_schema()
+        columns = schema.rows_schema(self.endpoint)
         markets = sorted({market for (_, market), _ in requested})
         months = sorted({month_of(start) for _, span in requested for start, _ in split_by_month(span)})
         first, last = min(span[0] for _, span in requested), max(span[1] for _, span in requested)
@@ -244,11 +256,12 @@ class Table:
         Raises ``StoreError`` if a part of the span was not complete when the table was opened or last refreshed. A window
         with provisional rows is never complete.
         """
-        request = plan(OPEN_INTEREST, interval, to_instant(start, "start"), to_instant(end, "end"))
+        request = plan(self.endpoint, interval, to_instant(start, "start"), to_instant(end, "end"))
         key, width = (request.interval, check_market(market)), WIDTHS[request.interval]
         span = ceil(micros(request.start), width), ceil(micros(request.end), width)
         check_complete(self.uri, self.coverage, key, span)
-        return to_series(next(self.read_rows([(key, span)])), key, request.start, request.end)
+        rows = next(self.read_rows([(key, span)]))
+        return to_series(self.endpoint, rows, key, request.start, request.end)
 
     @property
     def _restatements_uri(self) -> str:
@@ -256,21 +269,22 @@ class Table:
 
     def restatements(self) -> DeltaTable:
         """The table of restatements, created if there is none."""
-        return open_delta(
-            self._restatements_uri, self.storage_options, schema.RESTATEMENTS_NAME, schema.restatements_schema
-        )
+        columns = partial(schema.restatements_schema, self.endpoint)
+        return open_delta(self._restatements_uri, self.storage_options, schema.RESTATEMENTS_NAME, columns, create=True)
 
     def has_restatements(self) -> bool:
         """True if a restatement was ever written."""
         return is_delta(self._restatements_uri, self.storage_options)
 
 
-def peek_coverage(uri: str | PathLike[str], storage_options: Mapping[str, str] | None = None) -> Coverage:
+def peek_coverage(
+    uri: str | PathLike[str], storage_options: Mapping[str, str] | None = None, endpoint: Endpoint = OPEN_INTEREST
+) -> Coverage:
     """The coverage of a table, empty if there is none yet. Creates nothing. Raises ``StoreError``."""
     address = table_uri(uri)
     if not is_occupied(address) and not is_delta(address, storage_options):
         return Coverage()
-    return Table(uri, storage_options=storage_options).coverage
+    return Table(uri, endpoint=endpoint, storage_options=storage_options).coverage
 
 
 def _merge_source(rows: pa.Table, deletions: Sequence[Mapping[str, Any]]) -> pa.Table:

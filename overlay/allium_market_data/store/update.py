@@ -13,6 +13,7 @@ from ..client.fetch import between
 from ..client.loop_client import LoopClient
 from ..client.sync_client import MarketData, run_on_loop
 from ..errors import StoreError, UsageError
+from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import WIDTHS, floor
 from ..model.times import from_micros, micros
 from .compaction import limit_files
@@ -35,6 +36,7 @@ def update(
     *,
     markets: Iterable[str] | None = None,
     exclude: Iterable[str] = (),
+    endpoint: Endpoint = OPEN_INTEREST,
     look_back: timedelta = LOOK_BACK,
     provisional: bool = False,
     settle: timedelta | None = None,
@@ -60,7 +62,7 @@ def update(
     ``backfill`` does.
     """
     check_budget(max_requests)
-    store, total = Table(table, storage_options=storage_options), UpdateResult()
+    store, total = Table(table, endpoint=endpoint, storage_options=storage_options), UpdateResult()
     store.check_store()
 
     def commit(results: list[FetchedRows]) -> int:
@@ -101,10 +103,19 @@ def pending_tasks(
     if unknown := sorted((requested | excluded) - stored):
         raise StoreError(f"{store.uri} has no {', '.join(unknown)}: add markets with allium-md backfill")
     chosen = frozenset(requested - excluded)
-    return plan_update(coverage, micros(now), look_back // timedelta(microseconds=1), provisional, chosen)
+    return plan_update(
+        coverage, micros(now), look_back // timedelta(microseconds=1), provisional, chosen, store.endpoint
+    )
 
 
-def plan_update(coverage: Coverage, now: int, look_back: int, provisional: bool, markets: frozenset[str]) -> list[Task]:
+def plan_update(
+    coverage: Coverage,
+    now: int,
+    look_back: int,
+    provisional: bool,
+    markets: frozenset[str],
+    endpoint: Endpoint = OPEN_INTEREST,
+) -> list[Task]:
     """For each series: the complete windows of the last ``look_back``, its provisional rows, and everything since its end.
 
     The series that is furthest behind comes first. Gaps before the end are left to a backfill.
@@ -113,7 +124,7 @@ def plan_update(coverage: Coverage, now: int, look_back: int, provisional: bool,
     for key in sorted(coverage.keys, key=lambda key: (coverage.end_of(key) or 0, key)):
         if key[1] in markets:
             spans = union(_spans_to_fetch(coverage, key, now, look_back, provisional))
-            tasks += [Task(key, part) for span in spans for part in split_by_month(span)]
+            tasks += [Task(key, part, endpoint) for span in spans for part in split_by_month(span)]
     return tasks
 
 
@@ -138,5 +149,5 @@ async def fetch_rows(
     series, confirmed = await fetch_confirmed(client, task, settle)
     if not provisional:
         series = replace(series, columns=between(series.columns, series.start, from_micros(confirmed)))
-        task = Task(task.key, (task.span[0], confirmed))
+        task = replace(task, span=(task.span[0], confirmed))
     return await asyncio.to_thread(FetchedRows.of, task, series, confirmed)

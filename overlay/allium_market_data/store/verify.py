@@ -9,7 +9,7 @@ from os import PathLike
 from ..client.loop_client import LoopClient
 from ..client.sync_client import MarketData, run_on_loop
 from ..errors import UsageError
-from ..model.endpoint import OPEN_INTEREST
+from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import DAY, WIDTHS
 from ..model.times import to_iso
 from . import schema
@@ -31,7 +31,7 @@ class VerifyResult:
     differences: tuple[str, ...]
 
 
-def sample_tasks(coverage: Coverage, windows: int, seed: int) -> list[Task]:
+def sample_tasks(coverage: Coverage, windows: int, seed: int, endpoint: Endpoint = OPEN_INTEREST) -> list[Task]:
     """Random complete windows of about a day, or of a hundred buckets where that is longer."""
     chance, tasks = random.Random(seed), []
     spans = [(key, span) for key, spans in sorted(coverage.complete.items()) for span in spans]
@@ -40,7 +40,7 @@ def sample_tasks(coverage: Coverage, windows: int, seed: int) -> list[Task]:
         width = WIDTHS[key[0]]
         length = min(end - start, max(DAY, 100 * width))
         first = start + width * chance.randint(0, (end - start - length) // width)
-        tasks.append(Task(key, chance.choice(list(split_by_month((first, first + length))))))
+        tasks.append(Task(key, chance.choice(list(split_by_month((first, first + length)))), endpoint))
     return list(dict.fromkeys(tasks))
 
 
@@ -50,20 +50,21 @@ def verify(
     windows: int = 20,
     seed: int = 0,
     client: MarketData | None = None,
+    endpoint: Endpoint = OPEN_INTEREST,
     storage_options: dict[str, str] | None = None,
 ) -> VerifyResult:
     """Compare up to ``windows`` windows, chosen by ``seed``, with the server. Writes nothing. Raises as a fetch does."""
     if windows < 1:
         raise UsageError(f"windows must be at least 1, not {windows}")
-    store = Table(table, storage_options=storage_options)
+    store = Table(table, endpoint=endpoint, storage_options=storage_options)
 
     async def run(inner: LoopClient) -> VerifyResult:
         rows = requests = 0
         differences: list[str] = []
-        tasks = sample_tasks(store.coverage, windows, seed)
+        tasks = sample_tasks(store.coverage, windows, seed, endpoint)
         for task in tasks:
             series = await fetch_series(inner, task)
-            fetched = schema.rows_table(task.key[1], task.key[0], series.columns, 0, series.provenance.specification)
+            fetched = schema.rows_table(series, 0)
             stored = next(store.read_rows([(task.key, task.span)]))
             requests += series.provenance.requests
             rows += len(fetched)
@@ -88,7 +89,7 @@ def find_differences(task: Task, fetched: list[Row], stored: list[Row]) -> list[
         elif ts not in there:
             lines.append(f"{bucket}: the table has a row, the server has none")
         else:
-            for name in OPEN_INTEREST.columns:
+            for name in task.endpoint.columns:
                 if here[ts][name] != there[ts][name]:
                     lines.append(
                         f"{bucket}: {name} is {here[ts][name]:f} in the table and {there[ts][name]:f} on the server"

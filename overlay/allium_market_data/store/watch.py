@@ -6,17 +6,18 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..client.fetch import between
 from ..client.loop_client import LoopClient
 from ..client.sync_client import MarketData, run_on_loop
-from ..errors import AlliumError, NotFoundError, RateLimitedError, ServerError, TransportError, UsageError
+from ..errors import AlliumError, NotFoundError, RateLimitedError, ServerError, TransportError
+from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import WIDTHS, Interval, floor
 from ..model.rows import OpenInterest
 from ..model.times import from_micros, micros, to_iso
-from ..series.series import OpenInterestSeries
-from ..validation import check_market
+from ..series.generic import Series
+from ..validation import check_choice, check_market
 from .compaction import limit_files
 from .fetch import check_clock, fetch_series, read_clock
 from .merge import FetchedRows, merge_rows
@@ -35,7 +36,7 @@ MAX_PAUSE = 60.0
 MAX_SMALL_FILES = 120
 """Small files of a month of a series, above which they are merged. A tick reads none of them, so there may be many."""
 
-Fetched: TypeAlias = dict[str, OpenInterestSeries]
+Fetched: TypeAlias = dict[str, Series[Any]]
 Failures: TypeAlias = dict[str, AlliumError]
 
 
@@ -64,10 +65,12 @@ class Watch:
     ticks: int = 0
     """The number of commits to the table so far."""
     last_provisional: dict[str, OpenInterest] = field(default_factory=dict)
+    endpoint: Endpoint = OPEN_INTEREST
+    """The source of the rows; that of the table, if there is one."""
 
     def __post_init__(self) -> None:
-        if self.interval not in WIDTHS:
-            raise UsageError(f"unknown interval {self.interval!r:.80}: use one of {', '.join(WIDTHS)}")
+        self.endpoint = self.table.endpoint if self.table else self.endpoint
+        check_choice("interval", self.interval, self.endpoint.operation.intervals)
         self.markets = [check_market(market) for market in dict.fromkeys(self.markets)]
         self.width = WIDTHS[self.interval]
         self.closed = self._closed_until()
@@ -130,17 +133,17 @@ class Watch:
         spans = {market: (self.settled[market], self._requested_until(market)) for market in self.markets}
         spans = {market: span for market, span in spans.items() if span[0] < span[1]}
 
-        async def fetch(client: LoopClient, market: str) -> OpenInterestSeries | AlliumError:
+        async def fetch(client: LoopClient, market: str) -> Series[Any] | AlliumError:
             try:
-                return await fetch_series(client, Task((self.interval, market), spans[market]))
+                return await fetch_series(client, Task((self.interval, market), spans[market], self.endpoint))
             except AlliumError as error:
                 return error
 
-        async def fetch_all(client: LoopClient) -> list[OpenInterestSeries | AlliumError]:
+        async def fetch_all(client: LoopClient) -> list[Series[Any] | AlliumError]:
             return await asyncio.gather(*(fetch(client, market) for market in spans))
 
         results = dict(zip(spans, run_on_loop(self.client, fetch_all), strict=True))
-        fetched = {market: result for market, result in results.items() if isinstance(result, OpenInterestSeries)}
+        fetched = {market: result for market, result in results.items() if isinstance(result, Series)}
         return fetched, {market: result for market, result in results.items() if isinstance(result, AlliumError)}
 
     def _requested_until(self, market: str) -> int:
@@ -165,13 +168,13 @@ class Watch:
                     self.last_provisional[market] = row
                     yield row
 
-    def _settled_by(self, market: str, series: OpenInterestSeries) -> int:
+    def _settled_by(self, market: str, series: Series[Any]) -> int:
         """The end of the last closed row. Buckets after it have no row yet and are requested again."""
         final = [ts for ts, flag in zip(series.columns.ts, series.columns.provisional, strict=True) if not flag]
         end = max((micros(ts) + self.width for ts in final if micros(ts) < self.closed), default=self.settled[market])
         return max(end, self.closed - MAX_MISSING_BUCKETS * self.width, self.settled[market])
 
-    def _split(self, series: OpenInterestSeries, settled: int) -> Iterator[FetchedRows]:
+    def _split(self, series: Series[Any], settled: int) -> Iterator[FetchedRows]:
         """The series by month, as the table takes it."""
         start, end = self.settled[series.market_id], settled
         if self.provisional and series:
@@ -179,5 +182,5 @@ class Watch:
         for first, stop in split_by_month((start, end)):
             since, until = from_micros(first), from_micros(stop)
             part = replace(series, columns=between(series.columns, since, until), start=since, end=until)
-            task = Task((self.interval, series.market_id), (first, stop))
+            task = Task((self.interval, series.market_id), (first, stop), self.endpoint)
             yield FetchedRows.of(task, part, min(stop, max(first, settled)))

@@ -25,6 +25,7 @@ from ...client.loop_client import LoopClient
 from ...client.settings import Settings
 from ...client.sync_client import MarketData, run_on_loop
 from ...errors import AlliumError, StoreError, UsageError
+from ...model.endpoint import Endpoint
 from ...version import VERSION
 from ..coverage import SeriesKey
 from ..failures import MarketFailure
@@ -91,13 +92,15 @@ def run_on_cluster(
     uri = table.uri if "://" in table.uri else os.path.abspath(table.uri)  # noqa: PTH100 - a Path would change a URI
     with _scheduler_errors(dask):
         threads = _count_threads(dask)
-        _check_versions_and_workers(dask, uri)
+        _check_versions_and_workers(dask, uri, table.endpoint)
     if not tasks:
         return progress
     settings: Settings = run_on_loop(client, _read_settings)
     run = uuid.uuid4().hex[:12]
     job = JobSpec(
-        run, uri, settings.base_url, settings.timeout, settings.max_concurrency, settings.retry, max_requests, settle
+        *(run, uri, settings.base_url, settings.timeout, settings.max_concurrency, settings.retry, max_requests),
+        settle=settle,
+        endpoint=table.endpoint,
     )
     with _scheduler_errors(dask):
         dask.register_plugin(RateLimiter())
@@ -213,7 +216,7 @@ def _count_threads(dask: Client) -> int:
     return threads
 
 
-def _check_versions_and_workers(dask: Client, uri: str) -> None:
+def _check_versions_and_workers(dask: Client, uri: str, endpoint: Endpoint) -> None:
     """Raise ``UsageError`` if the scheduler or a worker cannot run a backfill."""
     try:
         version = dask.run_on_scheduler(_read_version)
@@ -221,7 +224,7 @@ def _check_versions_and_workers(dask: Client, uri: str) -> None:
         raise UsageError(f"the scheduler cannot use allium-market-data {VERSION}: {_one_line(error)}") from None
     if version != VERSION:
         raise UsageError(f"the scheduler has allium-market-data {version}, this process {VERSION}: install the same")
-    results = dask.run(worker_problem, VERSION, uri, on_error="return")
+    results = dask.run(worker_problem, VERSION, uri, endpoint, on_error="return")
     problems = {
         address: result if isinstance(result, str) else _one_line(result)
         for address, result in results.items()

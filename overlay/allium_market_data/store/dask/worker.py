@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from ...client.loop_client import LoopClient
 from ...client.retry import RetryPolicy
 from ...client.sync_client import MarketData, run_on_loop
 from ...errors import AlliumError, StoreError
+from ...model.endpoint import OPEN_INTEREST, Endpoint
 from ...optional import require
 from ...version import VERSION
 from ..failures import MarketFailure, is_of_market
@@ -41,6 +42,7 @@ class JobSpec:
     retry: RetryPolicy
     max_requests: int | None
     settle: timedelta | None = None
+    endpoint: Endpoint = OPEN_INTEREST
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class _RunOverError(AlliumError):
     """The run is over, and its cause was reported elsewhere."""
 
 
-def worker_problem(version: str, uri: str) -> str | None:
+def worker_problem(version: str, uri: str, endpoint: Endpoint = OPEN_INTEREST) -> str | None:
     """Why this process cannot work for a client of this version, or ``None``."""
     if version != VERSION:
         return f"it has allium-market-data {VERSION}, the client has {version}"
@@ -65,7 +67,7 @@ def worker_problem(version: str, uri: str) -> str | None:
         return "ALLIUM_API_KEY is not in its environment: set it before the worker starts"
     try:
         require("deltalake", "store")
-        Table(uri)
+        Table(uri, endpoint=endpoint)
     except AlliumError as error:
         return f"{error} (every worker must reach the table at the same place as the client)"
     return None
@@ -81,7 +83,7 @@ def run_group(job: JobSpec, group: tuple[Task, ...]) -> GroupResult:
     is_over, failed_markets = scheduler.call("read_state").result()
     if is_over:
         return GroupResult()
-    table = Table(job.uri)
+    table = Table(job.uri, endpoint=job.endpoint)
     group = tuple(task for task in group if task.key[1] not in failed_markets)
     fetch = GroupFetch(job, scheduler, {task: _missing_parts(table, task) for task in group})
     batches: list[Batch] = []
@@ -102,7 +104,7 @@ def run_group(job: JobSpec, group: tuple[Task, ...]) -> GroupResult:
 
 def _missing_parts(table: Table, task: Task) -> list[Task]:
     complete = table.coverage.complete.get(task.key, ())
-    return [Task(task.key, span) for span in subtract(task.span, complete)]
+    return [replace(task, span=span) for span in subtract(task.span, complete)]
 
 
 @dataclass
