@@ -17,6 +17,8 @@ from allium_market_data.drift.schema.schema import Schema
 from allium_market_data.drift.schema.subset import _Comparison
 from drift.page import CLAUSES_TEXT, PAGE, PATH, changed, parameter, row
 
+TEXT = {"type": "string"}
+
 
 def source(paths: dict[str, Any], schemas: dict[str, Any]) -> Source:
     document = {"openapi": "3.1.0", "info": {"title": "T", "version": "1"}, "paths": paths}
@@ -77,11 +79,20 @@ def test_examples_end_at_the_deadline() -> None:
 
     edited = changed(edit)
     sides = [Source.of_bytes([("a.md", text.encode())]) for text in (PAGE, edited)]
-    late = itertools.chain([0.0], itertools.repeat(1e6))
+    late = itertools.chain([0.0, 0.0, 0.0], itertools.repeat(1e6))  # the comparison is in time
     found = judge(sides[0], sides[1], read_clauses(CLAUSES_TEXT), clock=lambda: next(late)).changes
     assert {change.example for change in found} == {None}
     in_time = judge(sides[0], sides[1], read_clauses(CLAUSES_TEXT), clock=lambda: 0.0).changes
     assert any(change.example for change in in_time)
+
+
+def test_operations_that_are_not_compared_in_time_are_named() -> None:
+    old, new = (source({"/a": get(TEXT), "/b": get(schema)}, {}) for schema in (TEXT, {"type": "integer"}))
+    late = itertools.chain([0.0, 0.0], itertools.repeat(1e6))
+    judgement = judge(old, new, clock=lambda: next(late))
+    (change,) = judgement.changes
+    assert (str(judgement.verdict), change.kind, change.new) == ("look", "unfinished", ["GET /b"])
+    assert str(judge(old, new).verdict) == "breaking"
 
 
 def test_shared_schemas_are_visited_once_however_many_operations(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,8 @@ _MOST_EXAMPLES: Final = 12
 """How many breaks get an example."""
 _EXAMPLES_TIME: Final = 15.0
 """Seconds after which no further example is looked for, so that large documents are judged in a minute."""
+_COMPARISON_TIME: Final = 120.0
+"""Seconds after which no further operation is compared; the verdict is then `Level.LOOK` or worse."""
 
 
 def judge(
@@ -35,7 +37,8 @@ def judge(
     """What changed from the baseline to the new version, and what it breaks.
 
     ``clauses`` are those of `read_clauses`. ``examples`` False leaves out the search for responses that show a break, and
-    with it the effects that only such a response shows. The search also ends after some seconds of ``clock``. Raises
+    with it the effects that only such a response shows. The search ends after some seconds of ``clock``, and so
+    does the comparison: a change of the kind ``unfinished`` names what was left. Raises
     `SpecError` if either side cannot be compared.
     """
     try:
@@ -47,7 +50,8 @@ def judge(
 def _judge(
     baseline: Source, upstream: Source, clauses: tuple[Clause, ...], *, examples: bool, clock: Callable[[], float]
 ) -> Judgement:
-    findings = compare_documents(baseline.document, upstream.document)
+    latest = clock() + _COMPARISON_TIME
+    findings = compare_documents(baseline.document, upstream.document, lambda: clock() > latest)
     resolvers = Resolver(baseline.document), Resolver(upstream.document)
     before, after = (operations(resolver) for resolver in resolvers)
     shared = {key: after[key] for key in before if key in after}  # clauses are about operations of the baseline

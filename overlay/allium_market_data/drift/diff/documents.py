@@ -7,7 +7,7 @@ in texts alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from ...codegen.canonical import join, same
 from ...codegen.document import check_references
@@ -27,38 +27,47 @@ from .security import access_findings, scheme, security_alternatives
 _Operations = Mapping[OperationKey, Operation]
 
 
-def compare_documents(old: Document, new: Document) -> list[Finding]:
+def compare_documents(old: Document, new: Document, is_late: Callable[[], bool] = lambda: False) -> list[Finding]:
     """Every change between two documents; none for documents that mean the same.
 
+    Once ``is_late`` returns True, the operations that are left are not compared, and one finding says which.
     Raises `SpecError` for anything but an OpenAPI document of version 3.0 or 3.1, and for references that lead nowhere.
     """
     old, new = check("the old document", old), check("the new document", new)
     check_references("the old document", old)
     check_references("the new document", new)
     resolvers = (Resolver(old), Resolver(new))
-    findings = merged(_findings(resolvers, operations(resolvers[0]), operations(resolvers[1])))
+    findings = merged(_findings(resolvers, operations(resolvers[0]), operations(resolvers[1]), is_late))
     return joined(findings, renames(old, new))
 
 
-def _findings(resolvers: tuple[Resolver, Resolver], before: _Operations, after: _Operations) -> Iterator[Finding]:
+def _findings(
+    resolvers: tuple[Resolver, Resolver], before: _Operations, after: _Operations, is_late: Callable[[], bool]
+) -> Iterator[Finding]:
     unchanged = Unchanged(*resolvers)
     for resolver in resolvers:
         resolver.is_same, resolver.skipped = unchanged.same_schemas, unchanged.is_component
-    for key in {**before, **after}:
+    left = list({**before, **after})
+    compared: list[OperationKey] = []
+    while left and not is_late():
+        key = left.pop(0)
         old, new = before.get(key), after.get(key)
-        if old is not None and new is not None:
-            if not _is_same(old, new, unchanged):
-                yield from _operation(old, new)
-        else:
+        if old is None or new is None:
             yield from _added_or_removed(old, new)
-    yield from annotation_findings(resolvers, *_changed(before, after, unchanged))
+        elif not _is_same(old, new, unchanged):
+            compared.append(key)
+            yield from _operation(old, new)
+    if left:
+        yield _unfinished([before.get(key) or after[key] for key in left])
+    yield from annotation_findings(resolvers, *({key: side[key] for key in compared} for side in (before, after)))
     yield from _webhooks(*(resolver.document for resolver in resolvers))
 
 
-def _changed(before: _Operations, after: _Operations, unchanged: Unchanged) -> tuple[_Operations, _Operations]:
-    """The operations that both documents have and that are not the same."""
-    keys = [key for key in before if key in after and not _is_same(before[key], after[key], unchanged)]
-    return {key: before[key] for key in keys}, {key: after[key] for key in keys}
+def _unfinished(left: list[Operation]) -> Finding:
+    names = sorted(operation.name for operation in left)
+    sentence = f"The time ended before everything was compared; {len(names)} operations were not: {', '.join(names)}."
+    path = ("unfinished", *names)
+    return finding(Level.LOOK, "unfinished", path, "the document", sentence, (names, names), ("", ""), Location())
 
 
 def _is_same(old: Operation, new: Operation, unchanged: Unchanged) -> bool:
