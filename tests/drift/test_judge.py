@@ -54,6 +54,23 @@ def test_a_lost_value_of_a_choice_is_named_with_its_branch() -> None:
     assert change.sentence == 'The field (Cat).kind of the response 200 may now also be "lynx".'
 
 
+@pytest.mark.parametrize(("title", "name"), [({"title": "Cat"}, "Cat"), ({}, "branch 1")])
+def test_a_value_of_an_inline_branch_is_named_with_its_branch(title: dict[str, str], name: str) -> None:
+    def kind(*values: str) -> dict[str, Any]:
+        return {"type": "object", "properties": {"kind": {"enum": [*values]}}, "required": ["kind"]}
+
+    def choice(*values: str) -> Source:
+        cat = kind(*values)
+        cat["properties"]["lives"] = {"type": "integer"}
+        return source({"/a": get({"oneOf": [{**cat, **title}, kind("dog")]})}, {})
+
+    few, many = choice("lion"), choice("lion", "cat")
+    subject = f"The field ({name}).kind of the response 200"
+    (gained,), (lost,) = judge(few, many).changes, judge(many, few).changes
+    assert (str(gained.level), gained.sentence) == ("breaking", f'{subject} may now also be "cat".')
+    assert (str(lost.level), lost.sentence) == ("compatible", f'{subject} may no longer be "cat".')
+
+
 def test_a_renamed_field_parameter_and_path_are_one_change_each() -> None:
     def rename(spec: Any) -> None:
         parameter(spec, "start_timestamp")["name"] = "from"

@@ -6,7 +6,7 @@ cannot be decided (different patterns, ``not``, conditions) is a problem that is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Final
 
@@ -207,12 +207,25 @@ class _Comparison:
 
 
 def _same_branches(small: Schema, choice: Choice) -> Iterator[tuple[int, str]]:
-    """The branches, by index and name, that refer to the component that the chosen branch of the small side refers to."""
+    """The branches, by index and name, that correspond to the chosen branch of the small side.
+
+    They refer to the same component; an inline branch has the same title and members.
+    """
     chosen = small.given[-1].value if small.settled else None
-    target = chosen.get("$ref") if isinstance(chosen, dict) else None
+    known = _branch_traits(chosen) if isinstance(chosen, dict) else None
     for at, branch in enumerate(choice.branches):
-        if target and isinstance(branch.value, dict) and branch.value.get("$ref") == target:
-            yield at, str(target).rpartition("/")[2]
+        if known and isinstance(branch.value, dict) and _branch_traits(branch.value) == known:
+            yield at, str(known[0] or f"branch {at + 1}").rpartition("/")[2]
+
+
+def _branch_traits(branch: Mapping[str, Any]) -> tuple[str, frozenset[str]] | None:
+    """What a branch is recognized by: its reference or its title, and its members; None where it has neither."""
+    members = branch.get("properties")
+    traits = (
+        str(branch.get("$ref") or branch.get("title") or ""),
+        frozenset(members if isinstance(members, dict) else ()),
+    )
+    return traits if any(traits) else None
 
 
 def _choice_text(schema: Schema, choice: Choice) -> tuple[str, tuple[str, ...]]:
@@ -236,7 +249,7 @@ def _value_problems(small: Schema, large: Schema, values: list[Any]) -> Iterator
     if refused and (a.types.isdisjoint(b.types) or not (has_enum or set(map(type_of, refused)) <= b.types)):
         yield _type_problem(small, large)
         return
-    allowed = None if a.enum is not None else [value for value in values if value not in refused]
+    allowed = None if a.enum is not None and not b.choices else [value for value in values if value not in refused]
     stated = (None if a.enum is None and b.enum is not None else values, [*b.enum.values()] if b.enum else allowed)
     yield problem("enum", small, large, stated, "" if refused else "a format or a pattern of them cannot be checked")
 
