@@ -36,5 +36,6 @@ def is_of_market(error: AlliumError) -> bool:
     """True for an error that ends one market alone: a refusal (404, 422, ...), a bad value, or a contract error.
 
     A refused key (401, 403), a server that is down or limits the rate, a spent budget and an unusable table end the run.
+    Whether a 5xx is of one market or of the whole server, the runner finds out.
     """
     return isinstance(error, _OF_MARKET) and not isinstance(error, _OF_RUN)

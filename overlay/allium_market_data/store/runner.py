@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from ..client.loop_client import LoopClient
 from ..client.sync_client import MarketData, run_on_loop
-from ..errors import AlliumError, FetchError, UsageError
+from ..errors import AlliumError, FetchError, ServerError, UsageError
 from .coverage import SeriesKey
 from .failures import MarketFailure, is_of_market
 from .fetch import Budget, budget_error
@@ -28,6 +28,10 @@ REPORT_SECONDS = 10.0
 
 MAX_RUNNING_TASKS = 8
 """Each task sends several requests; the client limits how many of those are in flight."""
+
+
+MAX_FAILING_MARKETS = 3
+"""The server is down when this many markets in a row end in a 5xx, with no other answer between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class Runner(Generic[Result]):
 
     ``fetch`` does one task. ``commit`` writes the results of several, in a thread, and returns the number of rows. After
     a failure of the run no task starts; it is raised once all results are committed. A failure of one market ends only the
-    tasks of its series, and is reported in ``progress.failures``.
+    tasks of its series, and is reported in ``progress.failures``. A 5xx is one of those while other markets are answered.
     """
 
     fetch: Callable[[Task], Coroutine[Any, Any, Result]]
@@ -91,6 +95,12 @@ class Runner(Generic[Result]):
     results: list[Result] = field(default_factory=list)
     fetched: list[Task] = field(default_factory=list)
     market_failures: dict[SeriesKey, AlliumError] = field(default_factory=dict)
+    answered: set[SeriesKey] = field(default_factory=set)
+    failing: dict[SeriesKey, ServerError] = field(default_factory=dict)
+    """The series that ended in a 5xx since the last other answer."""
+    again: list[Task] = field(default_factory=list)
+    """Tasks that ended in a 5xx while others ran. Each is done again alone, because the client shares such an error."""
+    alone: Task | None = None
     failure: AlliumError | None = None
     running: dict[asyncio.Task[Result], Task] = field(default_factory=dict)
     committing: threading.Lock = field(default_factory=threading.Lock)
@@ -110,6 +120,8 @@ class Runner(Generic[Result]):
                 elif time.monotonic() - self.reported >= REPORT_SECONDS:
                     self._report()
             await self._commit()
+            if self.failing and not self.answered - self.failing.keys():
+                self.failure = self.failure or next(iter(self.failing.values()))
         finally:
             for future in self.running:
                 future.cancel()
@@ -120,9 +132,11 @@ class Runner(Generic[Result]):
         return self.progress
 
     def _start(self, waiting: Iterator[Task]) -> None:
-        while (
-            self.failure is None and len(self.running) < MAX_RUNNING_TASKS and (task := next(waiting, None)) is not None
-        ):
+        while self.failure is None and len(self.running) < (1 if self.again or self.alone else MAX_RUNNING_TASKS):
+            is_again = bool(self.again)
+            task = self.again.pop(0) if self.again else next(waiting, None)
+            if task is None:
+                return
             if task.key in self.market_failures:
                 continue
             if not self.budget.has_room(task.requests):
@@ -130,6 +144,7 @@ class Runner(Generic[Result]):
                 return
             self.budget.reserved += task.requests
             self.running[asyncio.create_task(self.fetch(task))] = task
+            self.alone = task if is_again else None
 
     def _collect_done(self) -> None:
         for future in [future for future in self.running if future.done()]:
@@ -137,19 +152,37 @@ class Runner(Generic[Result]):
 
     def _collect(self, task: Task, future: asyncio.Task[Result]) -> None:
         self.budget.reserved -= task.requests
+        was_alone, self.alone = task is self.alone, None
         if future.cancelled():
             return
         try:
             self.results.append(future.result())
             self.fetched.append(task)
+            self._record_answer(task)
         except AlliumError as error:
             if is_of_market(error):
                 self.market_failures.setdefault(task.key, error)
+                self._record_answer(task)
+                return
+            if isinstance(error, ServerError) and self._is_of_one_market(task, error, was_alone=was_alone):
                 return
             self.failure = self.failure or error
             if isinstance(error, FetchError):
                 for other in self.running:
                     other.cancel()  # the server would reject the other tasks too
+
+    def _record_answer(self, task: Task) -> None:
+        self.answered.add(task.key)
+        self.failing.clear()
+
+    def _is_of_one_market(self, task: Task, error: ServerError, *, was_alone: bool) -> bool:
+        """Record a 5xx. False if too many markets in a row have one, so that the server is down."""
+        if not was_alone:
+            self.again.append(task)
+            return True
+        self.market_failures.setdefault(task.key, error)
+        self.failing.setdefault(task.key, error)
+        return len(self.failing) < MAX_FAILING_MARKETS
 
     def _is_commit_due(self) -> bool:
         rows = sum(map(len, self.results))
