@@ -74,7 +74,7 @@ def test_the_proposal_fits_the_new_page(move: Move) -> None:
     assert list(unquoted(entries, page)) == []
 
 
-@pytest.mark.parametrize("move", MOVES, ids=lambda move: move.name)
+@pytest.mark.parametrize("move", [MOVES[0], MOVES[3], MOVES[-2]], ids=lambda move: move.name)  # all: tests/system/moves
 def test_nothing_is_written_before_the_edits_are_accepted(root: Path, update: Run, move: Move) -> None:
     before = read_tree(root)
     status, output, error = update(move.page())

@@ -6,7 +6,7 @@ from typing import Final
 
 from hypothesis import HealthCheck, settings
 
-FACTOR: Final = 20
+FACTOR: Final = 25
 """How many times as many examples the thorough profile tries."""
 
 
@@ -14,8 +14,8 @@ def register() -> None:
     """Register the profiles ``fast`` and ``thorough``, and load ``fast``."""
     # A deadline and a health check measure the machine, not the code.
     common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    settings.register_profile("fast", common, max_examples=50)
-    settings.register_profile("thorough", common, max_examples=50 * FACTOR)
+    settings.register_profile("fast", common, max_examples=40)
+    settings.register_profile("thorough", common, max_examples=40 * FACTOR)
     settings.load_profile("fast")
 
 
