@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from allium_market_data.errors import SandboxError
 from allium_market_data.model.intervals import DAY, HOUR, MINUTE, ceil
 from allium_market_data.model.times import from_micros
-from allium_market_data.sandbox import DEFAULT_API_KEY, READINGS, Reading, Samples, create_app, reading_named, running
+from allium_market_data.sandbox import DEFAULT_API_KEY, Reading, Samples, create_app, reading_named, running
 from allium_market_data.sandbox.answer import Row, respond
 from allium_market_data.sandbox.endpoint import SandboxEndpoint, SandboxRequest, SandboxResponse
 from allium_market_data.sandbox.faults import FAULTS, running_with_faults
@@ -32,6 +32,7 @@ from allium_market_data.sandbox.source import Sample, Source, insert
 from allium_market_data_wire.contract import KEY_HEADER, OPEN_INTEREST, DecimalField, Operation
 from support.funding_rates import CONTRACT, FUNDING_RATES
 from support.sandbox_requests import label_of, parameters_for, path_of
+from support.strategies import ROW_READINGS
 
 RATES = replace(
     OPEN_INTEREST,
@@ -64,7 +65,7 @@ rates = st.sampled_from(["0", "-0.00010000", "0.0001", "-7", "-12.50"]) | st.dec
 )
 moments = st.integers(-5, 80 * 60).map(lambda minute: MAY + minute * MINUTE)
 histories = st.lists(st.tuples(moments, rates), min_size=1, max_size=40)
-readings = st.sampled_from([Reading(), *(reading_named([name]) for name in READINGS)])
+readings = st.sampled_from([Reading(), *(reading_named([name]) for name in ROW_READINGS)])
 
 
 def samples_of(samples: list[Sample], operation: Operation = RATES) -> Samples:
