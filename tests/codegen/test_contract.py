@@ -41,7 +41,7 @@ def edited(pointer: str, key: str, value: Any = None) -> Any:
 def made(document: Any) -> dict[str, Any]:
     """The names of the module that is made from a document."""
     names: dict[str, Any] = {"__name__": __name__}
-    exec(contract(document, PACKAGE, MODULES), names)  # noqa: S102
+    exec(contract(document, MODULES), names)  # noqa: S102
     return names
 
 
@@ -99,7 +99,7 @@ def test_a_clause_that_does_not_exist_is_an_error() -> None:
 )
 def test_an_incomplete_contract_is_an_error(document: Any, message: str) -> None:
     with pytest.raises(SpecError, match=message):
-        contract(document, PACKAGE, MODULES)
+        contract(document, MODULES)
 
 
 def test_an_operation_without_extensions_has_no_contract() -> None:

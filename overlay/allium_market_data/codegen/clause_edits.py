@@ -66,7 +66,7 @@ def _key(key: str, value: Any, before: Mapping[str, Any], after: Mapping[str, An
 
 
 def replaced(old: str, new: str, quote: str) -> str | None:
-    """The part of the new text that took the place of a quote of the old one; None where that cannot be told."""
+    """The part of the new text that replaced a quote of the old text; None if that is not certain."""
     first = old.find(quote)
     if first < 0:
         return None

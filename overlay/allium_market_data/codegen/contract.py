@@ -85,7 +85,7 @@ def check_statements(document: Document, quotes: Mapping[str, str], *, where: st
             )
 
 
-def contract(document: Document, package: str, modules: Mapping[str, str]) -> bytes:
+def contract(document: Document, modules: Mapping[str, str]) -> bytes:
     """The source of the module; ``modules`` has the generated module of each operationId.
 
     An operation without extensions has no contract. Raises `SpecError` for one whose contract is incomplete.
@@ -95,7 +95,6 @@ def contract(document: Document, package: str, modules: Mapping[str, str]) -> by
     operations = [_operation(document, *found, modules) for found in _operations(document)]
     widths = {interval: interval_width(interval) for item in operations for interval in item["intervals"]}
     values = {
-        "package": package,
         "intervals": sorted(widths, key=widths.__getitem__),
         "operations": operations,
         "server": _server(document),
@@ -237,7 +236,7 @@ def _mapping(value: Any, where: str, *keys: str) -> dict[str, Any]:
 
 
 def _resolved(document: Document, value: Any) -> Any:
-    """The target of a reference, merged with what stands beside the reference; any other value as it is."""
+    """The target of a reference with the keys that are next to the reference; any other value unchanged."""
     if not isinstance(value, dict) or "$ref" not in value:
         return value
     beside = {key: item for key, item in value.items() if key != "$ref"}

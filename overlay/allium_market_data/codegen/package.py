@@ -57,7 +57,7 @@ def generate(document: Document) -> Tree:
         modules = read_tree(output)
         ours = {
             SPECIFICATION: _specification(document),
-            MODULE: contract(document, PACKAGE, _by_operation(document, modules)),
+            MODULE: contract(document, _by_operation(document, modules)),
         }
         generated = {**modules, **ours}
     # Without metadata the generator writes modules only.
