@@ -15,7 +15,7 @@ from . import schema
 from .coverage import CommitNote, Coverage, SeriesKey
 from .failures import MarketFailure
 from .plan import Task
-from .spans import Spans, contains, month_of, subtract, union
+from .spans import Span, Spans, contains, month_of, subtract, union
 from .table import Table
 
 if TYPE_CHECKING:
@@ -69,6 +69,11 @@ class FetchedRows:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def span(self) -> Span:
+        """The part of the task's span whose rows are final."""
+        return self.task.span[0], self.closed_until
 
     @classmethod
     def of(cls, task: Task, series: Series[Any], closed_until: int | None = None) -> FetchedRows:

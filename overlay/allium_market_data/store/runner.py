@@ -5,21 +5,33 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sized
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from ..client.loop_client import LoopClient
 from ..client.sync_client import MarketData, run_on_loop
-from ..errors import AlliumError, FetchError, ServerError, UsageError
+from ..errors import AlliumError, FetchError, UsageError
 from .coverage import SeriesKey
-from .failures import MarketFailure, is_of_market
+from .failures import Failures, MarketFailure, Scope
 from .fetch import Budget, budget_error
 from .plan import Task
+from .spans import Span
 
-Result = TypeVar("Result", bound=Sized)
-"""What the fetch of a task returns; its length is the number of its rows."""
+
+class TaskResult(Protocol):
+    """What the fetch of a task returns. Its length is the number of its rows."""
+
+    @property
+    def span(self) -> Span:
+        """The part of the task's span that is complete on the server."""
+
+    def __len__(self) -> int: ...
+
+
+Result = TypeVar("Result", bound=TaskResult)
 
 COMMIT_ROWS = 200_000
 COMMIT_SECONDS = 10.0
@@ -28,10 +40,6 @@ REPORT_SECONDS = 10.0
 
 MAX_RUNNING_TASKS = 8
 """Each task sends several requests; the client limits how many of those are in flight."""
-
-
-MAX_FAILING_MARKETS = 3
-"""The server is down when this many markets in a row end in a 5xx, with no other answer between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,10 @@ class Runner(Generic[Result]):
 
     ``fetch`` does one task. ``commit`` writes the results of several, in a thread, and returns the number of rows. After
     a failure of the run no task starts; it is raised once all results are committed. A failure of one market ends only the
-    tasks of its series, and is reported in ``progress.failures``. A 5xx is one of those while other markets are answered.
+    tasks of its series, and is reported in ``progress.failures``.
+
+    The results of a series are committed in the order of its tasks, and nothing after a task that failed or that the server
+    could not yet complete. So the complete windows of a series grow from the start, and an update continues at their end.
     """
 
     fetch: Callable[[Task], Coroutine[Any, Any, Result]]
@@ -92,12 +103,15 @@ class Runner(Generic[Result]):
     progress: Progress
     commit_rows: int = COMMIT_ROWS
     commit_seconds: float = COMMIT_SECONDS
+    started: dict[SeriesKey, deque[Task]] = field(default_factory=dict)
+    """The tasks of each series, in order, that have started and have no result in ``results``."""
+    held: dict[Task, Result] = field(default_factory=dict)
+    """Results that wait for an earlier task of their series."""
     results: list[Result] = field(default_factory=list)
     fetched: list[Task] = field(default_factory=list)
-    market_failures: dict[SeriesKey, AlliumError] = field(default_factory=dict)
-    answered: set[SeriesKey] = field(default_factory=set)
-    failing: dict[SeriesKey, ServerError] = field(default_factory=dict)
-    """The series that ended in a 5xx since the last other answer."""
+    ended: set[SeriesKey] = field(default_factory=set)
+    """Series with a task that the server could not yet complete."""
+    failures: Failures = field(default_factory=Failures)
     again: list[Task] = field(default_factory=list)
     """Tasks that ended in a 5xx while others ran. Each is done again alone, because the client shares such an error."""
     alone: Task | None = None
@@ -120,8 +134,7 @@ class Runner(Generic[Result]):
                 elif time.monotonic() - self.reported >= REPORT_SECONDS:
                     self._report()
             await self._commit()
-            if self.failing and not self.answered - self.failing.keys():
-                self.failure = self.failure or next(iter(self.failing.values()))
+            self.failure = self.failure or self.failures.of_server
         finally:
             for future in self.running:
                 future.cancel()
@@ -132,12 +145,13 @@ class Runner(Generic[Result]):
         return self.progress
 
     def _start(self, waiting: Iterator[Task]) -> None:
-        while self.failure is None and len(self.running) < (1 if self.again or self.alone else MAX_RUNNING_TASKS):
+        while self.failure is None and self._has_room():
             is_again = bool(self.again)
             task = self.again.pop(0) if self.again else next(waiting, None)
             if task is None:
                 return
-            if task.key in self.market_failures:
+            if task.key in self.failures.by_series:
+                self._drop_from(task)
                 continue
             if not self.budget.has_room(task.requests):
                 self.failure = budget_error(self.budget.limit or 0)
@@ -145,6 +159,13 @@ class Runner(Generic[Result]):
             self.budget.reserved += task.requests
             self.running[asyncio.create_task(self.fetch(task))] = task
             self.alone = task if is_again else None
+            if not is_again:
+                self.started.setdefault(task.key, deque()).append(task)
+
+    def _has_room(self) -> bool:
+        if self.again or self.alone:
+            return not self.running
+        return len(self.running) < MAX_RUNNING_TASKS and len(self.held) < MAX_RUNNING_TASKS
 
     def _collect_done(self) -> None:
         for future in [future for future in self.running if future.done()]:
@@ -156,33 +177,43 @@ class Runner(Generic[Result]):
         if future.cancelled():
             return
         try:
-            self.results.append(future.result())
-            self.fetched.append(task)
-            self._record_answer(task)
+            result = future.result()
         except AlliumError as error:
-            if is_of_market(error):
-                self.market_failures.setdefault(task.key, error)
-                self._record_answer(task)
-                return
-            if isinstance(error, ServerError) and self._is_of_one_market(task, error, was_alone=was_alone):
-                return
+            self._record(task, error, self.failures.record(task.key, error, is_alone=was_alone))
+        else:
+            self.failures.record_answer(task.key)
+            if task in self.started[task.key]:
+                self.held[task] = result
+            self._release(task.key)
+
+    def _record(self, task: Task, error: AlliumError, scope: Scope) -> None:
+        if scope is Scope.UNKNOWN:
+            self.again.append(task)
+            return
+        self._drop_from(task)
+        if scope is Scope.RUN:
             self.failure = self.failure or error
             if isinstance(error, FetchError):
                 for other in self.running:
                     other.cancel()  # the server would reject the other tasks too
 
-    def _record_answer(self, task: Task) -> None:
-        self.answered.add(task.key)
-        self.failing.clear()
+    def _release(self, key: SeriesKey) -> None:
+        """Let the results of a series be committed up to its first task without one."""
+        started = self.started[key]
+        while started and started[0] in self.held:
+            task = started.popleft()
+            result = self.held.pop(task)
+            self.fetched.append(task)
+            if key not in self.ended:
+                self.results.append(result)
+            if result.span[1] < task.span[1]:
+                self.ended.add(key)
 
-    def _is_of_one_market(self, task: Task, error: ServerError, *, was_alone: bool) -> bool:
-        """Record a 5xx. False if too many markets in a row have one, so that the server is down."""
-        if not was_alone:
-            self.again.append(task)
-            return True
-        self.market_failures.setdefault(task.key, error)
-        self.failing.setdefault(task.key, error)
-        return len(self.failing) < MAX_FAILING_MARKETS
+    def _drop_from(self, task: Task) -> None:
+        """Let nothing of the series be committed from this task on."""
+        started = self.started.get(task.key, deque[Task]())
+        while task in started:
+            self.held.pop(started.pop(), None)
 
     def _is_commit_due(self) -> bool:
         rows = sum(map(len, self.results))
@@ -192,24 +223,25 @@ class Runner(Generic[Result]):
         results, tasks = self.results, self.fetched
         self.results, self.fetched = [], []
         self.committed = time.monotonic()
-        rows = await asyncio.to_thread(self._write, results) if results else 0
-        self._report(tasks, rows)
+        await asyncio.to_thread(self._write, results, tasks)
+        self._report()
 
-    def _write(self, results: list[Result]) -> int:
+    def _write(self, results: list[Result], tasks: list[Task]) -> None:
+        """Commit, and count what is committed even if the run ends meanwhile."""
         with self.committing:
-            return self.commit(results)
+            rows = self.commit(results) if results else 0
+            self.progress = self.progress.advance(tasks, rows, self.budget.spent, self.began)
 
-    def _report(self, tasks: Iterable[Task] = (), rows: int = 0) -> None:
-        failures = tuple(MarketFailure(key, error) for key, error in self.market_failures.items())
-        progress = replace(self.progress, failures=failures)
-        self.progress = progress.advance(tasks, rows, self.budget.spent, self.began)
+    def _report(self) -> None:
+        progress = replace(self.progress, failures=self.failures.of_markets)
+        self.progress = progress.advance((), 0, self.budget.spent, self.began)
         self.reported = time.monotonic()
         self.report(self.progress)
 
     def commit_rest(self) -> None:
         """Commit what an interrupted run has fetched, after a commit that may be under way in another thread."""
-        if self.results:
-            self._report(self.fetched, self._write(self.results))
+        self._write(self.results, self.fetched)
+        self._report()
 
 
 def run_tasks(

@@ -19,7 +19,7 @@ from allium_market_data.sandbox.faults import FAULTS, Fault, running_with_faults
 from allium_market_data.sandbox.faults.exchange import Exchange
 from allium_market_data.sandbox.faults.statuses import answering
 from allium_market_data.store import backfill
-from allium_market_data.store.runner import MAX_FAILING_MARKETS
+from allium_market_data.store.failures import MAX_FAILING_MARKETS
 from system.faults.expected import LASTING
 from system.faults.fetching import KEY, MARKET, MAX_CONCURRENCY, QUICK, SPAN, WAYS, Fetching, honest, options, truth
 

@@ -1,0 +1,136 @@
+"""The windows of a series are committed in order, so that after any failure the next update goes on where it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from allium_market_data import MarketData
+from allium_market_data.errors import ContractError, ServerError
+from allium_market_data.model.times import micros
+from allium_market_data.store import Progress, Table, backfill, update
+from allium_market_data.store.coverage import SeriesKey
+from allium_market_data.store.fetch import Budget
+from allium_market_data.store.plan import Task
+from allium_market_data.store.runner import Runner, ignore_progress
+from allium_market_data.store.spans import Span
+from allium_market_data.validation import to_instant
+from support import wire
+from support.exchange import BTC, ETH, Exchange
+from support.tables import final_values
+
+HOUR = 3_600_000_000
+Outcome = tuple[str, int]
+OUTCOMES = st.tuples(st.sampled_from(["rows", "rows", "rows", "short", "contract", "busy", "down"]), st.integers(0, 12))
+
+
+@dataclass(frozen=True)
+class Window:
+    """The result of a task."""
+
+    key: SeriesKey
+    span: Span
+
+    def __len__(self) -> int:
+        return 1
+
+
+class Script:
+    """Fetches tasks with chosen outcomes, each after some turns of the event loop, and records what is committed."""
+
+    def __init__(self, outcomes: dict[Task, Outcome]) -> None:
+        self.outcomes, self.committed = outcomes, defaultdict[SeriesKey, list[Span]](list)
+        self.busy = {task for task, (name, _) in outcomes.items() if name == "busy"}
+
+    async def fetch(self, task: Task) -> Window:
+        name, turns = self.outcomes[task]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        start, end = task.span
+        if name == "contract":
+            raise ContractError("wrong")
+        if name == "down" or task in self.busy:
+            self.busy.discard(task)  # the next time it is answered
+            raise ServerError("500")
+        return Window(task.key, (start, end - HOUR // 2) if name == "short" else task.span)
+
+    def commit(self, results: list[Window]) -> int:
+        for result in results:
+            self.committed[result.key].append(result.span)
+        return len(results)
+
+
+def plan(outcomes: list[list[Outcome]]) -> dict[Task, Outcome]:
+    """Tasks by window, and by series within a window, as a backfill plans them."""
+    longest = max(map(len, outcomes))
+    return {
+        Task(("1h", f"hl:perp:M{number}"), (window * HOUR, (window + 1) * HOUR)): series[window]
+        for window in range(longest)
+        for number, series in enumerate(outcomes)
+        if window < len(series)
+    }
+
+
+@given(outcomes=st.lists(st.lists(OUTCOMES, min_size=1, max_size=12), min_size=1, max_size=4), by_series=st.booleans())
+def test_what_is_committed_of_a_series_has_no_hole(outcomes: list[list[Outcome]], by_series: bool) -> None:
+    chosen = plan(outcomes)
+    script = Script(chosen)
+    tasks = sorted(chosen, key=lambda task: task.key[1]) if by_series else list(chosen)
+    runner = Runner(script.fetch, script.commit, Budget(), ignore_progress, Progress.of(tasks), commit_rows=1)
+    done = None
+    with suppress(ServerError):
+        done = asyncio.run(runner.run(tasks))
+    for number, series in enumerate(outcomes):
+        key: SeriesKey = ("1h", f"hl:perp:M{number}")
+        names = [name for name, _ in series]
+        spans = script.committed[key]
+        assert [start for start, _ in spans] == [window * HOUR for window in range(len(spans))]
+        assert all(end == start + HOUR for start, end in spans[:-1])
+        failed = next((index for index, name in enumerate(names) if name in ("contract", "down")), len(names))
+        short = next((index + 1 for index, name in enumerate(names) if name == "short"), len(names))
+        if done is not None:
+            assert (key in {failure.key for failure in done.failures}) == (failed < len(names))
+            assert len(spans) <= min(failed, short)
+            assert len(spans) == min(failed, short) or {"down", "busy"} & set(names)
+    assert not runner.held
+
+
+class FailingSpan:
+    """ASGI: answers 422 to requests of a market that start in a span."""
+
+    def __init__(self, app: Any, market: str, start: str, end: str) -> None:
+        self.app, self.market, self.span, self.is_failing = app, market, (start, end), True
+
+    @property
+    def state(self) -> Any:
+        return self.app.state
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        (start,) = parse_qs(scope["query_string"].decode())[wire.START]
+        if self.is_failing and self.market in scope["path"] and self.span[0] <= start < self.span[1]:
+            await send({"type": "http.response.start", "status": 422, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await self.app(scope, receive, send)
+
+
+def test_the_update_after_a_failed_month_fills_it(exchange: Exchange, client: MarketData, table: Path) -> None:
+    for market in (BTC, ETH):
+        exchange.fill(market, "2026-03-25", "2026-05-20T10:00:00Z")
+    backfill([BTC, ETH], "1h", "2026-03-25", "2026-03-28", table, client=client)
+    exchange.app = failing = FailingSpan(exchange.app, BTC, "2026-04-05", "2026-04-10")
+    result = update(table, client=client)
+    assert [failure.key[1] for failure in result.failures] == [BTC]
+    assert Table(table).coverage.end_of(("1h", BTC)) == micros(to_instant("2026-04-01", "end"))
+    failing.is_failing = False
+    assert update(table, client=client).failures == ()
+    for market in (BTC, ETH):
+        assert final_values(table, market) == exchange.values("2026-03-25", "2026-05-20T09:00:00Z", market)
