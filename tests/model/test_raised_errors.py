@@ -31,7 +31,7 @@ CAUGHT = {
     "BrokenError": "client.transport turns the errors of client.http into ConnectionFailedError",
     "UntrustedError": "client.transport turns it into CertificateError",
     "HTTPError": "the sandbox turns it into a response",
-    "ClosedClientError": "store.dask.driver turns it into StoreError",
+    "ClosedClientError": "store.dask.cluster turns it into StoreError",
     "ConnectionAbortedError": "the sandbox's server ends the connection",
     "LookupError": "codegen resolves pointers",
     "ModuleNotFoundError": "codegen finds that an extra is missing",

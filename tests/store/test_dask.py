@@ -9,12 +9,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import dask.config
 import pytest
 from distributed import Client, LocalCluster, as_completed
+from hypothesis import given
+from hypothesis import strategies as st
 
 from allium_market_data import MarketData, RetryPolicy
 from allium_market_data.errors import (
@@ -22,18 +25,30 @@ from allium_market_data.errors import (
     ConnectionFailedError,
     NotFoundError,
     RefusedError,
+    ServerError,
     StoreError,
     UsageError,
 )
-from allium_market_data.store import Progress, Table, backfill
+from allium_market_data.model.intervals import DAY
+from allium_market_data.model.times import micros
+from allium_market_data.store import Progress, Table, backfill, update
+from allium_market_data.store.backfill import plan_backfill
+from allium_market_data.store.coverage import CommitNote, Coverage, SeriesKey
+from allium_market_data.store.dask import cluster as dask_cluster
 from allium_market_data.store.dask import driver
+from allium_market_data.store.dask.driver import windows_to_forget
 from allium_market_data.store.dask.rate_limiter import MAX_CATCH_UP
-from allium_market_data.store.dask.worker import worker_problem
+from allium_market_data.store.dask.worker import GroupResult, worker_problem
+from allium_market_data.store.plan import Task
+from allium_market_data.store.spans import Spans, union
+from allium_market_data.validation import to_instant
 from allium_market_data.version import VERSION
 from support.exchange import BTC, ETH, KEY, Exchange
+from support.failing import fail
 from support.tables import final_values
 
 MARKETS = (BTC, ETH)
+BAD = "hl:perp:BAD-USDC"
 SPAN = "2026-02-10", "2026-05-12"
 WORKERS = 2
 
@@ -119,6 +134,87 @@ def test_an_unknown_market_does_not_stop_the_others(filled: Exchange, table: Pat
     assert_complete(table, filled)
 
 
+def test_a_market_that_always_fails_ends_alone(filled: Exchange, table: Path, shared_client: Client) -> None:
+    filled.fill(BAD, "2026-02-01", "2026-05-15")
+    failing = fail(filled, [BAD])
+    done = run(table, filled.url, shared_client, markets=[BAD, *MARKETS], commit_rows=1)
+    [failure] = done.failures
+    assert (failure.key, type(failure.error)) == (("1h", BAD), ServerError)
+    assert_complete(table, filled)
+    assert len(failing.requests) <= (WORKERS + 1) * 4  # two attempts of at most two requests
+
+
+@pytest.mark.parametrize("markets", [[f"hl:perp:M{number}-USDC" for number in range(6)], MARKETS[:1]])
+def test_a_server_that_answers_5xx_ends_the_run(
+    filled: Exchange, table: Path, shared_client: Client, markets: list[str]
+) -> None:
+    for market in markets:
+        filled.fill(market, "2026-02-01", "2026-05-15")
+    failing = fail(filled, markets)
+    with pytest.raises(ServerError):
+        run(table, filled.url, shared_client, markets=markets, commit_rows=1)
+    assert 0 < len(failing.requests) == filled.request_count + len(failing.requests) <= (WORKERS + 3) * 4
+
+
+def test_the_update_after_a_failed_month_fills_it(
+    filled: Exchange, table: Path, shared_client: Client, client: MarketData
+) -> None:
+    """March fails after a later month of its market is committed: of the 8 windows, all but 2 are done by then."""
+    is_later_done = threading.Event()
+    failing = fail(filled, [BTC], 422, ("2026-03-05", "2026-03-20"))
+    failing.until = is_later_done
+
+    def report(progress: Progress) -> None:
+        if progress.done == 6:
+            is_later_done.set()
+
+    done = run(table, filled.url, shared_client, commit_rows=1, progress=report)
+    assert [failure.key[1] for failure in done.failures] == [BTC]
+    assert Table(table).coverage.end_of(("1h", BTC)) == micros(to_instant("2026-03-01", "end"))
+    failing.is_failing = False
+    assert update(table, client=client).failures == ()
+    for market in MARKETS:
+        assert final_values(table, market) == filled.values(SPAN[0], "2026-05-15", market)
+
+
+TASKS = [Task(("1h", market), (day * DAY, (day + 1) * DAY)) for day in range(6) for market in MARKETS]
+
+
+@given(done=st.sets(st.sampled_from(TASKS)), failed=st.sets(st.sampled_from([task.key for task in TASKS])))
+def test_what_stays_complete_of_a_failed_series_has_no_hole(done: set[Task], failed: set[SeriesKey]) -> None:
+    windows: dict[SeriesKey, Spans] = {
+        key: union(task.span for task in done if task.key == key) for key in {task.key for task in done}
+    }
+    forgotten = windows_to_forget(TASKS, done, failed)
+    after = Coverage().add(CommitNote(windows)).add(CommitNote(forgotten=forgotten))
+    assert forgotten.keys() <= failed
+    for key in failed:
+        first = next((day for day in range(6) if Task(key, (day * DAY, (day + 1) * DAY)) not in done), 6)
+        assert after.complete.get(key, ()) == union([(0, first * DAY)])
+    for key in windows.keys() - failed:
+        assert after.complete[key] == windows[key]
+
+
+@pytest.mark.parametrize("spent", [40, 35])
+def test_the_budget_includes_what_the_search_has_spent(
+    filled: Exchange, table: Path, shared_client: Client, client: MarketData, spent: int
+) -> None:
+    planned, reports = plan_backfill(Coverage(), "", [*MARKETS], "1h", *SPAN, client), list[Progress]()
+    limits: dict[str, Any] = {"max_requests": 40, "planned": replace(planned, requests=spent)}
+    with pytest.raises(BudgetError, match="budget of 40 requests"):
+        run(table, filled.url, shared_client, progress=reports.append, **limits)
+    assert filled.request_count <= 40 - spent
+    assert [report.requests for report in reports[:: len(reports)]] == [spent]
+
+
+def test_a_window_that_no_worker_does_is_an_error(
+    filled: Exchange, table: Path, shared_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "run_group", lambda *_, **__: GroupResult())
+    with pytest.raises(StoreError, match="the cluster did not do 8 windows, such as hl:perp:BTC-USDC 1h 2026-02-10"):
+        run(table, filled.url, shared_client)
+
+
 def test_workers_without_a_key_are_an_error_before_any_request(
     filled: Exchange, table: Path, shared_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,7 +266,7 @@ def test_a_result_lost_with_its_worker_is_computed_again(
 
 
 def test_a_cluster_without_workers_is_an_error(filled: Exchange, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "WORKER_SECONDS", 0.1)
+    monkeypatch.setattr(dask_cluster, "WORKER_SECONDS", 0.1)
     with local_cluster(0) as cluster, Client(cluster) as client, pytest.raises(UsageError, match="has no worker"):
         run(table, filled.url, client)
 
@@ -178,7 +274,7 @@ def test_a_cluster_without_workers_is_an_error(filled: Exchange, table: Path, mo
 def test_the_loss_of_the_last_worker_is_an_error(
     filled: Exchange, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver, "WORKER_SECONDS", 1.5)
+    monkeypatch.setattr(dask_cluster, "WORKER_SECONDS", 1.5)
     with local_cluster(1) as cluster, Client(cluster) as client:
 
         def end_worker(progress: Progress) -> None:
@@ -244,14 +340,14 @@ def test_the_problem_of_a_worker_is_described(empty_table: str, monkeypatch: pyt
 
 @pytest.mark.parametrize("address", ["nowhere", "xyz://127.0.0.1:1", "tcp://127.0.0.1:1"])
 def test_an_address_without_a_scheduler_is_an_error(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "CONNECT_SECONDS", 0.1)
-    with pytest.raises(StoreError, match=f"no Dask scheduler at {address}: "), driver.connect_cluster(address):
+    monkeypatch.setattr(dask_cluster, "CONNECT_SECONDS", 0.1)
+    with pytest.raises(StoreError, match=f"no Dask scheduler at {address}: "), dask_cluster.connect_cluster(address):
         pass
 
 
 @pytest.mark.parametrize("response", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"], ids=["silent", "HTTP"])
 def test_another_kind_of_server_is_an_error(response: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(dask_cluster, "CONNECT_SECONDS", 0.1)
     connections: list[socket.socket] = []
 
     def answer() -> None:
@@ -262,7 +358,10 @@ def test_another_kind_of_server_is_an_error(response: bytes, monkeypatch: pytest
         thread = threading.Thread(target=answer)
         thread.start()
         address = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
-        with pytest.raises(StoreError, match=f"no Dask scheduler at {address}: "), driver.connect_cluster(address):
+        with (
+            pytest.raises(StoreError, match=f"no Dask scheduler at {address}: "),
+            dask_cluster.connect_cluster(address),
+        ):
             pass
         thread.join()
         connections[0].close()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,39 +10,13 @@ from allium_market_data import MarketData
 from allium_market_data.errors import ServerError
 from allium_market_data.store import backfill, update
 from support.exchange import BTC, ETH, Exchange
+from support.failing import fail
 from support.tables import final_values
 
 SPAN = "2026-05-01", "2026-05-18"
 SOL = "hl:perp:SOL-USDC"
 MARKETS = [BTC, ETH, SOL, *(f"hl:perp:M{number}-USDC" for number in range(3))]
 ATTEMPTS = 2
-
-
-@dataclass
-class Failing:
-    """ASGI: answers 500 for some markets."""
-
-    app: Any
-    markets: Iterable[str]
-    requests: list[str] = field(default_factory=list)
-
-    @property
-    def state(self) -> Any:
-        return self.app.state
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if any(market in scope["path"] for market in self.markets):
-            self.requests.append(scope["path"])
-            await send({"type": "http.response.start", "status": 500, "headers": [(b"content-length", b"0")]})
-            await send({"type": "http.response.body", "body": b""})
-        else:
-            await self.app(scope, receive, send)
-
-
-def fail(exchange: Exchange, markets: Iterable[str]) -> Failing:
-    exchange.app = Failing(exchange.app, markets)
-    failing: Failing = exchange.app
-    return failing
 
 
 @pytest.fixture

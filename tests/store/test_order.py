@@ -7,8 +7,6 @@ from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,8 +21,8 @@ from allium_market_data.store.plan import Task
 from allium_market_data.store.runner import Runner, ignore_progress
 from allium_market_data.store.spans import Span
 from allium_market_data.validation import to_instant
-from support import wire
 from support.exchange import BTC, ETH, Exchange
+from support.failing import fail
 from support.tables import final_values
 
 HOUR = 3_600_000_000
@@ -103,30 +101,11 @@ def test_what_is_committed_of_a_series_has_no_hole(outcomes: list[list[Outcome]]
     assert not runner.held
 
 
-class FailingSpan:
-    """ASGI: answers 422 to requests of a market that start in a span."""
-
-    def __init__(self, app: Any, market: str, start: str, end: str) -> None:
-        self.app, self.market, self.span, self.is_failing = app, market, (start, end), True
-
-    @property
-    def state(self) -> Any:
-        return self.app.state
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        (start,) = parse_qs(scope["query_string"].decode())[wire.START]
-        if self.is_failing and self.market in scope["path"] and self.span[0] <= start < self.span[1]:
-            await send({"type": "http.response.start", "status": 422, "headers": [(b"content-length", b"0")]})
-            await send({"type": "http.response.body", "body": b""})
-        else:
-            await self.app(scope, receive, send)
-
-
 def test_the_update_after_a_failed_month_fills_it(exchange: Exchange, client: MarketData, table: Path) -> None:
     for market in (BTC, ETH):
         exchange.fill(market, "2026-03-25", "2026-05-20T10:00:00Z")
     backfill([BTC, ETH], "1h", "2026-03-25", "2026-03-28", table, client=client)
-    exchange.app = failing = FailingSpan(exchange.app, BTC, "2026-04-05", "2026-04-10")
+    failing = fail(exchange, [BTC], 422, ("2026-04-05", "2026-04-10"))
     result = update(table, client=client)
     assert [failure.key[1] for failure in result.failures] == [BTC]
     assert Table(table).coverage.end_of(("1h", BTC)) == micros(to_instant("2026-04-01", "end"))

@@ -134,8 +134,8 @@ def test_a_stopped_ended_or_abandoned_run_grants_nothing() -> None:
         states = [await limiter.read_state(run) for run in ("stopped", "ended", "left", "other", "unknown")]
         return [answers, loop.time() < 20, states]
 
-    over: tuple[bool, list[str]] = (True, [])
-    assert run_virtually(work) == [[OVER] * 3, True, [over, over, over, (False, []), over]]
+    over: tuple[bool, bool, list[str]] = (True, False, [])
+    assert run_virtually(work) == [[OVER] * 3, True, [over, over, over, (False, False, []), over]]
 
 
 def test_failed_markets_are_remembered() -> None:
@@ -147,7 +147,18 @@ def test_failed_markets_are_remembered() -> None:
         await limiter.add_failed_market("unknown", "c")
         return await limiter.read_state("r")
 
-    assert run_virtually(work) == (False, ["a", "b"])
+    assert run_virtually(work) == (False, False, ["a", "b"])
+
+
+def test_a_pause_ends_when_the_run_is_resumed() -> None:
+    async def work(limiter: RateLimiter, scheduler: Scheduler, loop: VirtualTimeLoop) -> Any:
+        await limiter.start_run("r", "c", None, None)
+        await limiter.pause_run("r")
+        paused, granted = await limiter.read_state("r"), await limiter.acquire("r")
+        await limiter.resume_run("r")
+        return [paused, granted, await limiter.read_state("r")]
+
+    assert run_virtually(work) == [(False, True, []), GRANTED, (False, False, [])]
 
 
 @given(st.lists(st.integers(1, 200), max_size=8), st.none() | st.integers(1, 60))

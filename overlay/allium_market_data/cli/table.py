@@ -136,7 +136,7 @@ def _cluster(address: str | None) -> Iterator[Any]:
         yield None
         return
     try:
-        from ..store.dask.driver import connect_cluster
+        from ..store.dask.cluster import connect_cluster
     except ImportError as error:
         raise AlliumError(f"--dask is an extra: pip install 'allium-market-data[dask]' ({error})") from None
     with connect_cluster(address) as cluster:

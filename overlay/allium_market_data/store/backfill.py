@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from os import PathLike
@@ -68,12 +68,11 @@ def backfill(
             endpoint=endpoint,
         )
         record_first_rows(store, todo.first)
-        left = None if max_requests is None else max_requests - todo.requests
         if dask is not None:
             from .dask.driver import run_on_cluster
 
-            done = run_on_cluster(dask, store, todo.tasks, chosen, progress, left, commit_rows, settle)
-            return replace(done, requests=done.requests + todo.requests)
+            budget = Budget(max_requests, todo.requests)
+            return run_on_cluster(dask, store, todo.tasks, chosen, progress, budget, commit_rows, settle)
         return run_tasks(
             *(chosen, todo.tasks, partial(fetch_batch, settle=settle), store.commit, progress),
             max_requests=max_requests,

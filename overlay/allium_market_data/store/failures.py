@@ -54,6 +54,13 @@ class Scope(Enum):
     UNKNOWN = auto()
 
 
+def scope_of(error: AlliumError) -> Scope:
+    """What an error ends if other requests ran beside it."""
+    if isinstance(error, ServerError):
+        return Scope.UNKNOWN
+    return Scope.MARKET if is_of_market(error) else Scope.RUN
+
+
 @dataclass
 class Failures:
     """The failures of a run, and the rule by which a 5xx ends one market or the run."""
@@ -70,14 +77,12 @@ class Failures:
 
     def record(self, key: SeriesKey, error: AlliumError, *, is_alone: bool) -> Scope:
         """Record an error, and return what it ends. ``is_alone``: no other request shared the client."""
-        if is_of_market(error):
+        scope = scope_of(error)
+        if scope is Scope.MARKET:
             self.by_series.setdefault(key, error)
             self.record_answer(key)
-            return Scope.MARKET
-        if not isinstance(error, ServerError):
-            return Scope.RUN
-        if not is_alone:
-            return Scope.UNKNOWN
+        if not isinstance(error, ServerError) or not is_alone:
+            return scope
         self.by_series.setdefault(key, error)
         self.in_a_row.setdefault(key, error)
         return Scope.RUN if len(self.in_a_row) >= MAX_FAILING_MARKETS else Scope.MARKET

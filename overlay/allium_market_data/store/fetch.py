@@ -35,6 +35,11 @@ class Budget:
     reserved: int = 0
     """Requests that the running tasks are expected to take."""
 
+    @property
+    def left(self) -> int | None:
+        """The number of requests that may still be sent; ``None`` is unlimited."""
+        return None if self.limit is None else self.limit - self.spent
+
     def has_room(self, requests: int) -> bool:
         """True if a task that takes this many requests may start."""
         return self.limit is None or self.spent + self.reserved + requests <= self.limit

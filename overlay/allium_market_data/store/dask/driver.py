@@ -1,72 +1,41 @@
-"""The caller's side of a backfill on Dask: check the cluster, submit groups of tasks, and collect their results.
+"""The caller's side of a backfill on Dask: submit groups of tasks, and collect their results.
 
 ``worker`` is what runs on a worker, ``rate_limiter`` what runs on the scheduler and answers every request of every worker.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from distributed import Client, Future, Security, as_completed
+from distributed import Client, Future, as_completed
 from distributed.client import ClosedClientError
-from distributed.comm import connect
 from distributed.scheduler import KilledWorker
 
 from ...client.loop_client import LoopClient
 from ...client.settings import Settings
 from ...client.sync_client import MarketData, run_on_loop
 from ...errors import AlliumError, StoreError, UsageError
-from ...model.endpoint import Endpoint
-from ...version import VERSION
-from ..coverage import SeriesKey
-from ..failures import MarketFailure
-from ..fetch import budget_error
+from ..coverage import CommitNote, SeriesKey
+from ..failures import Failures, Scope
+from ..fetch import Budget, budget_error
 from ..plan import Task, group_tasks
 from ..runner import REPORT_SECONDS, Progress, ProgressCallback
+from ..spans import Spans, union
 from ..table import Table
+from . import cluster
+from .cluster import address_of, call_limiter, check_workers, count_threads, one_line, scheduler_errors
 from .rate_limiter import RateLimiter
-from .worker import GroupResult, JobSpec, run_group, worker_problem
-
-CONNECT_SECONDS = 10.0
-"""How long to wait for the scheduler's first answer."""
-
-WORKER_SECONDS = 30.0
-"""How long to wait for a first worker, and for a new one when all have died."""
+from .worker import GroupResult, JobSpec, run_group
 
 GROUPS_PER_THREAD = 4
 """At least this many groups for each thread of the cluster, if there are enough tasks, so that all threads end together."""
-
-
-@contextmanager
-def connect_cluster(address: str) -> Iterator[Client]:
-    """A client of the cluster with the scheduler at ``address``. Raises ``StoreError`` if there is none.
-
-    For a command: Dask's own log messages are switched off, because errors are reported once, as exceptions.
-    """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    try:
-        asyncio.run(_check_scheduler(address))
-        dask = Client(address, timeout=CONNECT_SECONDS)
-    except (OSError, ValueError, MemoryError) as error:  # another kind of server can cause any of these
-        raise StoreError(f"no Dask scheduler at {address}: {_one_line(error)}") from None
-    with dask:
-        yield dask
-
-
-async def _check_scheduler(address: str) -> None:
-    """Connect once with a timeout. ``Client`` would wait forever for a server that accepts and never answers."""
-    security = Security().get_connection_args("client")
-    connection = await asyncio.wait_for(connect(address, timeout=CONNECT_SECONDS, **security), CONNECT_SECONDS + 1)
-    await connection.close()
 
 
 def run_on_cluster(
@@ -75,7 +44,7 @@ def run_on_cluster(
     tasks: list[Task],
     client: MarketData,
     report: ProgressCallback,
-    max_requests: int | None,
+    budget: Budget,
     commit_rows: int,
     settle: timedelta | None = None,
 ) -> Progress:
@@ -83,33 +52,42 @@ def run_on_cluster(
 
     Raises ``UsageError`` before the first request if the cluster cannot run them, ``StoreError`` if it is lost.
     """
-    progress = Progress.of(tasks)
+    progress = replace(Progress.of(tasks), requests=budget.spent)
     report(progress)
     if not isinstance(dask, Client) or dask.asynchronous:
         raise UsageError(f"dask must be a distributed.Client that is not asynchronous, not {type(dask).__name__}")
     if table.storage_options:
         raise UsageError("with dask, workers take the storage options from their environment: do not pass them")
     uri = table.uri if "://" in table.uri else os.path.abspath(table.uri)  # noqa: PTH100 - a Path would change a URI
-    with _scheduler_errors(dask):
-        threads = _count_threads(dask)
-        _check_versions_and_workers(dask, uri, table.endpoint)
+    with scheduler_errors(dask):
+        threads = count_threads(dask)
+        check_workers(dask, uri, table.endpoint)
     if not tasks:
         return progress
     settings: Settings = run_on_loop(client, _read_settings)
     run = uuid.uuid4().hex[:12]
     job = JobSpec(
-        *(run, uri, settings.base_url, settings.timeout, settings.max_concurrency, settings.retry, max_requests),
+        *(run, uri, settings.base_url, settings.timeout, settings.max_concurrency, settings.retry, budget.limit),
         settle=settle,
         endpoint=table.endpoint,
     )
-    with _scheduler_errors(dask):
+    with scheduler_errors(dask):
         dask.register_plugin(RateLimiter())
-    _call_limiter(dask, "start_run", run=run, client=dask.id, rate=settings.max_rate, max_requests=max_requests)
-    affordable = list(tasks_within_budget(tasks, max_requests))
+    call_limiter(dask, "start_run", run=run, client=dask.id, rate=settings.max_rate, max_requests=budget.left)
+    affordable = list(tasks_within_budget(tasks, budget.left))
     group_rows = min(commit_rows, sum(task.buckets for task in affordable) // (GROUPS_PER_THREAD * threads))
-    progress = Collector(dask, run, progress, report).run(job, list(group_tasks(affordable, group_rows)))
-    if max_requests is not None and len(affordable) < len(tasks):
-        raise budget_error(max_requests)
+    collector = Collector(dask, run, progress, report)
+    try:
+        progress = collector.run(job, list(group_tasks(affordable, group_rows)))
+    finally:
+        if forgotten := windows_to_forget(affordable, collector.done, collector.failures.by_series):
+            table.retry(lambda: table.write_note(CommitNote(forgotten=forgotten)))
+    if left := [
+        task for task in affordable if task not in collector.done and task.key not in collector.failures.by_series
+    ]:
+        raise StoreError(f"the cluster did not do {len(left):,} windows, such as {left[0]}: the same call resumes")
+    if budget.limit is not None and len(affordable) < len(tasks):
+        raise budget_error(budget.limit)
     return progress
 
 
@@ -124,31 +102,57 @@ def tasks_within_budget(tasks: list[Task], max_requests: int | None) -> Iterator
 
 
 class Collector:
-    """Submits the groups of one run, and collects their results."""
+    """Submits the groups of one run, and collects their results.
+
+    A 5xx pauses the run. Then each task that ended in one is done again alone, and ``Failures`` decides whether it is of
+    one market. After that, the groups that had not started are submitted again.
+    """
 
     def __init__(self, dask: Client, run: str, progress: Progress, report: ProgressCallback) -> None:
         self.dask, self.run_id, self.progress, self.report = dask, run, progress, report
         self.began = self.reported = time.monotonic()
+        self.spent = progress.requests
+        """The requests before the run."""
         self.failure: AlliumError | None = None
-        self.market_failures: dict[SeriesKey, MarketFailure] = {}
+        self.failures = Failures()
+        self.done: set[Task] = set()
+        self.again: list[Task] = []
+        self.postponed: list[tuple[Task, ...]] = []
+        self.futures: list[Future] = []
 
     def run(self, job: JobSpec, groups: list[tuple[Task, ...]]) -> Progress:
         """Submit the groups and wait for all of them. However this ends, the groups that are left are cancelled."""
-        futures: list[Future] = []
         try:
-            for index, group in enumerate(groups):
-                key = f"allium-backfill-{self.run_id}-{index}"
-                with _scheduler_errors(self.dask):
-                    futures.append(self.dask.submit(run_group, job, group, key=key, pure=False))
-            for future in self._completed(futures):
-                self._record(future)
+            while groups and self.failure is None:
+                self._run_groups(job, groups)
+                self._run_again(job)
+                groups, self.postponed = self.postponed, []
+                call_limiter(self.dask, "resume_run", run=self.run_id)
         finally:
             with suppress(OSError, ValueError, StoreError, ClosedClientError):  # a lost cluster does nothing any more
-                self.dask.cancel(futures, reason="the backfill has ended", msg=False)
-                _call_limiter(self.dask, "end_run", run=self.run_id)
+                self.dask.cancel(self.futures, reason="the backfill has ended", msg=False)
+                call_limiter(self.dask, "end_run", run=self.run_id)
+        self.failure = self.failure or self.failures.of_server
         if self.failure is not None:
             raise self.failure
         return self.progress
+
+    def _run_again(self, job: JobSpec) -> None:
+        """Do each task again that ended in a 5xx, one after the other."""
+        again, self.again = self.again, []
+        for task in again:
+            if self.failure is None and task.key not in self.failures.by_series:
+                self._run_groups(job, [(task,)], is_alone=True)
+
+    def _run_groups(self, job: JobSpec, groups: list[tuple[Task, ...]], *, is_alone: bool = False) -> None:
+        futures: list[Future] = []
+        for group in groups:
+            key = f"allium-backfill-{self.run_id}-{len(self.futures)}"
+            with scheduler_errors(self.dask):
+                futures.append(self.dask.submit(run_group, job, group, is_alone=is_alone, key=key, pure=False))
+            self.futures.append(futures[-1])
+        for future in self._completed(futures):
+            self._record(future, is_alone=is_alone)
 
     def _completed(self, futures: list[Future]) -> Iterator[Future]:
         """The futures as they complete. Raises ``StoreError`` if no worker is left to run them."""
@@ -166,33 +170,54 @@ class Collector:
             now = time.monotonic()
             if now - checked > 1:
                 checked = now
-                with _scheduler_errors(self.dask):
+                with scheduler_errors(self.dask):
                     last_worker_seen = now if self.dask.nthreads() else last_worker_seen
             if now - self.reported >= REPORT_SECONDS:
                 self._report()
-            if now - last_worker_seen > WORKER_SECONDS:
-                raise StoreError(f"no worker is left at {_address(self.dask)}: the same call resumes")
+            if now - last_worker_seen > cluster.WORKER_SECONDS:
+                raise StoreError(f"no worker is left at {address_of(self.dask)}: the same call resumes")
 
-    def _record(self, future: Future) -> None:
+    def _record(self, future: Future, *, is_alone: bool) -> None:
         if future.status != "finished":
             self.failure = self.failure or _failure_of(future)
-            _call_limiter(self.dask, "stop_run", run=self.run_id)
+            call_limiter(self.dask, "stop_run", run=self.run_id)
             return
         result: GroupResult = future.result()
-        for failure in result.market_failures:
-            self.market_failures.setdefault(failure.key, failure)
-        for error in result.failures:
-            self.failure = self.failure or error
+        for task in result.tasks:
+            self.done.add(task)
+            self.failures.record_answer(task.key)
+        for task, error in result.errors:
+            scope = self.failures.record(task.key, error, is_alone=is_alone)
+            if scope is Scope.RUN:
+                self.failure = self.failure or error
+            elif scope is Scope.UNKNOWN and task not in self.again:
+                self.again.append(task)
+        left = tuple(task for task in result.postponed if task.key not in self.failures.by_series)
+        self.postponed += [left] if left else []
         self._report(result)
 
     def _report(self, result: GroupResult | None = None) -> None:
         """Report the progress, after a group or while none has ended."""
-        requests = _call_limiter(self.dask, "count_requests", run=self.run_id)
+        requests = self.spent + call_limiter(self.dask, "count_requests", run=self.run_id)
         done = result or GroupResult()
-        progress = replace(self.progress, failures=tuple(self.market_failures.values()))
+        progress = replace(self.progress, failures=self.failures.of_markets)
         self.progress = progress.advance(done.tasks, done.rows, requests, self.began)
         self.reported = time.monotonic()
         self.report(self.progress)
+
+
+def windows_to_forget(tasks: list[Task], done: set[Task], failed: Collection[SeriesKey]) -> dict[SeriesKey, Spans]:
+    """The windows from the first one on that a failed series is missing, if a later one is done.
+
+    The workers commit in any order, and an update continues at the end of the complete windows of a series.
+    """
+    forgotten: dict[SeriesKey, Spans] = {}
+    for key in failed:
+        of_series = [task for task in tasks if task.key == key]
+        first = min((task.span[0] for task in of_series if task not in done), default=None)
+        if first is not None and any(task.span[0] > first for task in of_series if task in done):
+            forgotten[key] = union(task.span for task in of_series if task.span[0] >= first)
+    return forgotten
 
 
 def _failure_of(future: Future) -> AlliumError:
@@ -203,73 +228,7 @@ def _failure_of(future: Future) -> AlliumError:
         return error
     if isinstance(error, KilledWorker):
         return StoreError("a group of windows killed several workers, perhaps for lack of memory: see their logs")
-    return StoreError(f"a group of windows failed on the cluster: {_one_line(error)} (what was committed stays)")
-
-
-def _count_threads(dask: Client) -> int:
-    """The number of groups that the cluster runs at a time. Raises ``UsageError`` if no worker joins in time."""
-    with suppress(TimeoutError):
-        dask.wait_for_workers(1, timeout=WORKER_SECONDS)
-    threads: int = sum(dask.nthreads().values())
-    if not threads:
-        raise UsageError(f"the scheduler at {_address(dask)} has no worker: start some with dask worker ADDRESS")
-    return threads
-
-
-def _check_versions_and_workers(dask: Client, uri: str, endpoint: Endpoint) -> None:
-    """Raise ``UsageError`` if the scheduler or a worker cannot run a backfill."""
-    try:
-        version = dask.run_on_scheduler(_read_version)
-    except Exception as error:  # noqa: BLE001 - the import of this package may fail there in any way
-        raise UsageError(f"the scheduler cannot use allium-market-data {VERSION}: {_one_line(error)}") from None
-    if version != VERSION:
-        raise UsageError(f"the scheduler has allium-market-data {version}, this process {VERSION}: install the same")
-    results = dask.run(worker_problem, VERSION, uri, endpoint, on_error="return")
-    problems = {
-        address: result if isinstance(result, str) else _one_line(result)
-        for address, result in results.items()
-        if result
-    }
-    if problems:
-        address, problem = next(iter(problems.items()))
-        raise UsageError(f"{len(problems)} of {len(results)} workers cannot run a backfill; {address}: {problem}")
-
-
-def _one_line(error: object) -> str:
-    message = " ".join(str(error).split()) or "no answer"
-    return f"{type(error).__name__}: {message}"[:300]
-
-
-def _read_version() -> str:
-    from ...version import VERSION
-
-    return VERSION
-
-
-def _call_limiter(dask: Client, method: str, **arguments: Any) -> Any:
-    """Call a method of the rate limiter on the scheduler."""
-
-    async def call() -> Any:
-        if dask.scheduler is None:
-            raise ClosedClientError("the scheduler has shut down")
-        return await getattr(dask.scheduler, f"allium_{method}")(**arguments)
-
-    with _scheduler_errors(dask):
-        return dask.sync(call)
-
-
-def _address(dask: Client) -> str:
-    return str(dask.scheduler.address if dask.scheduler else "an unknown address")
-
-
-@contextmanager
-def _scheduler_errors(dask: Client) -> Iterator[None]:
-    """Turn the loss or the shutdown of the scheduler into ``StoreError``."""
-    address = _address(dask)
-    try:
-        yield
-    except (OSError, ClosedClientError) as error:
-        raise StoreError(f"lost the Dask scheduler at {address}: {_one_line(error)}; the same call resumes") from None
+    return StoreError(f"a group of windows failed on the cluster: {one_line(error)} (what was committed stays)")
 
 
 async def _read_settings(client: LoopClient) -> Settings:

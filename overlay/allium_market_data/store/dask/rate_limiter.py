@@ -30,6 +30,7 @@ class Run:
     max_requests: int | None
     granted: int = 0
     is_over: bool = False
+    is_paused: bool = False
     failed_markets: set[str] = field(default_factory=set)
 
     @property
@@ -54,6 +55,8 @@ class RateLimiter(SchedulerPlugin):  # type: ignore[misc]  # distributed is unty
             self.acquire,
             self.read_state,
             self.add_failed_market,
+            self.pause_run,
+            self.resume_run,
             self.stop_run,
             self.count_requests,
             self.end_run,
@@ -94,15 +97,25 @@ class RateLimiter(SchedulerPlugin):  # type: ignore[misc]  # distributed is unty
                 return run
             await asyncio.sleep(min(wait, 1.0))
 
-    async def read_state(self, run: str) -> tuple[bool, list[str]]:
-        """Whether the run is over, and the markets that failed."""
+    async def read_state(self, run: str) -> tuple[bool, bool, list[str]]:
+        """Whether the run is over, whether it is paused, and the markets that failed."""
         state = self.runs.get(run)
-        return (True, []) if state is None else (state.is_over, sorted(state.failed_markets))
+        return (True, False, []) if state is None else (state.is_over, state.is_paused, sorted(state.failed_markets))
 
     async def add_failed_market(self, run: str, market: str) -> None:
         """Record a market that failed, so that no other worker requests it."""
         if state := self.runs.get(run):
             state.failed_markets.add(market)
+
+    async def pause_run(self, run: str) -> None:
+        """Let no further group start, after an error that may be of one market or of the server."""
+        if state := self.runs.get(run):
+            state.is_paused = True
+
+    async def resume_run(self, run: str) -> None:
+        """Let groups start again."""
+        if state := self.runs.get(run):
+            state.is_paused = False
 
     async def stop_run(self, run: str) -> None:
         """Refuse further requests of the run, after an error that they would meet too."""

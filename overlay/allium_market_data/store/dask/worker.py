@@ -22,7 +22,7 @@ from ...errors import AlliumError, StoreError
 from ...model.endpoint import OPEN_INTEREST, Endpoint
 from ...optional import require
 from ...version import VERSION
-from ..failures import MarketFailure, is_of_market
+from ..failures import Scope, scope_of
 from ..fetch import budget_error, fetch_batch
 from ..plan import Task
 from ..spans import subtract
@@ -47,12 +47,15 @@ class JobSpec:
 
 @dataclass(frozen=True, slots=True)
 class GroupResult:
-    """The tasks of a group that are complete, the rows that were committed, and the errors."""
+    """The tasks of a group that are complete, the rows that were committed, and the errors.
+
+    ``postponed`` are all tasks of a group that did not start, because the run is paused.
+    """
 
     tasks: tuple[Task, ...] = ()
     rows: int = 0
-    failures: tuple[AlliumError, ...] = ()
-    market_failures: tuple[MarketFailure, ...] = ()
+    errors: tuple[tuple[Task, AlliumError], ...] = ()
+    postponed: tuple[Task, ...] = ()
 
 
 class _RunOverError(AlliumError):
@@ -73,16 +76,19 @@ def worker_problem(version: str, uri: str, endpoint: Endpoint = OPEN_INTEREST) -
     return None
 
 
-def run_group(job: JobSpec, group: tuple[Task, ...]) -> GroupResult:
+def run_group(job: JobSpec, group: tuple[Task, ...], *, is_alone: bool = False) -> GroupResult:
     """Fetch what the table is missing of the group, and commit the complete windows.
 
+    A group that runs alone starts even while the run is paused.
     Dask runs a group again if its worker died after the commit and before the result was read. The second run finds the
     windows complete and fetches nothing.
     """
     scheduler = SchedulerClient(get_worker(), job.run)
-    is_over, failed_markets = scheduler.call("read_state").result()
+    is_over, is_paused, failed_markets = scheduler.call("read_state").result()
     if is_over:
         return GroupResult()
+    if is_paused and not is_alone:
+        return GroupResult(postponed=group)
     table = Table(job.uri, endpoint=job.endpoint)
     group = tuple(task for task in group if task.key[1] not in failed_markets)
     fetch = GroupFetch(job, scheduler, {task: _missing_parts(table, task) for task in group})
@@ -99,7 +105,7 @@ def run_group(job: JobSpec, group: tuple[Task, ...]) -> GroupResult:
             batches = run_on_loop(client, fetch.run)
     rows = table.commit(batches) if batches else 0
     done = tuple(task for task in group if task not in fetch.incomplete)
-    return GroupResult(done, rows, tuple(fetch.failures), tuple(fetch.market_failures))
+    return GroupResult(done, rows, tuple(fetch.errors))
 
 
 def _missing_parts(table: Table, task: Task) -> list[Task]:
@@ -132,8 +138,7 @@ class GroupFetch:
     scheduler: SchedulerClient
     missing: dict[Task, list[Task]]
     incomplete: set[Task] = field(default_factory=set)
-    failures: list[AlliumError] = field(default_factory=list)
-    market_failures: list[MarketFailure] = field(default_factory=list)
+    errors: list[tuple[Task, AlliumError]] = field(default_factory=list)
 
     async def run(self, caller: LoopClient) -> list[Batch]:
         """The complete batches."""
@@ -150,18 +155,19 @@ class GroupFetch:
         raise failure
 
     async def fetch(self, client: LoopClient, task: Task, part: Task) -> Batch | None:
-        """A batch, or ``None`` if it failed. An error that other requests would meet too stops the whole run."""
+        """A batch, or ``None`` if it failed. An error that other requests would meet too stops the whole run, and a 5xx
+        pauses it, until the driver knows whether it is of one market."""
         try:
             return await fetch_batch(client, part, self.job.settle)
         except _RunOverError:
             pass
         except AlliumError as error:
-            if is_of_market(error):
-                self.market_failures.append(MarketFailure(task.key, error))
+            self.errors.append((task, error))
+            scope = scope_of(error)
+            if scope is Scope.MARKET:
                 await self.call("add_failed_market", market=task.key[1])
             else:
-                self.failures.append(error)
-                await self.call("stop_run")
+                await self.call("stop_run" if scope is Scope.RUN else "pause_run")
         self.incomplete.add(task)
         return None
 
