@@ -36,28 +36,28 @@ def tests(session: nox.Session) -> None:
     _lint(session)
     _types(session)
     session.run("python", "-m", "allium_market_data.cli.codegen", "generate", "--check")
-    session.run("pytest", *WORKERS, "--ignore=tests/system", *session.posargs)
+    _pytest(session, "--ignore=tests/system")
 
 
 @nox.session
 def tests_system(session: nox.Session) -> None:
     """The tests that start processes: kills, clusters, terminals, browsers, faults over sockets; `-- ARG...` to pytest."""
     _install(session, "dev", extras="[all]")
-    session.run("pytest", *WORKERS, "tests/system", *session.posargs)
+    _pytest(session, "tests/system")
 
 
 @nox.session
 def endurance(session: nox.Session) -> None:
     """Both groups of tests, again and again, half of the runs beside busy processes: `-- --runs N --busy N`."""
     _install(session, "dev", extras="[all]")
-    session.run("python", "tests/support/endurance.py", *session.posargs)
+    session.run("python", "tests/support/endurance.py", *session.posargs, env={"PYTHONDONTWRITEBYTECODE": ""})
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Line and branch coverage of the library by both groups of tests; fails under 95 %."""
     _install(session, "dev", extras="[all]")
-    session.run("pytest", *WORKERS, "--cov", "--cov-report=term", "--cov-fail-under=95", *session.posargs)
+    _pytest(session, "--cov", "--cov-report=term", "--cov-fail-under=95")
 
 
 @nox.session
@@ -82,6 +82,11 @@ def _lint(session: nox.Session) -> None:
 
 def _types(session: nox.Session) -> None:
     session.run("mypy")
+
+
+def _pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest. The tests start many Python processes, which would compile every module again without bytecode files."""
+    session.run("pytest", *WORKERS, *arguments, *session.posargs, env={"PYTHONDONTWRITEBYTECODE": ""})
 
 
 @nox.session
@@ -227,7 +232,7 @@ def lowest(session: nox.Session) -> None:
     """The tests with the oldest versions that pyproject.toml allows."""
     wanted = [item for group in ("spec", "test") for item in nox.project.dependency_groups(PYPROJECT, group)]
     session.install("--resolution", "lowest-direct", "--editable", ".[all]", *wanted)
-    session.run("pytest", *WORKERS, *LIBRARY, *session.posargs)
+    _pytest(session, *LIBRARY)
 
 
 @nox.session(venv_backend="uv")

@@ -1,7 +1,8 @@
 """``nox -s bench_table``: what ticks of ``watch`` and hourly updates cost as a table grows, and how large its log becomes.
 
 It writes TABLE.md. The server is a test double in this process, so only the time in the store is counted: opening, merging,
-committing and compacting. The clock is the double's, and nothing waits.
+committing and compacting. The clock is the double's, and nothing waits. With ``--memory FOLDER`` the local tables are in a
+folder in memory, because the time that a disk takes depends on what else uses it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from allium_market_data.store import Table, Watch, backfill, schema, status, upd
 from allium_market_data.store.coverage import CommitNote
 from allium_market_data.store.spans import month_of, split_by_month
 from allium_market_data.store.update import MAX_SMALL_FILES
+from allium_market_data.store.watch import MERGE_PERIOD, TICKS_PER_MERGE
 from allium_market_data.validation import to_instant
 from support.exchange import KEY, Exchange, serve_exchanges
 from support.object_store import object_store
@@ -40,21 +42,30 @@ RESULT = Path(__file__).with_name("TABLE.md")
 START = "2026-05-01"
 HOURS_A_YEAR = 24 * 365
 
+WARM_UP = MERGE_PERIOD + 3 * TICKS_PER_MERGE
+"""The ticks of a watch of an empty table until every market had its turn to be merged."""
+
 
 class StoreTime:
-    """The seconds that the functions of the store take, by step."""
+    """The seconds, and those of the processor, that the functions of the store take, by step.
 
-    def __init__(self) -> None:
+    Every ``period`` steps cost the same work: merging files takes turns.
+    """
+
+    def __init__(self, period: int) -> None:
+        self.period = period
         self.steps: list[float] = []
-        self.seconds = 0.0
+        self.processor: list[float] = []
+        self.seconds = self.processor_seconds = 0.0
 
     def timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **options: Any) -> Any:
-            began = time.perf_counter()
+            began, processor = time.perf_counter(), time.process_time()
             try:
                 return function(*args, **options)
             finally:
                 self.seconds += time.perf_counter() - began
+                self.processor_seconds += time.process_time() - processor
 
         return call
 
@@ -69,23 +80,30 @@ class StoreTime:
 
     def end_step(self) -> None:
         self.steps.append(self.seconds)
-        self.seconds = 0.0
+        self.processor.append(self.processor_seconds)
+        self.seconds = self.processor_seconds = 0.0
 
-    @property
-    def ends(self) -> tuple[float, float]:
-        """The means of the first and of the last tenth, or a little more: both have the same number of compactions."""
-        tenth = -(-len(self.steps) // (10 * MAX_SMALL_FILES)) * MAX_SMALL_FILES
-        return statistics.fmean(self.steps[:tenth]), statistics.fmean(self.steps[-tenth:])
+    def without(self, steps: int) -> StoreTime:
+        """The steps after the first ones."""
+        rest = StoreTime(self.period)
+        rest.steps, rest.processor = self.steps[steps:], self.processor[steps:]
+        return rest
+
+    def ends(self, steps: list[float]) -> tuple[float, float]:
+        """The means of the first and of the last tenth, or a little more: whole periods."""
+        tenth = -(-len(steps) // (10 * self.period)) * self.period
+        return statistics.fmean(steps[:tenth]), statistics.fmean(steps[-tenth:])
 
     @property
     def growth(self) -> float:
         """The mean of the last tenth over that of the first."""
-        first, last = self.ends
+        first, last = self.ends(self.steps)
         return last / first
 
     def line(self, name: str) -> str:
-        first, last = self.ends
-        return f"| {name} | {len(self.steps)} | {first:.3f} | {last:.3f} | {last / first:.2f} |"
+        (first, last), (first_cpu, last_cpu) = self.ends(self.steps), self.ends(self.processor)
+        means = f"{first:.3f} | {last:.3f} | {last / first:.2f} | {first_cpu:.3f} | {last_cpu:.3f}"
+        return f"| {name} | {len(self.steps)} | {means} | {statistics.median(self.steps):.3f} |"
 
 
 @contextmanager
@@ -102,10 +120,10 @@ def exchange() -> Iterator[tuple[Exchange, MarketData]]:
 
 def measure_watch(markets: int, ticks: int, folder: Path) -> StoreTime:
     """The ticks of ``watch`` with a table, one a minute."""
-    names, spent = [f"w:perp:{index:03}" for index in range(markets)], StoreTime()
+    names, spent = [f"w:perp:{index:03}" for index in range(markets)], StoreTime(TICKS_PER_MERGE)
     with exchange() as (server, client), spent.of("watch"):
         for name in names:
-            server.fill(name, "2026-05-20T10:00", "2026-05-20T14:00", 60_000_000)
+            server.fill(name, "2026-05-20T10:00", "2026-05-21T10:00", 60_000_000)
 
         def wait(_: float) -> None:
             spent.end_step()
@@ -125,7 +143,7 @@ def measure_watch(markets: int, ticks: int, folder: Path) -> StoreTime:
 
 def measure_updates(markets: int, hours: int, uri: str, options: dict[str, str] | None) -> StoreTime:
     """Hourly updates with the default look-back."""
-    names, spent = [f"u:perp:{index:03}" for index in range(markets)], StoreTime()
+    names, spent = [f"u:perp:{index:03}" for index in range(markets)], StoreTime(MAX_SMALL_FILES)
     with exchange() as (server, client), spent.of("update"):
         for name in names:
             server.fill(name, START, "2026-06-10")
@@ -196,27 +214,34 @@ def main() -> None:
         ("months", 36),
     ):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--memory", type=Path)
     parser.add_argument("--s3-hours", type=int, default=200)
     sizes = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=sizes.memory) as name:
         folder = Path(name)
-        watched = measure_watch(sizes.markets, sizes.ticks, folder)
+        from_empty = measure_watch(sizes.markets, WARM_UP + sizes.ticks, folder)
+        watched = from_empty.without(WARM_UP)
         local = measure_updates(sizes.updated, sizes.hours, str(folder / "updates"), None)
         bytes_a_year = log_bytes(folder / "updates") / sizes.hours * HOURS_A_YEAR
         with object_store() as store:
             remote = measure_updates(sizes.updated, sizes.s3_hours, store.table(), store.options)
         wide = measure_wide(sizes.wide, sizes.months, folder)
+    empty = statistics.fmean(from_empty.steps[:TICKS_PER_MERGE])
     lines = [
         "# The table: cost of ticks and updates",
         "",
-        "Written by `nox -s bench_table`. Seconds in the store for each step, without the server:",
-        f"means of the first and of the last tenth, in whole periods of {MAX_SMALL_FILES} steps between two compactions.",
+        "Written by `nox -s bench_table`. Seconds in the store for each step, without the server: means of the first and of",
+        f"the last tenth in whole periods (`watch`: {TICKS_PER_MERGE} steps, one of which merges files; `update`:",
+        f"{MAX_SMALL_FILES}), elapsed and of the processor. Local tables are {'in memory' if sizes.memory else 'on a disk'}.",
         "",
-        "| what | steps | first tenth | last tenth | growth |",
-        "| --- | --- | --- | --- | --- |",
+        "| what | steps | first tenth | last tenth | growth | first, processor | last, processor | median |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
         watched.line(f"tick of `watch`, {sizes.markets} markets"),
         local.line(f"hourly `update`, {sizes.updated} markets, local"),
         remote.line(f"hourly `update`, {sizes.updated} markets, S3 (moto)"),
+        "",
+        f"The ticks of `watch` are those after the first {WARM_UP}, in which every market was merged once. The first",
+        f"{TICKS_PER_MERGE} on the empty table, where there is nothing to merge, took {empty:.3f} s each.",
         "",
         f"Log of hourly updates of {sizes.updated} markets: {bytes_a_year / 1e6:.0f} MB a year.",
         "",

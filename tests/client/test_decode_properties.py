@@ -20,7 +20,9 @@ from allium_market_data.model.windows import Window
 from support.serving import MARKET
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
-NOW = START + timedelta(days=400)
+ROWS = 600
+"""More rows than are drawn, so that all of their buckets have ended by ``NOW``, those of ``1d`` too."""
+NOW = START + timedelta(days=ROWS)
 plain = st.from_regex(PLAIN_DECIMAL, fullmatch=True)
 tails = st.sampled_from([":00+00:00", ":00Z", "Z", ":00.000000+00:00", ":00.0Z"])
 Rows = list[tuple[datetime, str, str]]
@@ -75,7 +77,7 @@ def test_any_order_and_gaps_give_ascending_rows_with_their_text(
     case: tuple[Interval, Rows], tail: str, data: st.DataObject
 ) -> None:
     interval, rows = case
-    asked = question(interval, 600)
+    asked = question(interval, ROWS)
     sent = [rows, rows[::-1], rows[1:] + rows[:1], rows + rows[:1]][data.draw(st.integers(0, 3))]
     assert read(body(sent, tail), asked) == rows
 
@@ -90,5 +92,5 @@ def test_a_wrong_row_is_found_and_named(case: tuple[Interval, Rows], tail: str, 
     sent: dict[str, Any] = json.loads(body(rows, tail))
     sent["items"][row][field] = value
     with pytest.raises(ContractError) as caught:
-        decode(json.dumps(sent).encode(), question(interval, 600))
+        decode(json.dumps(sent).encode(), question(interval, ROWS))
     assert (caught.value.row, caught.value.field) == (row, field)

@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 from deltalake import DeltaTable
+from hypothesis import given
+from hypothesis import strategies as st
 
 from allium_market_data import MarketData
 from allium_market_data.errors import UsageError
 from allium_market_data.store import Table, backfill, compact, update
-from allium_market_data.store.compaction import find_small_files
+from allium_market_data.store.compaction import SmallFiles, find_small_files, fullest
 from allium_market_data.store.update import MAX_SMALL_FILES
+from allium_market_data.store.watch import MERGE_PERIOD, MIN_SMALL_FILES, TICKS_PER_MERGE, months_per_merge
 from allium_market_data.validation import to_instant
 from support.exchange import BTC, ETH, Exchange
 from support.tables import all_rows, final_values, restatements, run_together
@@ -159,6 +162,27 @@ def test_updates_keep_the_number_of_files_under_a_bound(exchange: Exchange, clie
         files.append(len(Table(table).delta.file_uris()))
     assert max(files) <= MAX_SMALL_FILES
     assert final_values(table) == exchange.values("2026-05-18", "2026-05-21T16:00")
+
+
+@given(markets=st.integers(1, 300), leftover=st.integers(0, 100))
+def test_the_merges_of_a_watch_keep_files_under_a_bound(markets: int, leftover: int) -> None:
+    """Every tick adds a file to each market. ``leftover`` are the files that an earlier process left in one of them."""
+    files = dict.fromkeys((f"m{index}" for index in range(markets)), 0)
+    files["m0"] = leftover
+    bound = MERGE_PERIOD + MIN_SMALL_FILES + TICKS_PER_MERGE
+    for tick in range(1, 3 * MERGE_PERIOD + 1):
+        files = {market: count + 1 for market, count in files.items()}
+        if tick % TICKS_PER_MERGE == 0:
+            many = [
+                SmallFiles("2026-05", market, ("1m",), count, count)
+                for market, count in files.items()
+                if count > MIN_SMALL_FILES
+            ]
+            merged = fullest(many, months_per_merge(markets))
+            files |= {month.market_id: 1 for month in merged}
+            assert len(merged) <= months_per_merge(markets) <= markets / 12 + 1, "the work is spread"
+        assert max(list(files.values())[1:], default=0) <= bound
+        assert tick < TICKS_PER_MERGE * 2 or files["m0"] <= bound, "the fullest comes first"
 
 
 def test_new_spans_are_merged_without_a_read(

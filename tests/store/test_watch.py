@@ -118,6 +118,19 @@ def test_every_row_is_committed_before_it_is_yielded(live: Exchange, client: Mar
     assert version == 8, "one commit a minute, with both markets"
 
 
+def test_a_watch_merges_the_files_of_the_fullest_months(
+    live: Exchange, client: MarketData, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("TICKS_PER_MERGE", 2), ("MERGE_PERIOD", 4), ("MIN_SMALL_FILES", 2)):
+        monkeypatch.setattr(f"allium_market_data.store.watch.{name}", value)
+    watch = watched(live, client, [BTC, ETH], table=Table(table, create=True))
+    files = [len(Table(table).delta.file_uris()) for _ in islice(watch.rows(), 28)]
+    assert max(files) <= 2 * (4 + 2)
+    assert min(files[14:]) > 2, "never all at once"
+    for market in (BTC, ETH):
+        assert [f"{ts:%H:%M}" for ts in final_values(table, market, "1m")] == minutes("10:18", 14)
+
+
 def test_a_watch_starts_where_the_table_ends(live: Exchange, client: MarketData, table: Path) -> None:
     backfill(BTC, "1m", "2026-05-20T09:00", "2026-05-20T09:50", table, client=client)
     rows = list(islice(watched(live, client, [BTC], table=Table(table)).rows(), 35))

@@ -72,9 +72,12 @@ def compact(
     return CompactionResult(before, after, deleted)
 
 
-def limit_files(store: Table, most: int) -> CompactionResult:
-    """Merge the small files of each month of a series that has more than ``most``, so that later reads stay fast."""
-    return CompactionResult(*_compact(store, lambda: store.delta, store.commit_properties, most))
+def limit_files(store: Table, most: int, at_once: int | None = None) -> CompactionResult:
+    """Merge the small files of each month of a market that has more than ``most``, so that later commits and reads stay fast.
+
+    With ``at_once``, at most this number of months: those with the most files.
+    """
+    return CompactionResult(*_compact(store, lambda: store.delta, store.commit_properties, most, at_once))
 
 
 class SmallFiles(NamedTuple):
@@ -103,6 +106,12 @@ def find_small_files(delta: DeltaTable, more_than: int = 1) -> list[SmallFiles]:
     return months
 
 
+def fullest(months: Sequence[SmallFiles], count: int | None) -> list[SmallFiles]:
+    """The ``count`` months with the most files, in the order of ``months``; all of them for ``None``."""
+    chosen = set(sorted(months, key=lambda month: -month.files)[:count])
+    return [month for month in months if month in chosen]
+
+
 def group_by_commit(months: Sequence[SmallFiles]) -> Iterator[list[SmallFiles]]:
     """Groups of one month and about ``COMMIT_ROWS`` rows."""
     group: list[SmallFiles] = []
@@ -117,11 +126,15 @@ def group_by_commit(months: Sequence[SmallFiles]) -> Iterator[list[SmallFiles]]:
 
 
 def _compact(
-    store: Table, open_table: Callable[[], DeltaTable], properties: Callable[..., Any], more_than: int = 1
+    store: Table,
+    open_table: Callable[[], DeltaTable],
+    properties: Callable[..., Any],
+    more_than: int = 1,
+    at_once: int | None = None,
 ) -> tuple[int, int]:
     """Rewrite the months with small files. A group is rewritten again if another writer commits first."""
     before = after = 0
-    for group in group_by_commit(find_small_files(open_table(), more_than)):
+    for group in group_by_commit(fullest(find_small_files(open_table(), more_than), at_once)):
 
         def attempt(group: list[SmallFiles] = group) -> tuple[int, int]:
             months = [((interval, month.market_id), month.month) for month in group for interval in month.intervals]

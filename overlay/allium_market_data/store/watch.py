@@ -33,11 +33,22 @@ MAX_MISSING_BUCKETS = 1_000
 
 MAX_PAUSE = 60.0
 
-MAX_SMALL_FILES = 120
-"""Small files of a month of a series, above which they are merged. A tick reads none of them, so there may be many."""
+TICKS_PER_MERGE = 5
+"""One tick in this many merges small files, of the markets that have the most. Every commit costs time for each file."""
+
+MERGE_PERIOD = 60
+"""Within this number of ticks every market has its turn, so its month has about as many small files at most."""
+
+MIN_SMALL_FILES = 8
+"""A month with no more small files than this is not merged."""
 
 Fetched: TypeAlias = dict[str, Series[Any]]
 Failures: TypeAlias = dict[str, AlliumError]
+
+
+def months_per_merge(markets: int) -> int:
+    """The number of months that one merge takes, so that every market has its turn within ``MERGE_PERIOD`` ticks."""
+    return -(-markets * TICKS_PER_MERGE // MERGE_PERIOD)
 
 
 def _sleep(seconds: float) -> None:
@@ -157,8 +168,8 @@ class Watch:
                 self.table, [rows for market in fetched for rows in self._split(fetched[market], settled[market])]
             )
             self.ticks += 1
-            if self.ticks % (MAX_SMALL_FILES // 2) == 0:
-                limit_files(self.table, MAX_SMALL_FILES)
+            if self.ticks % TICKS_PER_MERGE == 0:
+                limit_files(self.table, MIN_SMALL_FILES, months_per_merge(len(self.markets)))
         for market, series in fetched.items():
             self.settled[market] = settled[market]
             for row in series:

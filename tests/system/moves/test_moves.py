@@ -29,14 +29,23 @@ def todays_sandbox() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def moved(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A copy of the repository after a move, made by ``update_spec`` with the proposal accepted."""
-    move: Move = request.getfixturevalue("move")
-    root = tmp_path / "root"
-    for folder in ("spec", "generated", "overlay", "tests"):
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository without what an update writes. All moves share it, so that it is compiled once."""
+    root = tmp_path_factory.mktemp("root")
+    for folder in ("overlay", "tests"):
         shutil.copytree(ROOT / folder, root / folder, ignore=IGNORED)
     shutil.copy(ROOT / "pyproject.toml", root)
+    return root
+
+
+@pytest.fixture
+def moved(request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> Path:
+    """A copy of the repository after a move, made by ``update_spec`` with the proposal accepted."""
+    move: Move = request.getfixturevalue("move")
+    for folder in ("spec", "generated"):
+        shutil.rmtree(root / folder, ignore_errors=True)
+        shutil.copytree(ROOT / folder, root / folder, ignore=IGNORED)
     page = tmp_path / PAGE.name
     page.write_text(move.page(), encoding="utf-8")
     assert main(["update", "--from", str(page), "--accept", "--root", str(root)]) == 0
