@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from allium_market_data.codegen.canonical import resolve
-from allium_market_data.codegen.clauses import CLAUSES
+from allium_market_data.codegen.clauses import CLAUSES, read_clauses
 from allium_market_data.codegen.contract import CAP, DECIMAL, ROLE, TIMESTAMP, check_statements, contract
 from allium_market_data.codegen.durations import DAY, HOUR, MINUTE, durations, interval_width, iso_duration
 from allium_market_data.codegen.package import PACKAGE
-from allium_market_data.drift.diff.clauses import read_clauses
 from allium_market_data.errors import SpecError
 from allium_market_data_wire.contract import KEY_HEADER, OPEN_INTEREST, SERVER
 

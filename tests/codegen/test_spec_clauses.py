@@ -7,9 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from allium_market_data.codegen.clauses import INFO, Entry, Published, folded, read_entries, stated, unquoted
+from allium_market_data.codegen.clauses import (
+    INFO,
+    Entry,
+    Published,
+    folded,
+    read_clauses,
+    read_entries,
+    stated,
+    unquoted,
+)
 from allium_market_data.codegen.document import merge
 from allium_market_data.codegen.page import read
+from allium_market_data.errors import SpecError
 from allium_market_data.sandbox.readings import READINGS
 
 ROOT = Path(__file__).parents[2]
@@ -77,3 +87,24 @@ def test_readings_are_those_of_the_sandbox() -> None:
     names = list(chain.from_iterable(question["readings"] for question in questions))
     assert len(set(names)) == len(names)
     assert set(names) - {question["plain"] for question in questions} == set(READINGS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "clause = 1",
+        "[[clause]]\nid = 'a'",
+        "[[clause]]\nid = 1\nstands = ''\nquote = ''",
+        "clause =",
+        "[[not_normative]]\nquote = ''",
+    ],
+)
+def test_invalid_clauses_are_errors(text: str) -> None:
+    with pytest.raises(SpecError, match=r"clauses\.toml"):
+        read_entries(text)
+
+
+def test_clauses_are_read() -> None:
+    text = "[[clause]]\nid = 'a.b-1'\nstands = 'prose'\nquote = 'x'\ndecision = 'y'\n"
+    assert read_clauses(text) == (Entry("a.b-1", "prose", "x"),)
+    assert read_clauses("") == ()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from allium_market_data.codegen.clauses import read_clauses
 from allium_market_data.drift import Judgement, Source, judge
-from allium_market_data.drift.diff.clauses import read_clauses
 from allium_market_data.drift.model import Acceptance, Level, Names, StaleAcceptance
 from allium_market_data.drift.result import Behaviour, CheckResult, Sightings
 from drift.page import CLAUSES_TEXT, PAGE, Document, answer, document, interval, limit, operation, row, with_block

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from allium_market_data.codegen.clauses import read_clauses
 from allium_market_data.codegen.page import Document
 from allium_market_data.drift import Change, Effect, Level, Source, judge
-from allium_market_data.drift.diff.clauses import read_clauses
 from allium_market_data.drift.impact.client_requests import client_requests
 from allium_market_data.drift.impact.client_responses import body_error, bytes_error, status_error
 from allium_market_data.model.endpoint import OPEN_INTEREST

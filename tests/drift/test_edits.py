@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from allium_market_data.codegen.clauses import read_clauses
 from allium_market_data.drift import Level, Source, judge
-from allium_market_data.drift.diff.clauses import read_clauses
 from allium_market_data.errors import SpecError
 from drift.broken import broken
 from drift.edits import EDITS

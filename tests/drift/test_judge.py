@@ -11,8 +11,8 @@ import pytest
 
 import allium_market_data.drift.diff.annotations as annotations_module
 import allium_market_data.drift.schema.schema as schema_module
+from allium_market_data.codegen.clauses import read_clauses
 from allium_market_data.drift import Source, judge
-from allium_market_data.drift.diff.clauses import read_clauses
 from allium_market_data.drift.schema.schema import Schema
 from allium_market_data.drift.schema.subset import _Comparison
 from drift.page import CLAUSES_TEXT, PAGE, PATH, changed, parameter, row

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from allium_market_data.codegen.clauses import Entry
 from allium_market_data.drift import Judgement, Level, Source, judge
-from allium_market_data.drift.diff.clauses import Clause, read_clauses
 from allium_market_data.drift.diff.facts import contains, facts, most_similar
 from allium_market_data.drift.diff.sentences import links, plain_text, sentences
-from allium_market_data.errors import SpecError
 
 DOCUMENT = """\
 openapi: 3.1.0
@@ -23,11 +22,11 @@ paths:
 """
 PROSE = "# A\n\n> About rows.\n\nRows never change. A request spans at most **7 days**. See the site.\n"
 CLAUSES = (
-    Clause("row.fixed-1", "prose", "Rows never change."),
-    Clause("window.cap-1", "prose", "A request spans at most **7 days**."),
-    Clause("limit.rows-1", "/paths/~1a/get/description", "At most 10 rows."),
-    Clause("limit.count-1", "/paths/~1a/get/parameters/0/description", "How many."),
-    Clause("limit.type-1", "/paths/~1a/get/parameters/0/schema", "type: integer"),
+    Entry("row.fixed-1", "prose", "Rows never change."),
+    Entry("window.cap-1", "prose", "A request spans at most **7 days**."),
+    Entry("limit.rows-1", "/paths/~1a/get/description", "At most 10 rows."),
+    Entry("limit.count-1", "/paths/~1a/get/parameters/0/description", "How many."),
+    Entry("limit.type-1", "/paths/~1a/get/parameters/0/schema", "type: integer"),
 )
 
 
@@ -122,7 +121,7 @@ def test_other_words_next_to_a_quote_are_docs() -> None:
 
 
 def test_a_negation_in_the_sentence_of_a_quote_is_breaking() -> None:
-    clause = (Clause("row.fixed-1", "prose", "Rows never change"),)
+    clause = (Entry("row.fixed-1", "prose", "Rows never change"),)
     old, new = page("Rows never change."), page("Rows never change, except on 3 days.")
     assert judge(old, new, clause, examples=False).changes[0].clauses == ("row.fixed-1",)
     light = page("Rows never change, we think.")
@@ -239,17 +238,3 @@ def test_the_most_similar_sentence() -> None:
     assert most_similar("Hello there.", ["Bye."]) == ""
     assert most_similar("Hello there.", []) == ""
     assert most_similar("not 7 rows of it", ["of it all, that is", "not 7 rows"]) == "not 7 rows"
-
-
-@pytest.mark.parametrize(
-    "text", ["clause = 1", "[[clause]]\nid = 'a'", "[[clause]]\nid = 1\nstands = ''\nquote = ''", "clause ="]
-)
-def test_invalid_clauses_are_errors(text: str) -> None:
-    with pytest.raises(SpecError, match=r"clauses\.toml"):
-        read_clauses(text)
-
-
-def test_clauses_are_read() -> None:
-    text = "[[clause]]\nid = 'a.b-1'\nstands = 'prose'\nquote = 'x'\ndecision = 'y'\n"
-    assert read_clauses(text) == (Clause("a.b-1", "prose", "x"),)
-    assert read_clauses("") == ()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from allium_market_data.codegen.clauses import read_clauses
 from allium_market_data.drift import Level, Source, judge
-from allium_market_data.drift.diff.clauses import read_clauses
 from allium_market_data.drift.diff.documents import compare_documents
 from allium_market_data.errors import SpecError
 from drift.page import CLAUSES_TEXT, PAGE, ROOT

@@ -60,14 +60,26 @@ class Published:
 
 
 def read_entries(text: str, *, where: str = CLAUSES) -> tuple[Entry, ...]:
-    """The entries of the file, in order. Raises `SpecError` if it cannot be read."""
+    """The entries of the file, in order. Raises `SpecError` if it is not TOML, or an entry lacks a key."""
+    return (*read_clauses(text, where=where), *_entries(text, "not_normative", ("stands", "quote"), where))
+
+
+def read_clauses(text: str, *, where: str = CLAUSES) -> tuple[Entry, ...]:
+    """The clauses of the file, in order. Raises as `read_entries` does."""
+    return tuple(_entries(text, "clause", ("id", "stands", "quote"), where))
+
+
+def _entries(text: str, kind: str, keys: tuple[str, ...], where: str) -> Iterator[Entry]:
     try:
-        raw = tomllib.loads(text)
-        clauses = [Entry(entry["id"], entry["stands"], entry["quote"]) for entry in raw.get("clause", [])]
-        others = [Entry("", entry["stands"], entry["quote"]) for entry in raw.get("not_normative", [])]
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as problem:
-        raise SpecError(where, f"cannot be read: {problem!r}") from None
-    return (*clauses, *others)
+        tables = tomllib.loads(text).get(kind, [])
+    except tomllib.TOMLDecodeError as problem:
+        raise SpecError(where, f"cannot be read: {problem}") from None
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise SpecError(where, f"`{kind}` must be a list of tables")
+    for table in tables:
+        if not all(isinstance(table.get(key), str) for key in keys):
+            raise SpecError(where, f"every `{kind}` needs the texts {', '.join(keys)}; this one lacks one: {table}")
+        yield Entry(table["id"] if "id" in keys else "", table["stands"], table["quote"])
 
 
 def folded(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 from ..errors import SpecError
 from . import contract, document, file_tree, lock, overlay, package, page
 from .canonical import digest
-from .clauses import CLAUSES, Published, read_entries
+from .clauses import CLAUSES, Published, read_clauses
 from .fetch import fetch, is_url
 from .lock import Lock
 from .overlay import OVERLAY
@@ -200,7 +200,7 @@ def _plan(
     merged = document.merge(parts)
     texts = {**_texts(root), **edits}
     patched, _ = overlay.apply(merged, overlay.read(texts[OVERLAY]))
-    quotes = {entry.id: entry.quote for entry in read_entries(texts.get(CLAUSES, ""))}
+    quotes = {clause.id: clause.quote for clause in read_clauses(texts.get(CLAUSES, ""))}
     contract.check_statements(patched, quotes, where=OVERLAY)
     new = Lock(
         pages=tuple(

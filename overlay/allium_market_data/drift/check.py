@@ -8,12 +8,12 @@ from pathlib import Path
 
 from ..codegen import lock
 from ..codegen.canonical import digest, same
+from ..codegen.clauses import read_clauses
 from ..codegen.fetch import fetch
 from ..model.times import to_iso
 from ..version import VERSION
 from . import spec_files
 from .accepted import accept, read_accepted
-from .diff.clauses import read_clauses
 from .judge import judge
 from .model import Judgement, Names
 from .result import CheckResult

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from ..codegen.clauses import Entry
 from ..errors import SpecError
 from .diff.annotations import Annotations, collect_annotations
-from .diff.clauses import Clause, concerned
+from .diff.clauses import concerned
 from .diff.documents import compare_documents
 from .diff.operations import operations
 from .diff.prose import compare_prose
@@ -29,7 +30,7 @@ _COMPARISON_TIME: Final = 120.0
 def judge(
     baseline: Source,
     upstream: Source,
-    clauses: Sequence[Clause] = (),
+    clauses: Sequence[Entry] = (),
     *,
     examples: bool = True,
     clock: Callable[[], float] = time.monotonic,
@@ -48,7 +49,7 @@ def judge(
 
 
 def _judge(
-    baseline: Source, upstream: Source, clauses: tuple[Clause, ...], *, examples: bool, clock: Callable[[], float]
+    baseline: Source, upstream: Source, clauses: tuple[Entry, ...], *, examples: bool, clock: Callable[[], float]
 ) -> Judgement:
     latest = clock() + _COMPARISON_TIME
     findings = compare_documents(baseline.document, upstream.document, lambda: clock() > latest)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from ...codegen.clauses import Entry
 from ..model import Change, Level, fingerprint
-from .clauses import Clause
 from .facts import contains, coverage, facts, most_similar, similarity
 
 _REWORDED: Final = 0.75
@@ -114,9 +114,9 @@ class Grouped:
     """Clauses by what became of them: those of one old sentence with one new text are one change."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, Level, str], tuple[Outcome, list[Clause]]] = {}
+        self._found: dict[tuple[str, Level, str], tuple[Outcome, list[Entry]]] = {}
 
-    def add(self, was: str, result: Outcome | None, clause: Clause) -> None:
+    def add(self, was: str, result: Outcome | None, clause: Entry) -> None:
         """Add a clause that stood in an old sentence; without a result it still stands."""
         if result:
             self._found.setdefault((was, result.level, result.now), (result, []))[1].append(clause)
@@ -128,7 +128,7 @@ class Grouped:
         ]
 
 
-def clause_change(kind: str, place: str, where: str, was: str, result: Outcome, gone: Sequence[Clause]) -> Change:
+def clause_change(kind: str, place: str, where: str, was: str, result: Outcome, gone: Sequence[Entry]) -> Change:
     """The change for clauses of one old sentence that no longer stand as they were."""
     subject, now = where[0].upper() + where[1:], result.now
     if result.why == "reworded":

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Final
 
+from ...codegen.clauses import PROSE, Entry
 from ..model import Change, Level, fingerprint
 from ..schema.schema import Path
 from ..source import Source
 from .annotations import Annotation, Annotations
 from .clause_changes import Grouped, Outcome, Texts, clause_change, outcome
-from .clauses import Clause
 from .facts import contains, facts, similarity, tokens
 from .sentences import links, plain_text, sentences, with_withdrawn
 from .topics import speaks_of_contract
@@ -39,7 +39,7 @@ class ProseChanges:
 def compare_prose(
     baseline: Source,
     upstream: Source,
-    clauses: Sequence[Clause],
+    clauses: Sequence[Entry],
     annotations: tuple[Annotations, Annotations],
     names: frozenset[str] = frozenset(),
 ) -> ProseChanges:
@@ -51,7 +51,7 @@ def compare_prose(
     described = [*_sentences_of(_concerned(quoting, annotations[0]), annotations[1])]
     found = _Descriptions(annotations, names, sentences(_prose(upstream))).changes(quoting)
     changes, covered = [change for _, change in found], {path for path, _ in found}
-    quoted = [clause for clause in clauses if clause.stands == "prose"]
+    quoted = [clause for clause in clauses if clause.place == PROSE]
     if baseline.prose is None and not quoting:
         quoted = []  # the baseline is another API
     notes = []
@@ -78,7 +78,7 @@ def _prose(source: Source) -> str:
 # --- Clauses of the prose ---
 
 
-def _clause_changes(quoted: Sequence[Clause], old: str, new: str, elsewhere: Sequence[str]) -> Iterator[Change]:
+def _clause_changes(quoted: Sequence[Entry], old: str, new: str, elsewhere: Sequence[str]) -> Iterator[Change]:
     """The clauses that do not stand as they were; those of one sentence with one outcome together."""
     before, old_text = sentences(old), plain_text(old)
     texts = Texts(sentences(new), plain_text(new), before, elsewhere, with_withdrawn(new))
@@ -95,11 +95,11 @@ def _clause_changes(quoted: Sequence[Clause], old: str, new: str, elsewhere: Seq
 # --- Descriptions ---
 
 
-def _quoting(clauses: Iterable[Clause], annotations: Annotations) -> dict[Path, list[Clause]]:
+def _quoting(clauses: Iterable[Entry], annotations: Annotations) -> dict[Path, list[Entry]]:
     """The clauses that each description of the old document contains, by its logical path."""
-    by_pointer: dict[str, list[Clause]] = {}
+    by_pointer: dict[str, list[Entry]] = {}
     for clause in clauses:
-        by_pointer.setdefault(clause.stands, []).append(clause)
+        by_pointer.setdefault(clause.place, []).append(clause)
     found = {}
     for path, text in annotations.items():
         if path[-1] in _TEXT_KEYS and text.pointer in by_pointer and isinstance(text.value, str):
@@ -130,7 +130,7 @@ class _Descriptions:
         self.names, self.prose = names, prose
         self.old_owners, self.owners = ({path[:-1] for path in side} for side in annotations)
 
-    def changes(self, quoting: dict[Path, list[Clause]]) -> list[tuple[Path, Change]]:
+    def changes(self, quoting: dict[Path, list[Entry]]) -> list[tuple[Path, Change]]:
         """The changes of descriptions with clauses, and of others of the same operations, by logical path."""
         found: dict[tuple[str, str], tuple[Path, Change]] = {}
         concerned = _concerned(quoting, self.old)
@@ -142,7 +142,7 @@ class _Descriptions:
                 found.setdefault((change.place, change.fingerprint), (path, change))
         return [*found.values()]
 
-    def _changes_at(self, path: Path, own: list[Clause]) -> Iterator[Change]:
+    def _changes_at(self, path: Path, own: list[Entry]) -> Iterator[Change]:
         old, new = self.old.get(path), self.new.get(path)
         before, after = (sentences(text) for text in (_text(old), _text(new)))
         present = new or old
@@ -170,7 +170,7 @@ class _Descriptions:
                 yield _news("prose.description", place, where, sentence)
 
     def _qualified(
-        self, before: list[str], after: list[str], own: list[Clause], at: tuple[str, str]
+        self, before: list[str], after: list[str], own: list[Entry], at: tuple[str, str]
     ) -> Iterator[Change]:
         """A unit, an exception or a negation next to quoted clauses may change what they mean."""
         stated = [facts(sentence) for sentence in before]
