@@ -102,7 +102,7 @@ def test_a_late_bucket_is_waited_for(live: Exchange, client: MarketData) -> None
     live.put(BTC, "2026-05-20T10:21:30", "1")
 
     def arrive() -> None:
-        live.samples[BTC].update(rest)
+        live.samples[BTC] = rest | live.samples[BTC]
         live.samples[BTC][micros(to_instant(at, "at"))] = late
 
     sleeper = Sleeper(live, {"10:25": arrive})
@@ -135,7 +135,7 @@ def test_a_watch_starts_where_the_table_ends(live: Exchange, client: MarketData,
     backfill(BTC, "1m", "2026-05-20T09:00", "2026-05-20T09:50", table, client=client)
     rows = list(islice(watched(live, client, [BTC], table=Table(table)).rows(), 35))
     assert times(rows) == minutes("09:50", 35)
-    span = "2026-05-20T09:00", "2026-05-20T10:25"
+    span = "2026-05-20T09:00", "2026-05-20T10:24"
     series = Table(table).series(BTC, "1m", *span)
     assert series == client.open_interest(BTC, interval="1m", start=span[0], end=span[1])
 
@@ -149,17 +149,14 @@ def test_stored_provisional_rows_are_settled_when_they_close(live: Exchange, cli
     assert len(last) == len({row["ts"] for row in last})
 
 
-def test_a_long_silence_of_a_market_becomes_a_gap(
-    live: Exchange, client: MarketData, table: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("allium_market_data.store.watch.MAX_MISSING_BUCKETS", 5)
+def test_a_long_silence_of_a_market_becomes_a_gap(live: Exchange, client: MarketData, table: Path) -> None:
     silent = micros(to_instant("2026-05-20T10:22", "s")), micros(to_instant("2026-05-20T10:40", "e"))
     live.samples[BTC] = {at: values for at, values in live.samples[BTC].items() if not silent[0] <= at < silent[1]}
     ends: list[int | None] = []
     sleeper = Sleeper(live, {"10:35": lambda: ends.append(Table(table).coverage.end_of(("1m", BTC)))})
-    watch = watched(live, client, [BTC], table=Table(table, create=True), sleep=sleeper)
+    watch = watched(live, client, [BTC], table=Table(table, create=True), sleep=sleeper, settle=timedelta(minutes=5))
     assert times(list(islice(watch.rows(), 10))) == [*minutes("10:18", 4), *minutes("10:40", 6)]
-    start, end = (micros(to_instant(f"2026-05-20T{at}", "at")) for at in ("10:18", "10:46"))
+    start, end = (micros(to_instant(f"2026-05-20T{at}", "at")) for at in ("10:18", "10:45"))
     assert Table(table).coverage.complete["1m", BTC] == ((start, end),)
     assert ends == [micros(to_instant("2026-05-20T10:29", "at"))], (
         "during the silence, all but the last five minutes are complete"

@@ -105,15 +105,17 @@ def confirmed_until(span: Span, labels: Sequence[datetime], settled: int) -> int
     return min(span[1], max(span[0], newest, settled))
 
 
-async def fetch_confirmed(client: LoopClient, task: Task, settle: timedelta | None = None) -> tuple[Series[Any], int]:
+async def fetch_confirmed(
+    client: LoopClient, task: Task, settle: timedelta | None = None, *, running: bool = True
+) -> tuple[Series[Any], int]:
     """The task's rows, and the end of those that are confirmed.
 
-    Near the live edge the running bucket is requested too, because its row confirms the one before. Only the server's clock
-    can settle a bucket without a row: this machine's may be wrong.
+    With ``running``, near the live edge the running bucket is requested too, because its row confirms the one before.
+    Only the server's clock can settle a bucket without a row: this machine's may be wrong.
     """
     width, now, settling = WIDTHS[task.key[0]], micros(client.now()), settle_time(task.key[0], settle)
     start, end = task.span
-    stop = max(end, floor(now, width) + width) if end > now - settling else end
+    stop = max(end, floor(now, width) + width) if running and end > now - settling else end
     series = await fetch_series(client, replace(task, span=(start, stop)))
     server = client.server_time()
     settled = floor(min(now, micros(server)) - settling, width) if server else 0

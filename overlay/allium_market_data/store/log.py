@@ -28,6 +28,8 @@ class CoverageLog:
     coverage: Coverage = field(default_factory=Coverage)
     newest: list[dict[str, Any]] = field(default_factory=list)
     """The commits that the last refresh added, oldest first; empty after the first."""
+    others: int = 0
+    """The number of commits after the first refresh that this object did not confirm: those of other writers."""
 
     def confirm(self, commit_id: str) -> None:
         """Load the commits since the last refresh. Raises ``StoreError`` if none of them has this identifier."""
@@ -38,6 +40,7 @@ class CoverageLog:
                 "and rows are missing that earlier runs reported; use another store (store/README.md names some), and "
                 "fetch the table again there"
             )
+        self.others -= 1
 
     def refresh(self) -> Coverage:
         """Load the commits of other writers.
@@ -57,6 +60,7 @@ class CoverageLog:
             self.delta.update_incremental()
             if self.delta.version() == version:
                 self.coverage, self.version, self.newest = coverage, version, commits
+                self.others += len(commits)
                 return coverage
 
     def _read_all(self, version: int) -> Coverage:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,6 +14,7 @@ from ..series.generic import Series
 from . import schema
 from .coverage import CommitNote, Coverage, SeriesKey
 from .failures import MarketFailure
+from .known_rows import KnownRows
 from .plan import Task
 from .spans import Span, Spans, contains, month_of, subtract, union
 from .table import Table
@@ -105,9 +106,20 @@ class Change:
 
 
 def find_changes(
-    fetched: RowsByTime, stored: RowsByTime, fetched_at: datetime, complete: Spans, columns: Sequence[str]
+    fetched: RowsByTime,
+    stored: RowsByTime,
+    fetched_at: datetime,
+    complete: Spans,
+    columns: Sequence[str],
+    open_labels: Collection[int] = (),
 ) -> Iterator[Change]:
-    """The change of each row that differs. A row that another process fetched later stays as it is."""
+    """The change of each row that differs. A row that another process fetched later stays as it is.
+
+    A stored row is open if it is marked as provisional or has one of ``open_labels``: then a change is no restatement.
+    """
+
+    def is_open(ts: datetime, old: Row) -> bool:
+        return old["provisional"] or micros(ts) in open_labels
 
     def differ(old: Row, new: Row) -> bool:
         return any(old[name] != new[name] for name in columns)
@@ -119,14 +131,14 @@ def find_changes(
             yield Change("late" if was_complete else "added", new, None)
         elif old["fetched_at"] > fetched_at:
             continue
-        elif old["provisional"]:
-            if not new["provisional"] or differ(old, new):
+        elif is_open(ts, old):
+            if old["provisional"] > new["provisional"] or differ(old, new):
                 yield Change("settled", new, old)
         elif differ(old, new) and not new["provisional"]:
             yield Change("restated", new, old)
     for ts, old in stored.items():
         if ts not in fetched and old["fetched_at"] <= fetched_at:
-            yield Change("dropped" if old["provisional"] else "vanished", None, old)
+            yield Change("dropped" if is_open(ts, old) else "vanished", None, old)
 
 
 @dataclass
@@ -155,25 +167,29 @@ class _Commit:
                 self.complete[key] = union((*self.complete.get(key, ()), closed))
 
 
-def merge_rows(table: Table, results: Sequence[FetchedRows]) -> UpdateResult:
-    """Merge fetched rows into the table in one commit. Raises ``StoreError``.
+def merge_rows(table: Table, results: Sequence[FetchedRows], known: KnownRows | None = None) -> UpdateResult:
+    """Merge fetched rows into the table in one commit. What is ``known`` is not read. Raises ``StoreError``.
 
     Restatements are written first. They are identified by the row that they replace, so a crash between the two writes
     records none twice.
     """
 
-    results = [result for result in results if result.task.buckets]
+    results, known = [result for result in results if result.task.buckets], known or KnownRows()
 
     def attempt() -> UpdateResult:
-        coverage, commit, kinds = table.coverage, _Commit(), list[str]()
-        stored, columns = _stored_rows(table, results), table.endpoint.columns
+        coverage, commit, kinds, others = table.coverage, _Commit(), list[str](), table.log.others
+        stored, columns = _stored_rows(table, results, known), table.endpoint.columns
         for result, rows in zip(results, stored, strict=True):
             complete = coverage.complete.get(result.task.key, ())
             pair = differing_rows(result.rows, rows, columns)
-            changes = list(find_changes(*pair, from_micros(result.fetched_at), complete, columns))
+            labels = coverage.provisional.get(result.task.key, ())
+            changes = list(find_changes(*pair, from_micros(result.fetched_at), complete, columns, labels))
             kinds += [change.kind for change in changes]
             commit.add(result, [change for change in changes if change.kind != "vanished"], coverage)
         _write(table, commit, max((result.fetched_at for result in results), default=0))
+        known.others = others
+        for result, rows in zip(results, stored, strict=True):
+            known.keep(result.task.key, result.rows, result.provisional, rows)
         counts: dict[str, Any] = {
             name: kinds.count(name) for name in ("added", "settled", "restated", "dropped", "vanished", "late")
         }
@@ -182,14 +198,14 @@ def merge_rows(table: Table, results: Sequence[FetchedRows]) -> UpdateResult:
     return table.retry(attempt, sum(result.rows.nbytes for result in results))
 
 
-def _stored_rows(table: Table, results: Sequence[FetchedRows]) -> list[pa.Table]:
-    """The stored rows of each result. A span outside the coverage has none, so it costs no read."""
+def _stored_rows(table: Table, results: Sequence[FetchedRows], known: KnownRows) -> list[pa.Table]:
+    """The stored rows of each result. A span outside the coverage has none, so it costs no read, and nor do known rows."""
     coverage, empty = table.coverage, schema.rows_schema(table.endpoint).empty_table()
     spans = [(result.task.key, result.task.span) for result in results]
-    may_have_rows = [coverage.may_have_rows(*span) for span in spans]
-    wanted = [span for span, is_wanted in zip(spans, may_have_rows, strict=True) if is_wanted]
-    rows = iter(table.read_rows(wanted)) if wanted else iter(())
-    return [next(rows) if is_wanted else empty for is_wanted in may_have_rows]
+    stored = [known.stored(table, *span) if coverage.may_have_rows(*span) else empty for span in spans]
+    wanted = [span for span, rows in zip(spans, stored, strict=True) if rows is None]
+    read = iter(table.read_rows(wanted)) if wanted else iter(())
+    return [next(read) if rows is None else rows for rows in stored]
 
 
 def _write(table: Table, commit: _Commit, fetched_at: int) -> None:

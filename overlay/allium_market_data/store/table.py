@@ -81,18 +81,18 @@ class Table:
             self.check_store()
         name, columns = schema.table_name(endpoint), partial(schema.rows_schema, endpoint)
         self.delta = open_delta(self.uri, self.storage_options, name, columns, create=create)
-        self._log = CoverageLog(self.delta, self.uri, self.storage_options)
+        self.log = CoverageLog(self.delta, self.uri, self.storage_options)
         self.refresh()
 
     @property
     def coverage(self) -> Coverage:
         """The coverage when the table was opened or last refreshed."""
-        return self._log.coverage
+        return self.log.coverage
 
     def refresh(self) -> Coverage:
         """Load the commits of other writers."""
         with self.storage_errors():
-            return self._log.refresh()
+            return self.log.refresh()
 
     def check_store(self) -> None:
         """Raise ``StoreError`` if the table is in an object store where concurrent commits would lose rows."""
@@ -106,7 +106,7 @@ class Table:
     def confirm(self, properties: Any) -> None:
         """Read a commit back. Raises ``StoreError`` if another writer has replaced it."""
         with self.storage_errors():
-            self._log.confirm(properties.custom_metadata[COMMIT_ID_KEY])
+            self.log.confirm(properties.custom_metadata[COMMIT_ID_KEY])
 
     def commit(self, batches: Sequence[Batch]) -> int:
         """Commit batches of a backfill, except what is complete already. Returns the number of rows written."""
@@ -204,7 +204,7 @@ class Table:
             for span in spans
             for start, _ in split_by_month(span)
         } | set(months)
-        version = self._log.version
+        version = self.log.version
         guards = [
             deltalake.Transaction(f"{interval}/{market}/{month}", version + 1)
             for (interval, market), month in sorted(touched)

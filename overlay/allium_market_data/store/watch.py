@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, TypeAlias
 
 from ..client.fetch import between
@@ -19,7 +20,9 @@ from ..model.times import from_micros, micros, to_iso
 from ..series.generic import Series
 from ..validation import check_choice, check_market
 from .compaction import limit_files
-from .fetch import check_clock, fetch_series, read_clock
+from .coverage import SeriesKey
+from .fetch import check_clock, fetch_confirmed, read_clock
+from .known_rows import KnownRows
 from .merge import FetchedRows, merge_rows
 from .plan import Task
 from .spans import split_by_month
@@ -27,9 +30,6 @@ from .table import Table
 
 TRANSIENT_ERRORS = (TransportError, ServerError, RateLimitedError)
 """Errors that a later attempt may not meet."""
-
-MAX_MISSING_BUCKETS = 1_000
-"""A bucket without a row is requested again until it is this many buckets old; then it counts as a gap."""
 
 MAX_PAUSE = 60.0
 
@@ -42,7 +42,12 @@ MERGE_PERIOD = 60
 MIN_SMALL_FILES = 8
 """A month with no more small files than this is not merged."""
 
-Fetched: TypeAlias = dict[str, Series[Any]]
+Fetched: TypeAlias = dict[str, tuple[Series[Any], int]]
+"""Of each market the rows from the end of its settled ones, and the end of those that are confirmed, in microseconds."""
+
+Row: TypeAlias = tuple[Any, ...]
+"""The label and the values of a row."""
+
 Failures: TypeAlias = dict[str, AlliumError]
 
 
@@ -61,6 +66,8 @@ class Watch:
 
     A bucket counts as closed ``grace`` seconds after its end by the client's clock, because a server needs a moment to write
     it. With a ``table``, every row is committed before it is yielded, and the first row is the one after the table's last.
+    Its window is complete once a later row confirms it; a bucket without a row counts as empty once a later row is there
+    or it is ``settle`` old, as in ``update``.
     """
 
     client: MarketData
@@ -73,11 +80,15 @@ class Watch:
     sleep: Callable[[float], None] = _sleep
     settled: dict[str, int] = field(default_factory=dict)
     """Of each market, the end of the buckets that need no more requests, in microseconds."""
+    newest: dict[str, Row] = field(default_factory=dict)
+    """Of each market, the row that was yielded although no later row confirms it."""
+    known: KnownRows = field(default_factory=KnownRows)
     ticks: int = 0
     """The number of commits to the table so far."""
     last_provisional: dict[str, OpenInterest] = field(default_factory=dict)
     endpoint: Endpoint = OPEN_INTEREST
     """The source of the rows; that of the table, if there is one."""
+    settle: timedelta | None = None
 
     def __post_init__(self) -> None:
         self.endpoint = self.table.endpoint if self.table else self.endpoint
@@ -88,9 +99,13 @@ class Watch:
         for market in self.markets:
             end = self.table.coverage.end_of((self.interval, market)) if self.table else None
             self.settled.setdefault(market, self.closed - self.width if end is None else min(end, self.closed))
+            if self.table and (open_row := stored_open_row(self.table, (self.interval, market), end or 0)):
+                self.newest[market] = open_row
 
     def rows(self) -> Iterator[OpenInterest]:
         """Every row once its bucket has closed, without end. With ``provisional``, also each new state of the running one.
+
+        The newest row may be a part of its bucket: if it has changed when a later row confirms it, it is yielded again.
 
         After a lost connection or an error of the server, it tries again for as long as it takes. A market that the server
         no longer knows is dropped, and its error is raised when no market is left. Other errors are raised.
@@ -144,17 +159,18 @@ class Watch:
         spans = {market: (self.settled[market], self._requested_until(market)) for market in self.markets}
         spans = {market: span for market, span in spans.items() if span[0] < span[1]}
 
-        async def fetch(client: LoopClient, market: str) -> Series[Any] | AlliumError:
+        async def fetch(client: LoopClient, market: str) -> tuple[Series[Any], int] | AlliumError:
             try:
-                return await fetch_series(client, Task((self.interval, market), spans[market], self.endpoint))
+                task = Task((self.interval, market), spans[market], self.endpoint)
+                return await fetch_confirmed(client, task, self.settle, running=False)
             except AlliumError as error:
                 return error
 
-        async def fetch_all(client: LoopClient) -> list[Series[Any] | AlliumError]:
+        async def fetch_all(client: LoopClient) -> list[tuple[Series[Any], int] | AlliumError]:
             return await asyncio.gather(*(fetch(client, market) for market in spans))
 
         results = dict(zip(spans, run_on_loop(self.client, fetch_all), strict=True))
-        fetched = {market: result for market, result in results.items() if isinstance(result, Series)}
+        fetched = {market: result for market, result in results.items() if not isinstance(result, AlliumError)}
         return fetched, {market: result for market, result in results.items() if isinstance(result, AlliumError)}
 
     def _requested_until(self, market: str) -> int:
@@ -162,36 +178,53 @@ class Watch:
 
     def _accept(self, fetched: Fetched) -> Iterator[OpenInterest]:
         """Commit the new rows, then yield those that were not yielded before."""
-        settled = {market: self._settled_by(market, series) for market, series in fetched.items()}
+        settled = {market: self._settled_by(market, confirmed) for market, (_, confirmed) in fetched.items()}
         if self.table:
-            merge_rows(
-                self.table, [rows for market in fetched for rows in self._split(fetched[market], settled[market])]
-            )
+            parts = [rows for market, (series, _) in fetched.items() for rows in self._split(series, settled[market])]
+            merge_rows(self.table, parts, self.known)
             self.ticks += 1
             if self.ticks % TICKS_PER_MERGE == 0:
                 limit_files(self.table, MIN_SMALL_FILES, months_per_merge(len(self.markets)))
-        for market, series in fetched.items():
-            self.settled[market] = settled[market]
+        for market, (series, _) in fetched.items():
+            self.settled[market], before = settled[market], self.newest.pop(market, None)
             for row in series:
-                if not row.provisional and micros(row.ts) < settled[market]:
-                    yield row
+                if not row.provisional and micros(row.ts) < self.closed:
+                    if micros(row.ts) >= settled[market]:
+                        self.newest[market] = row_of(row, self.endpoint)
+                    if row_of(row, self.endpoint) != before:
+                        yield row
                 elif row.provisional and self.provisional and self.last_provisional.get(market) != row:
                     self.last_provisional[market] = row
                     yield row
 
-    def _settled_by(self, market: str, series: Series[Any]) -> int:
-        """The end of the last closed row. Buckets after it have no row yet and are requested again."""
-        final = [ts for ts, flag in zip(series.columns.ts, series.columns.provisional, strict=True) if not flag]
-        end = max((micros(ts) + self.width for ts in final if micros(ts) < self.closed), default=self.settled[market])
-        return max(end, self.closed - MAX_MISSING_BUCKETS * self.width, self.settled[market])
+    def _settled_by(self, market: str, confirmed: int) -> int:
+        """The end of the closed buckets that need no more requests. Those after it are requested again."""
+        return max(min(confirmed, self.closed), self.settled[market])
 
     def _split(self, series: Series[Any], settled: int) -> Iterator[FetchedRows]:
-        """The series by month, as the table takes it."""
+        """The series by month, as the table takes it. Rows of buckets that are not settled are stored, and stay open."""
         start, end = self.settled[series.market_id], settled
-        if self.provisional and series:
+        if series:
             end = max(end, micros(series.columns.ts[-1]) + self.width)
         for first, stop in split_by_month((start, end)):
             since, until = from_micros(first), from_micros(stop)
             part = replace(series, columns=between(series.columns, since, until), start=since, end=until)
-            task = Task((self.interval, series.market_id), (first, stop), self.endpoint)
-            yield FetchedRows.of(task, part, min(stop, max(first, settled)))
+            rows = FetchedRows.of(Task((self.interval, series.market_id), (first, stop), self.endpoint), part)
+            labels = tuple(label for label in map(micros, part.columns.ts) if label >= settled)
+            yield replace(rows, closed_until=min(stop, max(first, settled)), provisional=labels)
+
+
+def row_of(row: OpenInterest, endpoint: Endpoint) -> Row:
+    """The label and the values of a row."""
+    return row.ts, *(getattr(row, name) for name in endpoint.columns)
+
+
+def stored_open_row(table: Table, key: SeriesKey, end: int) -> Row | None:
+    """The closed row after the complete windows of a series, which an earlier watch has yielded."""
+    labels = [label for label in table.coverage.provisional.get(key, ()) if label >= end]
+    if not labels:
+        return None
+    rows = next(table.read_rows([(key, (labels[0], labels[0] + WIDTHS[key[0]]))])).to_pylist()
+    return next(
+        ((row["ts"], *(row[name] for name in table.endpoint.columns)) for row in rows if not row["provisional"]), None
+    )
