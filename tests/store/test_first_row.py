@@ -9,19 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allium_market_data import MarketData
-from allium_market_data.errors import StoreError
+from allium_market_data.errors import ServerError, StoreError
 from allium_market_data.model.intervals import DAY, HOUR
 from allium_market_data.model.times import from_micros, micros, to_iso
 from allium_market_data.store import Table, backfill, forget
 from allium_market_data.store.coverage import CommitNote, Coverage, SeriesKey, encode, replay
 from allium_market_data.validation import to_instant
 from support.exchange import BTC, ETH, Exchange
+from support.failing import fail
 from support.tables import final_values
 
 YEARS = "2023-01-01", "2026-05-20"
 SPAN = "2025-07-01", "2026-05-20"
 LISTED = "2026-05-18"
 KEY: SeriesKey = ("1h", BTC)
+ATTEMPTS = 2
 
 
 @pytest.fixture
@@ -76,6 +78,24 @@ def test_an_unknown_market_fails_alone(listed: Exchange, client: MarketData, tab
     progress = backfill([BTC, ETH], "1h", *SPAN, table, client=client)
     assert [failure.key for failure in progress.failures] == [("1h", ETH)]
     assert final_values(table) == listed.values(*SPAN)
+
+
+def test_a_market_that_answers_5xx_fails_alone(listed: Exchange, client: MarketData, table: Path) -> None:
+    listed.fill(ETH, LISTED, "2026-05-20T11:00")
+    failing = fail(listed, [ETH])
+    progress = backfill([ETH, BTC], "1h", *SPAN, table, client=client)
+    assert [(failure.key, type(failure.error)) for failure in progress.failures] == [(("1h", ETH), ServerError)]
+    assert final_values(table) == listed.values(*SPAN)
+    assert listed.request_count <= 30, "the first row of the other market was not searched"
+    assert len(failing.requests) <= 8 * ATTEMPTS
+
+
+def test_a_server_that_answers_5xx_ends_the_search(listed: Exchange, client: MarketData, table: Path) -> None:
+    markets = [BTC, *(f"hl:perp:M{number}-USDC" for number in range(9))]
+    failing = fail(listed, markets)
+    with pytest.raises(ServerError):
+        backfill(markets, "1h", *SPAN, table, client=client)
+    assert len(failing.requests) == 4 * ATTEMPTS  # of all at once, then of three markets alone
 
 
 def test_a_forgotten_window_before_the_first_row_is_searched_again(

@@ -17,7 +17,7 @@ from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import WIDTHS, Interval, floor
 from ..model.times import from_micros, micros
 from .coverage import Coverage, SeriesKey
-from .failures import is_of_market
+from .failures import Failures, Scope
 from .fetch import Budget
 from .plan import Task
 from .spans import Span, subtract
@@ -45,28 +45,52 @@ def find_first_rows(
     """Where the rows of each series begin in ``span``, for those that a search is worth while for, and that it finds.
 
     A budget limits the number of searches, so that each can end. An error of one market is left to the fetch of its rows.
+    Raises what ends the run.
     """
     keys = [key for market in dict.fromkeys(markets) if is_long(key := (interval, market), span, coverage, endpoint)]
     keys = keys if budget.limit is None else keys[: budget.limit // LONG_PLAN]
     if not keys:
         return {}
 
-    async def search_all(caller: LoopClient) -> list[int | BaseException | None]:
+    async def search_all(caller: LoopClient) -> dict[SeriesKey, int]:
         own = caller.clone(budget.spend)
         try:
-            return await asyncio.gather(*(_search(own, key, span, endpoint) for key in keys), return_exceptions=True)
+            return await _search_all(own, keys, span, endpoint)
         finally:
             await own.aclose()
 
-    results = dict(zip(keys, run_on_loop(client, search_all), strict=True))
-    for error in results.values():
-        if isinstance(error, BaseException) and not _is_left_to_fetch(error):
-            raise error
-    return {key: first for key, first in results.items() if isinstance(first, int) and first > span[0]}
+    return run_on_loop(client, search_all)
 
 
-def _is_left_to_fetch(error: BaseException) -> bool:
-    return isinstance(error, BudgetError) or (isinstance(error, AlliumError) and is_of_market(error))
+async def _search_all(
+    client: LoopClient, keys: Sequence[SeriesKey], span: Span, endpoint: Endpoint
+) -> dict[SeriesKey, int]:
+    """The results of all searches. After a 5xx, a series is searched again alone, because the client shares such an error."""
+    failures, first = Failures(), dict[SeriesKey, int]()
+
+    async def search(key: SeriesKey) -> int | AlliumError | None:
+        try:
+            return await _search(client, key, span, endpoint)
+        except AlliumError as error:
+            return error
+
+    def record(key: SeriesKey, result: int | AlliumError | None, *, is_alone: bool) -> Scope | None:
+        if isinstance(result, BudgetError):
+            return None
+        if isinstance(result, AlliumError):
+            scope = failures.record(key, result, is_alone=is_alone)
+            if scope is Scope.RUN:
+                raise result
+            return scope
+        failures.record_answer(key)
+        if result is not None and result > span[0]:
+            first[key] = result
+        return None
+
+    results = zip(keys, await asyncio.gather(*map(search, keys)), strict=True)
+    for key in [key for key, result in results if record(key, result, is_alone=False) is Scope.UNKNOWN]:
+        record(key, await search(key), is_alone=True)
+    return first
 
 
 def is_long(key: SeriesKey, span: Span, coverage: Coverage, endpoint: Endpoint = OPEN_INTEREST) -> bool:
