@@ -85,7 +85,7 @@ def test_a_failed_command_prints_its_object_too(filled: Exchange, table: Path, m
     long = ["backfill", BTC, "-i", "1h", "--start", "2026-04-01", "--end", SPAN[1], "--table", str(table)]
     spent = read([*long, "--max-requests", "5"], status=13)
     assert (spent["rows"], spent["windows"]) == (30 * 24, {"planned": 2, "done": 1})
-    assert read("update", "--table", table, "--max-requests", "1", status=13)["added"] is None
+    assert read("update", "--table", table, "--max-requests", "1", status=13)["added"] == 0
     filled.is_down = True
     monkeypatch.setattr("allium_market_data.client.transport.sleep", no_sleep)
     read("verify", "--table", table, "--windows", "1", status=12)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,3 +114,30 @@ def test_the_update_after_a_failed_month_fills_it(exchange: Exchange, client: Ma
     assert update(table, client=client).failures == ()
     for market in (BTC, ETH):
         assert final_values(table, market) == exchange.values("2026-03-25", "2026-05-20T09:00:00Z", market)
+
+
+def test_a_commit_under_way_at_an_interrupt_is_counted() -> None:
+    tasks = list(plan([[("rows", 0)]]))
+    script, reports = Script(plan([[("rows", 0)]])), list[Progress]()
+    is_writing, goes_on = asyncio.Event(), Event()
+
+    async def interrupt() -> None:
+        loop = asyncio.get_running_loop()
+
+        def commit(results: list[Window]) -> int:
+            loop.call_soon_threadsafe(is_writing.set)
+            goes_on.wait()
+            return script.commit(results)
+
+        runner.commit = commit
+        run = asyncio.create_task(runner.run(tasks))
+        await is_writing.wait()
+        run.cancel()
+        with suppress(asyncio.CancelledError):
+            await run
+        goes_on.set()
+
+    runner = Runner(script.fetch, script.commit, Budget(), reports.append, Progress.of(tasks), commit_rows=1)
+    asyncio.run(interrupt())
+    runner.commit_rest()
+    assert (reports[-1].rows, reports[-1].done) == (1, 1)

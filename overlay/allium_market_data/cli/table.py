@@ -80,7 +80,7 @@ def backfill(
             planned = plan_backfill(
                 *(coverage, table, names, interval, start, end, client, max_requests), whole_span=whole_span
             )
-            with _progress(confirm(planned.tasks, max_requests, yes), fields) as report:
+            with _progress(confirm(planned.tasks, max_requests, yes), fields, progress_fields) as report:
                 done = run(
                     *(market, interval, start, end, table),
                     client=client,
@@ -103,27 +103,29 @@ def _recheck(
     from ..store import Table
     from ..store.backfill import check_markets
     from ..store.recheck import pending_tasks, recheck_gaps
+    from .table_json import progress_fields
     from .table_output import confirm, show_update
 
     market, interval, start, end, table = call
     store = Table(table, storage_options=limits["storage_options"])
     tasks = pending_tasks(store, check_markets(market), interval, start, end, client)
-    with _progress(confirm(tasks, limits["max_requests"], yes), fields) as report:
+    with _progress(confirm(tasks, limits["max_requests"], yes), fields, progress_fields) as report:
         result = recheck_gaps(*call, client=client, progress=report, **limits)
     show_update(table, result)
     _check_failures(result.failures)
 
 
 @contextmanager
-def _progress(requests: int, fields: dict[str, Any]) -> Iterator[Callable[[Progress], None]]:
+def _progress(
+    requests: int, fields: dict[str, Any], fields_of: Callable[[Progress], dict[str, Any]]
+) -> Iterator[Callable[[Progress], None]]:
     """Show the progress of a run, and keep it in the fields of its JSON object."""
-    from .table_json import progress_fields
     from .table_output import progress
 
     with progress(requests) as show:
 
         def report(progress: Progress) -> None:
-            fields.update(progress_fields(progress))
+            fields.update(fields_of(progress))
             show(progress)
 
         yield report
@@ -167,17 +169,17 @@ def update(
     from ..store.runner import check_budget
     from ..store.update import pending_tasks
     from .output import connect
-    from .table_json import json_report, progress_fields, update_fields
+    from .table_json import json_report, update_fields
     from .table_output import confirm, show_update
 
-    with json_report(json, "update", table, progress_fields() | update_fields()) as fields:
+    with json_report(json, "update", table, update_fields()) as fields:
         check_budget(max_requests)
         storage, days = options.storage_options(storage_option), _days(look_back, "--look-back")
         settling = None if settle is None else _days(settle, "--settle")
         store, markets = Table(table, storage_options=storage), market or None
         with connect(base_url, timeout, concurrency, rate, allow_insecure, verbose) as client:
             tasks = pending_tasks(store, client, markets, days, provisional, exclude or ())
-            with _progress(confirm(tasks, max_requests, yes), fields) as report:
+            with _progress(confirm(tasks, max_requests, yes), fields, update_fields) as report:
                 result = run(
                     table,
                     markets=markets,
@@ -190,7 +192,6 @@ def update(
                     settle=settling,
                     storage_options=storage,
                 )
-        fields.update(update_fields(result))
         show_update(table, result)
         _check_failures(result.failures)
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from ..model.times import from_micros, to_iso
 from ..store.files import FileProblem
-from ..store.merge import UpdateResult
 from ..store.runner import Progress
 from ..store.spans import Spans
 from ..store.status import SeriesStatus
@@ -38,7 +37,7 @@ def json_report(is_wanted: bool, command: str, table: str, fields: dict[str, Any
 
 
 def progress_fields(progress: Progress = _NOTHING_DONE) -> dict[str, Any]:
-    """How far a backfill or an update came."""
+    """How far a backfill came."""
     return {
         "rows": progress.rows,
         "requests": progress.requests,
@@ -56,10 +55,10 @@ def progress_fields(progress: Progress = _NOTHING_DONE) -> dict[str, Any]:
     }
 
 
-def update_fields(result: UpdateResult | None = None) -> dict[str, Any]:
-    """The rows that an update wrote, by kind; ``None`` for an update that did not end."""
+def update_fields(progress: Progress = _NOTHING_DONE) -> dict[str, Any]:
+    """How far an update came, and the rows that it wrote, by kind."""
     names = ("added", "settled", "restated", "dropped", "vanished", "late")
-    return {name: getattr(result, name, None) for name in names}
+    return progress_fields(progress) | {name: getattr(progress.changes, name) for name in names}
 
 
 def status_fields(statuses: Sequence[SeriesStatus] = (), now: int = 0) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from os import PathLike
@@ -17,12 +16,12 @@ from ..validation import Instant, to_instant
 from .backfill import check_markets
 from .coverage import SeriesKey
 from .fetch import check_clock, read_clock, use_client
-from .merge import FetchedRows, UpdateResult, merge_rows
+from .merge import UpdateResult
 from .plan import Task
-from .runner import ProgressCallback, check_budget, ignore_progress, run_tasks
+from .runner import ProgressCallback, check_budget, ignore_progress
 from .spans import Span, intersect, split_by_month
 from .table import Table
-from .update import fetch_rows
+from .update import fetch_rows, merge_tasks
 
 
 def recheck_gaps(
@@ -45,21 +44,12 @@ def recheck_gaps(
     and counted as ``late``; changed values are restated. Commits, raises and reports failures as ``update`` does.
     """
     check_budget(max_requests)
-    names, total = check_markets(markets), UpdateResult()
+    names = check_markets(markets)
     store = Table(table, endpoint=endpoint, storage_options=storage_options)
     store.check_store()
-
-    def commit(results: list[FetchedRows]) -> int:
-        nonlocal total
-        result = merge_rows(store, results)
-        total += result
-        return result.written
-
     with use_client(client) as chosen:
         tasks = pending_tasks(store, names, interval, start, end, chosen)
-        fetch = partial(fetch_rows, settle=settle)
-        done = run_tasks(chosen, tasks, fetch, commit, progress, max_requests=max_requests)
-    return replace(total, requests=done.requests, failures=done.failures)
+        return merge_tasks(store, chosen, tasks, partial(fetch_rows, settle=settle), progress, max_requests)
 
 
 def pending_tasks(

@@ -17,6 +17,7 @@ from ..errors import AlliumError, FetchError, UsageError
 from .coverage import SeriesKey
 from .failures import Failures, MarketFailure, Scope
 from .fetch import Budget, budget_error
+from .merge import UpdateResult
 from .plan import Task
 from .spans import Span
 
@@ -57,6 +58,8 @@ class Progress:
     requests: int = 0
     seconds: float = 0.0
     failures: tuple[MarketFailure, ...] = ()
+    changes: UpdateResult = field(default_factory=UpdateResult)
+    """The rows that an update has committed, by kind. A backfill only adds rows, and leaves this empty."""
 
     @classmethod
     def of(cls, tasks: list[Task]) -> Progress:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from os import PathLike
+from typing import Any
 
 from ..client.fetch import between
 from ..client.loop_client import LoopClient
@@ -21,7 +22,7 @@ from .coverage import Coverage, SeriesKey
 from .fetch import check_clock, fetch_confirmed, read_clock, use_client
 from .merge import FetchedRows, UpdateResult, merge_rows
 from .plan import Task
-from .runner import COMMIT_ROWS, COMMIT_SECONDS, ProgressCallback, check_budget, ignore_progress, run_tasks
+from .runner import COMMIT_ROWS, COMMIT_SECONDS, Progress, ProgressCallback, check_budget, ignore_progress, run_tasks
 from .spans import Span, split_by_month, union
 from .table import Table
 
@@ -62,8 +63,30 @@ def update(
     ``backfill`` does.
     """
     check_budget(max_requests)
-    store, total = Table(table, endpoint=endpoint, storage_options=storage_options), UpdateResult()
+    store = Table(table, endpoint=endpoint, storage_options=storage_options)
     store.check_store()
+    with use_client(client) as chosen:
+        tasks = pending_tasks(store, chosen, markets, look_back, provisional, exclude)
+        fetch = partial(fetch_rows, settle=settle, provisional=provisional)
+        limits = max_requests, commit_rows, commit_seconds
+        result = merge_tasks(store, chosen, tasks, fetch, progress, *limits)
+    if result.written:
+        limit_files(store, MAX_SMALL_FILES)
+    return result
+
+
+def merge_tasks(
+    store: Table,
+    client: MarketData,
+    tasks: list[Task],
+    fetch: Callable[[LoopClient, Task], Coroutine[Any, Any, FetchedRows]],
+    progress: ProgressCallback,
+    max_requests: int | None,
+    commit_rows: int = COMMIT_ROWS,
+    commit_seconds: float = COMMIT_SECONDS,
+) -> UpdateResult:
+    """Do the tasks, and merge their rows into the table. The reported progress has the rows so far, by kind."""
+    total = UpdateResult()
 
     def commit(results: list[FetchedRows]) -> int:
         nonlocal total
@@ -71,16 +94,15 @@ def update(
         total += result
         return result.written
 
-    with use_client(client) as chosen:
-        tasks = pending_tasks(store, chosen, markets, look_back, provisional, exclude)
-        done = run_tasks(
-            *(chosen, tasks, partial(fetch_rows, settle=settle, provisional=provisional), commit, progress),
-            max_requests=max_requests,
-            commit_rows=commit_rows,
-            commit_seconds=commit_seconds,
-        )
-    if total.written:
-        limit_files(store, MAX_SMALL_FILES)
+    def report(done: Progress) -> None:
+        progress(replace(done, changes=total))
+
+    done = run_tasks(
+        *(client, tasks, fetch, commit, report),
+        max_requests=max_requests,
+        commit_rows=commit_rows,
+        commit_seconds=commit_seconds,
+    )
     return replace(total, requests=done.requests, failures=done.failures)
 
 

@@ -98,14 +98,20 @@ class FirstMonthOnly:
 
 
 @pytest.mark.parametrize(
-    ("number", "word", "status"), [(signal.SIGTERM, "terminated", 143), (signal.SIGINT, "interrupted", 130)]
+    ("command", "number", "word", "status"),
+    [("backfill", signal.SIGTERM, "terminated", 143), ("update", signal.SIGINT, "interrupted", 130)],
 )
-def test_whole_windows_are_committed_at_a_signal(
-    exchange: Exchange, table: Path, number: signal.Signals, word: str, status: int
+def test_whole_windows_are_committed_and_counted_at_a_signal(
+    exchange: Exchange, table: Path, command: str, number: signal.Signals, word: str, status: int
 ) -> None:
     """Eight tasks run at once, so a request of the ninth month shows that the first month has arrived."""
     exchange.now = datetime.now(UTC)
     exchange.fill(BTC, "2025-01-01", "2025-10-01")
+    span = ["--start", "2025-01-01", "--end", "2025-10-01"]
+    words, before = ["backfill", BTC, "-i", "1h", *span, "--whole-span"], 0
+    if command == "update":
+        run("backfill", BTC, "-i", "1h", "--start", "2025-01-01", "--end", "2025-01-05", "--table", str(table))
+        words, before = ["update"], 4 * 24
     children: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
     signalled = Event()
 
@@ -115,11 +121,13 @@ def test_whole_windows_are_committed_at_a_signal(
             children.get().send_signal(number)
 
     with running(FirstMonthOnly(exchange.app, "2025-01-31T12", on_request)) as url:
-        words = ["backfill", BTC, "-i", "1h", "--start", "2025-01-01", "--end", "2025-10-01", "--whole-span"]
         child = start(url, *words, "--table", str(table), "--max-concurrency", "100", "--json")
         children.put(child)
         printed = json.loads(assert_interrupted(child, word, status))
-    assert (printed["status"], printed["exit_status"], printed["rows"]) == (word, status, 31 * 24)
-    assert printed["windows"] == {"planned": 9, "done": 1}
+    rows = 31 * 24 - before
+    assert (printed["status"], printed["exit_status"], printed["rows"]) == (word, status, rows)
+    assert printed["windows"]["done"] == 1 < printed["windows"]["planned"]
+    if command == "update":
+        assert [printed[kind] for kind in ("added", "late", "restated", "dropped")] == [rows, 0, 0, 0]
     assert final_values(table) == exchange.values("2025-01-01", "2025-02-01")
     assert Table(table).coverage.end_of(("1h", BTC)) == micros(to_instant("2025-02-01", "end"))
