@@ -23,21 +23,17 @@ from ..errors import AlliumError
 from . import table as _table
 from .exit_status import ExitStatus, interrupt_on_sigterm, plain_status
 from .options import (
-    AllowInsecure,
-    BaseUrl,
     Column,
-    Concurrency,
+    Connection,
     EndOrNow,
     Interval,
     Markets,
     OutputFormat,
     Overwrite,
-    Rate,
     Scale,
     Start,
     StorageOption,
-    Timeout,
-    Verbose,
+    with_connection,
 )
 
 app = typer.Typer(
@@ -85,24 +81,21 @@ def _end(status: ExitStatus, message: str) -> None:
 
 @app.command("open-interest")
 @_failures()
+@with_connection
 def open_interest(
     market: Markets,
     interval: Interval,
     start: Start,
     end: EndOrNow = None,
-    base_url: BaseUrl = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="File to write, which appears only when it is complete; - to print."),
     ] = None,
     format: Annotated[OutputFormat | None, typer.Option("--format", "-f", help="Format of the rows.")] = None,
-    timeout: Timeout = 30.0,
     deadline: Annotated[float | None, typer.Option(help="Seconds that the whole command may take.")] = None,
-    concurrency: Concurrency = 8,
-    rate: Rate = None,
     overwrite: Overwrite = False,
-    allow_insecure: AllowInsecure = False,
-    verbose: Verbose = False,
+    *,
+    connection: Connection,
 ) -> None:
     """Fetch every row of one or more markets. The API key comes from ALLIUM_API_KEY.
 
@@ -114,7 +107,7 @@ def open_interest(
     markets = list(dict.fromkeys(market))
     output = None if output == Path("-") else output
     chosen = console.choose_format(format, output)
-    with console.connect(base_url, timeout, concurrency, rate, allow_insecure, verbose) as client:
+    with console.connect(connection) as client:
         plan = client.plan(interval=interval, start=start, end=end)
         span: Any = {"interval": interval, "start": plan.start, "end": plan.end, "deadline": deadline}
         with console.progress(len(plan) * len(markets)) as track:
@@ -127,23 +120,20 @@ def open_interest(
 
 @app.command()
 @_failures()
+@with_connection
 def plot(
     market: Markets,
     interval: Interval,
     start: Start,
     output: Annotated[Path, typer.Option("--output", "-o", help="Chart to write: .png, .svg or .pdf.")],
     end: EndOrNow = None,
-    base_url: BaseUrl = None,
     amount: Annotated[Column | None, typer.Option(help="Column to draw. Default: the last.")] = None,
     scale: Annotated[Scale, typer.Option(help="index: the first row of each market is 100.")] = "linear",
-    timeout: Timeout = 30.0,
-    concurrency: Concurrency = 8,
-    rate: Rate = None,
     overwrite: Overwrite = False,
     table: Annotated[str | None, typer.Option(help="Read the rows from this table instead of the server.")] = None,
     storage_option: StorageOption = None,
-    allow_insecure: AllowInsecure = False,
-    verbose: Verbose = False,
+    *,
+    connection: Connection,
 ) -> None:
     """Draw a chart of one or more markets. The API key comes from ALLIUM_API_KEY."""
     from ..model.endpoint import OPEN_INTEREST
@@ -154,7 +144,7 @@ def plot(
     if table is not None:
         series = _table.read_series(table, market, interval, start, end or "now", storage_option)
     else:
-        with connect(base_url, timeout, concurrency, rate, allow_insecure, verbose) as client:
+        with connect(connection) as client:
             series = client.open_interest(market, interval=interval, start=start, end=end)
     save_plot(list(series.values()), output, amount=amount, scale=scale, overwrite=overwrite)
 

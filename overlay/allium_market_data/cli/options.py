@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
@@ -54,6 +58,40 @@ StorageOption: TypeAlias = Annotated[
     typer.Option(metavar="KEY=VALUE", help="Option of the object store, such as AWS_ENDPOINT_URL (repeatable)."),
 ]
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Run a large plan without asking.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The options of a connection to the server."""
+
+    base_url: BaseUrl = None
+    timeout: Timeout = 30.0
+    concurrency: Concurrency = 8
+    rate: Rate = None
+    allow_insecure: AllowInsecure = False
+    verbose: Verbose = False
+
+
+def with_connection(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command have an option for each field of ``Connection``, in place of its keyword ``connection``."""
+    own = inspect.signature(command, eval_str=True)
+    fields = [
+        field.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for field in inspect.signature(Connection, eval_str=True).parameters.values()
+    ]
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        connection = Connection(**{field.name: values.pop(field.name) for field in fields})
+        command(connection=connection, **values)
+
+    parameters = [
+        parameter
+        for name, replaced in own.parameters.items()
+        for parameter in (fields if name == "connection" else [replaced])
+    ]
+    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]  # typer reads it
+    return run
 
 
 def storage_options(pairs: list[str] | None) -> dict[str, str] | None:

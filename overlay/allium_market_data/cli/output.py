@@ -17,7 +17,7 @@ from ..model.endpoint import OPEN_INTEREST
 from ..model.times import to_iso
 from ..model.windows import Plan
 from ..sanitize import clean
-from .options import OutputFormat
+from .options import Connection, OutputFormat
 
 if TYPE_CHECKING:
     from ..client.progress import FetchProgress, OnProgress
@@ -54,20 +54,23 @@ def choose_format(format: OutputFormat | None, output: Path | None) -> OutputFor
 
 
 @contextmanager
-def connect(
-    base_url: str | None, timeout: float, concurrency: int, rate: float | None, allow_insecure: bool, verbose: bool
-) -> Iterator[MarketData]:
+def connect(connection: Connection) -> Iterator[MarketData]:
     """A client with the API key of the environment. With ``verbose`` each retry is a line on standard error."""
     from ..client.retry import LOGGER
     from ..client.sync_client import MarketData
 
-    options: dict[str, Any] = {"max_concurrency": concurrency, "max_rate": rate, "allow_insecure": allow_insecure}
+    options: dict[str, Any] = {
+        "timeout": connection.timeout,
+        "max_concurrency": connection.concurrency,
+        "max_rate": connection.rate,
+        "allow_insecure": connection.allow_insecure,
+    }
     handler, level = _Lines(), LOGGER.level
-    if verbose:
+    if connection.verbose:
         LOGGER.addHandler(handler)
         LOGGER.setLevel(logging.INFO)
     try:
-        with MarketData(None, base_url, timeout=timeout, **options) as client:
+        with MarketData(None, connection.base_url, **options) as client:
             yield client
     finally:
         LOGGER.removeHandler(handler)

@@ -24,6 +24,7 @@ NAMED_FAILURES = 5
 """The last message names this many series; each has a line of its own before."""
 
 
+@options.with_connection
 def backfill(
     market: options.Markets,
     interval: options.Interval,
@@ -42,64 +43,62 @@ def backfill(
     dask: Annotated[
         str | None, typer.Option(help="Dask scheduler, tcp://...; all workers share --max-rate and --max-requests.")
     ] = None,
-    base_url: options.BaseUrl = None,
-    timeout: options.Timeout = 30.0,
-    concurrency: options.Concurrency = 8,
-    rate: options.Rate = None,
-    allow_insecure: options.AllowInsecure = False,
-    verbose: options.Verbose = False,
+    *,
+    connection: options.Connection,
     storage_option: options.StorageOption = None,
     json: options.Json = False,
 ) -> None:
     """Fill a table with every closed bucket that it is missing. The same command again resumes."""
-    from ..store import backfill as run
-    from ..store.backfill import check_markets, plan_backfill
     from ..store.runner import check_budget
-    from ..store.table import peek_coverage
     from .output import connect
     from .table_json import json_report, progress_fields
-    from .table_log import log
-    from .table_output import confirm
 
     with json_report(json, "backfill", table, progress_fields()) as fields:
         check_budget(max_requests)
         if recheck_gaps and dask is not None:
             raise UsageError("--recheck-gaps does not use a cluster: leave out --dask")
-        storage = options.storage_options(storage_option)
-        settling = None if settle is None else _days(settle, "--settle")
-        with (
-            connect(base_url, timeout, concurrency, rate, allow_insecure, verbose) as client,
-            _cluster(dask) as cluster,
-        ):
+        limits: dict[str, Any] = {
+            "max_requests": max_requests,
+            "settle": None if settle is None else _days(settle, "--settle"),
+            "storage_options": options.storage_options(storage_option),
+        }
+        with connect(connection) as client, _cluster(dask) as cluster:
             client.plan(interval=interval, start=start, end=end)  # checks them before the table
             if recheck_gaps:
-                limits: dict[str, Any] = {"max_requests": max_requests, "settle": settling, "storage_options": storage}
-                _recheck(client, (market, interval, start, end, table), limits, yes, fields)
-                return
-            names, coverage = check_markets(market), peek_coverage(table, storage)
-            planned = plan_backfill(
-                *(coverage, table, names, interval, start, end, client, max_requests), whole_span=whole_span
-            )
-            with _progress(confirm(planned.tasks, max_requests, yes), fields, progress_fields) as report:
-                done = run(
-                    *(market, interval, start, end, table),
-                    client=client,
-                    dask=cluster,
-                    max_requests=max_requests,
-                    progress=report,
-                    settle=settling,
-                    storage_options=storage,
-                    whole_span=whole_span,
-                    planned=planned,
-                )
-        log(f"{table}: {done.rows:,} rows in {done.requests:,} requests, {done.seconds:.1f} s")
-        _check_failures(done.failures)
+                failures = _recheck(client, (market, interval, start, end, table), limits, yes, fields)
+            else:
+                limits |= {"whole_span": whole_span, "dask": cluster}
+                failures = _fill(client, (market, interval, start, end, table), limits, yes, fields)
+        _check_failures(failures)
+
+
+def _fill(
+    client: MarketData, call: tuple[Any, ...], limits: dict[str, Any], yes: bool, fields: dict[str, Any]
+) -> tuple[MarketFailure, ...]:
+    """Fetch what a table is missing. Returns the series that failed."""
+    from ..store import backfill as run
+    from ..store.backfill import check_markets, plan_backfill
+    from ..store.table import peek_coverage
+    from .table_json import progress_fields
+    from .table_log import log
+    from .table_output import confirm
+
+    market, interval, start, end, table = call
+    names, coverage = check_markets(market), peek_coverage(table, limits["storage_options"])
+    planned = plan_backfill(
+        *(coverage, table, names, interval, start, end, client, limits["max_requests"]),
+        whole_span=limits["whole_span"],
+    )
+    with _progress(confirm(planned.tasks, limits["max_requests"], yes), fields, progress_fields) as report:
+        done = run(*call, client=client, progress=report, planned=planned, **limits)
+    log(f"{table}: {done.rows:,} rows in {done.requests:,} requests, {done.seconds:.1f} s")
+    return done.failures
 
 
 def _recheck(
     client: MarketData, call: tuple[Any, ...], limits: dict[str, Any], yes: bool, fields: dict[str, Any]
-) -> None:
-    """Ask again for the gaps of a table."""
+) -> tuple[MarketFailure, ...]:
+    """Ask again for the gaps of a table. Returns the series that failed."""
     from ..store import Table
     from ..store.backfill import check_markets
     from ..store.recheck import pending_tasks, recheck_gaps
@@ -112,7 +111,7 @@ def _recheck(
     with _progress(confirm(tasks, limits["max_requests"], yes), fields, progress_fields) as report:
         result = recheck_gaps(*call, client=client, progress=report, **limits)
     show_update(table, result)
-    _check_failures(result.failures)
+    return result.failures
 
 
 @contextmanager
@@ -145,6 +144,7 @@ def _cluster(address: str | None) -> Iterator[Any]:
         yield cluster
 
 
+@options.with_connection
 def update(
     table: options.TableUri,
     market: Annotated[list[str] | None, typer.Argument(help="Only these markets.")] = None,
@@ -154,12 +154,8 @@ def update(
     settle: options.Settle = None,
     max_requests: options.MaxRequests = None,
     yes: options.Yes = False,
-    base_url: options.BaseUrl = None,
-    timeout: options.Timeout = 30.0,
-    concurrency: options.Concurrency = 8,
-    rate: options.Rate = None,
-    allow_insecure: options.AllowInsecure = False,
-    verbose: options.Verbose = False,
+    *,
+    connection: options.Connection,
     storage_option: options.StorageOption = None,
     json: options.Json = False,
 ) -> None:
@@ -177,7 +173,7 @@ def update(
         storage, days = options.storage_options(storage_option), _days(look_back, "--look-back")
         settling = None if settle is None else _days(settle, "--settle")
         store, markets = Table(table, storage_options=storage), market or None
-        with connect(base_url, timeout, concurrency, rate, allow_insecure, verbose) as client:
+        with connect(connection) as client:
             tasks = pending_tasks(store, client, markets, days, provisional, exclude or ())
             with _progress(confirm(tasks, max_requests, yes), fields, update_fields) as report:
                 result = run(
@@ -231,18 +227,15 @@ def compact(
     log(f"{table}: {result.before:,} files became {result.after:,}, {result.deleted:,} old files deleted")
 
 
+@options.with_connection
 def watch(
     market: options.Markets,
     interval: options.Interval,
     table: Annotated[str | None, typer.Option("--table", "-t", help="Folder or URI of a table to write too.")] = None,
     provisional: Annotated[bool, typer.Option("--provisional", help="Include the running bucket, marked.")] = False,
     grace: Annotated[float, typer.Option(help="Seconds after its end at which a bucket counts as closed.")] = 2.0,
-    base_url: options.BaseUrl = None,
-    timeout: options.Timeout = 30.0,
-    concurrency: options.Concurrency = 8,
-    rate: options.Rate = None,
-    allow_insecure: options.AllowInsecure = False,
-    verbose: options.Verbose = False,
+    *,
+    connection: options.Connection,
     storage_option: options.StorageOption = None,
 ) -> None:
     """Print the rows of markets as CSV, each once its bucket has closed, until Ctrl-C. A lost connection leaves no gap."""
@@ -257,7 +250,7 @@ def watch(
 
     storage = options.storage_options(storage_option)
     store = Table(table, create=True, storage_options=storage) if table else None
-    with connect(base_url, timeout, concurrency, rate, allow_insecure, verbose) as client:
+    with connect(connection) as client:
         head = header("csv", OPEN_INTEREST.columns)
         for row in Watch(client, market, interval, store, provisional, grace, warn).rows():
             print(head + csv_line(row, OPEN_INTEREST.columns), end="", flush=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from . import options
 from .exit_status import CheckError
 
 if TYPE_CHECKING:
+    from ..store import Table
     from ..store.status import SeriesStatus
 
 CROWDED_FILES = 50
@@ -43,11 +44,9 @@ def status(
 ) -> None:
     """Show what a table holds of each market: rows, complete windows, gaps."""
     from ..store import Table
-    from ..store import check_files as find_problems
     from ..store import status as run
-    from ..store.compaction import find_small_files
     from ..store.status_plot import check_file, plot_status
-    from .table_json import file_fields, json_report, status_fields
+    from .table_json import json_report, status_fields
     from .table_log import log
     from .table_output import show_status
 
@@ -60,23 +59,37 @@ def status(
         fields.update(status_fields(statuses, now))
         if not json:
             show_status(statuses)
-        if crowded := find_small_files(store.delta, CROWDED_FILES):
-            log(
-                f"{len(crowded):,} months of markets have more than {CROWDED_FILES} small files: run allium-md compact",
-                "WARNING",
-            )
+        _warn_of_small_files(store)
         if plot is not None:
             plot_status(statuses, plot, overwrite=overwrite)
             log(f"chart: {plot}")
         if check_files:
-            problems = find_problems(store)
-            fields.update(file_fields(problems))
-            for problem in problems:
-                log(str(problem), "ERROR")
-            if problems:
-                raise CheckError(f"{table}: {len(problems):,} data files are missing or damaged")
+            _check_files(store, table, fields)
         active = [status for status in statuses if not status.retired]
         check(table, active, None if seconds is None else now - int(seconds * 1_000_000), fail_on_gaps)
+
+
+def _warn_of_small_files(store: Table) -> None:
+    from ..store.compaction import find_small_files
+    from .table_log import log
+
+    if crowded := find_small_files(store.delta, CROWDED_FILES):
+        months = f"{len(crowded):,} months of markets have more than {CROWDED_FILES} small files"
+        log(f"{months}: run allium-md compact", "WARNING")
+
+
+def _check_files(store: Table, table: str, fields: dict[str, Any]) -> None:
+    """Read every data file. Raises ``CheckError`` if one is missing or damaged."""
+    from ..store import check_files
+    from .table_json import file_fields
+    from .table_log import log
+
+    problems = check_files(store)
+    fields.update(file_fields(problems))
+    for problem in problems:
+        log(str(problem), "ERROR")
+    if problems:
+        raise CheckError(f"{table}: {len(problems):,} data files are missing or damaged")
 
 
 def _now() -> int:
@@ -107,16 +120,13 @@ def check(table: str, statuses: Sequence[SeriesStatus], oldest: int | None, fail
         raise CheckError(f"{table}: {'; '.join(problems[:NAMED_SERIES])}{more}")
 
 
+@options.with_connection
 def verify(
     table: options.TableUri,
     windows: Annotated[int, typer.Option(help="Number of windows to compare.")] = 20,
     seed: Annotated[int, typer.Option(help="Seed of the random choice of windows.")] = 0,
-    base_url: options.BaseUrl = None,
-    timeout: options.Timeout = 30.0,
-    concurrency: options.Concurrency = 8,
-    rate: options.Rate = None,
-    allow_insecure: options.AllowInsecure = False,
-    verbose: options.Verbose = False,
+    *,
+    connection: options.Connection,
     storage_option: options.StorageOption = None,
     json: options.Json = False,
 ) -> None:
@@ -128,7 +138,7 @@ def verify(
 
     with json_report(json, "verify", table, verify_fields()) as fields:
         storage = options.storage_options(storage_option)
-        with connect(base_url, timeout, concurrency, rate, allow_insecure, verbose) as client:
+        with connect(connection) as client:
             result = run(table, windows=windows, seed=seed, client=client, storage_options=storage)
         fields.update(verify_fields(result))
         if not json:

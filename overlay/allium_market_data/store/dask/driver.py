@@ -54,14 +54,8 @@ def run_on_cluster(
     """
     progress = replace(Progress.of(tasks), requests=budget.spent)
     report(progress)
-    if not isinstance(dask, Client) or dask.asynchronous:
-        raise UsageError(f"dask must be a distributed.Client that is not asynchronous, not {type(dask).__name__}")
-    if table.storage_options:
-        raise UsageError("with dask, workers take the storage options from their environment: do not pass them")
     uri = table.uri if "://" in table.uri else os.path.abspath(table.uri)  # noqa: PTH100 - a Path would change a URI
-    with scheduler_errors(dask):
-        threads = count_threads(dask)
-        check_workers(dask, uri, table.endpoint)
+    threads = _check_cluster(dask, table, uri)
     if not tasks:
         return progress
     settings: Settings = run_on_loop(client, _read_settings)
@@ -89,6 +83,18 @@ def run_on_cluster(
     if budget.limit is not None and len(affordable) < len(tasks):
         raise budget_error(budget.limit)
     return progress
+
+
+def _check_cluster(dask: Any, table: Table, uri: str) -> int:
+    """The number of groups that the cluster runs at a time. Raises ``UsageError`` if it cannot run a backfill."""
+    if not isinstance(dask, Client) or dask.asynchronous:
+        raise UsageError(f"dask must be a distributed.Client that is not asynchronous, not {type(dask).__name__}")
+    if table.storage_options:
+        raise UsageError("with dask, workers take the storage options from their environment: do not pass them")
+    with scheduler_errors(dask):
+        threads = count_threads(dask)
+        check_workers(dask, uri, table.endpoint)
+    return threads
 
 
 def tasks_within_budget(tasks: list[Task], max_requests: int | None) -> Iterator[Task]:
