@@ -14,6 +14,7 @@ from support.commands import run
 
 SPAN = ["BTC", "-i", "1h", "--start", "2026-05-01", "--end", "2026-05-02"]
 OPTIONS = ["--base-url", "https://a.test", "--timeout", "5", "--max-concurrency", "3", "--max-rate", "2"]
+DEFAULT = Connection(None, 30.0, 8, None, False, False)
 GIVEN = Connection("https://a.test", 5.0, 3, 2.0, True, True)
 COMMANDS = {
     "open-interest": SPAN,
@@ -26,9 +27,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize(
-    ("options", "expected"), [([], Connection()), ([*OPTIONS, "--allow-insecure", "--verbose"], GIVEN)]
-)
+@pytest.mark.parametrize(("options", "expected"), [([], DEFAULT), ([*OPTIONS, "--allow-insecure", "--verbose"], GIVEN)])
 def test_the_options_of_the_connection_reach_the_client(
     command: str, options: list[str], expected: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

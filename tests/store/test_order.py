@@ -103,9 +103,10 @@ def test_what_is_committed_of_a_series_has_no_hole(outcomes: list[list[Outcome]]
 
 
 def test_the_update_after_a_failed_month_fills_it(exchange: Exchange, client: MarketData, table: Path) -> None:
+    exchange.now = to_instant("2026-05-02T10:20", "now")
     for market in (BTC, ETH):
-        exchange.fill(market, "2026-03-25", "2026-05-20T10:00:00Z")
-    backfill([BTC, ETH], "1h", "2026-03-25", "2026-03-28", table, client=client)
+        exchange.fill(market, "2026-03-28", "2026-05-02T10:00:00Z")
+    backfill([BTC, ETH], "1h", "2026-03-28", "2026-03-30", table, client=client)
     failing = fail(exchange, [BTC], 422, ("2026-04-05", "2026-04-10"))
     result = update(table, client=client)
     assert [failure.key[1] for failure in result.failures] == [BTC]
@@ -113,7 +114,7 @@ def test_the_update_after_a_failed_month_fills_it(exchange: Exchange, client: Ma
     failing.is_failing = False
     assert update(table, client=client).failures == ()
     for market in (BTC, ETH):
-        assert final_values(table, market) == exchange.values("2026-03-25", "2026-05-20T09:00:00Z", market)
+        assert final_values(table, market) == exchange.values("2026-03-28", "2026-05-02T09:00:00Z", market)
 
 
 def test_a_commit_under_way_at_an_interrupt_is_counted() -> None:
