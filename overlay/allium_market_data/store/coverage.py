@@ -3,8 +3,8 @@
 Every commit of this package lists in its commit record (``commitInfo``, under the key ``allium_md``) the windows that it
 completes. Rows and record are one transaction, so a crash leaves both or neither. The record is not a row of the table,
 because bookkeeping rows would mislead other engines, and not a second table, because Delta has no transactions over two
-tables. The log is never cleaned (see ``schema.CONFIGURATION``). Every 10th commit also carries the coverage of all commits
-before it, so opening a table reads few commits.
+tables. Delta itself never cleans the log (see ``schema.CONFIGURATION``); ``log_cleanup`` does. Every 10th commit also
+carries the coverage of all commits before it, so opening a table reads few commits.
 
 Concurrent writers: each commit also names, as Delta's application transactions, every (interval, market, month) that it
 touches. Of two commits that start from one version and name the same one, Delta rejects the second. That writer reads the

@@ -52,15 +52,16 @@ class CoverageLog:
         while True:
             version = self.delta.version()
             coverage, commits = self.coverage, list[dict[str, Any]]()
-            if self.version < 0:
-                coverage = self._read_all(version)
-            elif version > self.version:
+            if version > self.version >= 0:
                 commits = self._read_commits(self.version, version)
+            if commits:
                 coverage = self._replay(coverage, commits)
+            elif version != self.version:
+                coverage = self._read_all(version)
             self.delta.update_incremental()
             if self.delta.version() == version:
+                self.others += version - max(self.version, 0)
                 self.coverage, self.version, self.newest = coverage, version, commits
-                self.others += len(commits)
                 return coverage
 
     def _read_all(self, version: int) -> Coverage:
@@ -74,6 +75,10 @@ class CoverageLog:
                 later = [commit for commit in commits if since < commit["version"] <= version][::-1]
                 if len(later) < version - since:
                     later = self._read_commits(since, version)
+                if len(later) < version - since:
+                    raise StoreError(
+                        f"the log of {self.uri} is truncated: its complete windows cannot be determined any more"
+                    )
                 return self._replay(coverage, later)
             limit *= 4
 
@@ -90,7 +95,7 @@ class CoverageLog:
         return coverage
 
     def _read_commits(self, after: int, version: int) -> list[dict[str, Any]]:
-        """Every commit with after < its version <= version, oldest first."""
+        """Every commit with after < its version <= version, oldest first; none if some of them were deleted."""
         limit = version - after
         while True:
             commits = self.delta.history(limit)
@@ -98,7 +103,5 @@ class CoverageLog:
             if len(requested) == version - after:
                 return requested[::-1]
             if len(commits) < limit:
-                raise StoreError(
-                    f"the log of {self.uri} is truncated: its complete windows cannot be determined any more"
-                )
+                return []
             limit = 2 * limit + 10

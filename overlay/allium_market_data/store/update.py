@@ -20,6 +20,7 @@ from ..model.times import from_micros, micros
 from .compaction import limit_files
 from .coverage import Coverage, SeriesKey
 from .fetch import check_clock, fetch_confirmed, read_clock, use_client
+from .log_cleanup import limit_log
 from .merge import FetchedRows, UpdateResult, merge_rows
 from .plan import Task
 from .runner import COMMIT_ROWS, COMMIT_SECONDS, Progress, ProgressCallback, check_budget, ignore_progress, run_tasks
@@ -65,6 +66,7 @@ def update(
     check_budget(max_requests)
     store = Table(table, endpoint=endpoint, storage_options=storage_options)
     store.check_store()
+    opened = store.log.version
     with use_client(client) as chosen:
         tasks = pending_tasks(store, chosen, markets, look_back, provisional, exclude)
         fetch = partial(fetch_rows, settle=settle, provisional=provisional)
@@ -72,6 +74,7 @@ def update(
         result = merge_tasks(store, chosen, tasks, fetch, progress, *limits)
     if result.written:
         limit_files(store, MAX_SMALL_FILES)
+        limit_log(store, opened)
     return result
 
 

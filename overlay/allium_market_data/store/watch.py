@@ -23,6 +23,7 @@ from .compaction import limit_files
 from .coverage import SeriesKey
 from .fetch import check_clock, fetch_confirmed, read_clock
 from .known_rows import KnownRows
+from .log_cleanup import limit_log
 from .merge import FetchedRows, merge_rows
 from .plan import Task
 from .spans import split_by_month
@@ -181,10 +182,7 @@ class Watch:
         settled = {market: self._settled_by(market, confirmed) for market, (_, confirmed) in fetched.items()}
         if self.table:
             parts = [rows for market, (series, _) in fetched.items() for rows in self._split(series, settled[market])]
-            merge_rows(self.table, parts, self.known)
-            self.ticks += 1
-            if self.ticks % TICKS_PER_MERGE == 0:
-                limit_files(self.table, MIN_SMALL_FILES, months_per_merge(len(self.markets)))
+            self._commit(self.table, parts)
         for market, (series, _) in fetched.items():
             self.settled[market], before = settled[market], self.newest.pop(market, None)
             for row in series:
@@ -196,6 +194,15 @@ class Watch:
                 elif row.provisional and self.provisional and self.last_provisional.get(market) != row:
                     self.last_provisional[market] = row
                     yield row
+
+    def _commit(self, table: Table, parts: list[FetchedRows]) -> None:
+        """Write the rows. Every few ticks, also merge small files, and delete old ones of the log."""
+        version = table.log.version
+        merge_rows(table, parts, self.known)
+        self.ticks += 1
+        if self.ticks % TICKS_PER_MERGE == 0:
+            limit_files(table, MIN_SMALL_FILES, months_per_merge(len(self.markets)))
+        limit_log(table, version)
 
     def _settled_by(self, market: str, confirmed: int) -> int:
         """The end of the closed buckets that need no more requests. Those after it are requested again."""
