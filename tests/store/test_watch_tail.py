@@ -12,12 +12,12 @@ import pytest
 from deltalake import DeltaTable
 
 from allium_market_data import MarketData, OpenInterest
-from allium_market_data.errors import StoreError
+from allium_market_data.errors import ServerError, StoreError
 from allium_market_data.model.intervals import HOUR, MINUTE, Interval
 from allium_market_data.model.times import from_micros, micros
 from allium_market_data.store import Table, UpdateResult, Watch, backfill, update
 from allium_market_data.validation import to_instant
-from support.exchange import BTC, Exchange
+from support.exchange import BTC, ETH, Exchange
 from support.tables import all_rows, final_values, restatements
 
 
@@ -219,3 +219,38 @@ def test_a_commit_of_another_process_is_read(
     assert len(reads) == 1, "once; then the watch knows again"
     assert len(all_rows(table)) == len({row.ts for row in rows})
     assert_update_completes(exchange, client, table, "1m", f"{rows[0].ts:%FT%R}")
+
+
+def test_a_commit_during_an_outage_of_one_market_is_read(exchange: Exchange, client: MarketData, table: Path) -> None:
+    """The others are known again after one tick; the market that could not be fetched then is not."""
+    for market in (BTC, ETH):
+        exchange.fill(market, "2026-05-20T10:00:30", "2026-05-20T11:00", MINUTE)
+    exchange.wait(seconds=5)
+    watch = Watch(client, [BTC, ETH], "1m", Table(table, create=True))
+    fetch, failing = watch._fetch, [False]
+
+    def fetch_with_failure() -> Any:
+        fetched, failures = fetch()
+        if failing[0]:
+            del fetched[BTC]
+            failures[BTC] = ServerError("the server answered 503")
+        return fetched, failures
+
+    watch._fetch = fetch_with_failure  # type: ignore[method-assign]
+    original = dict(exchange.samples[BTC])
+
+    def change() -> None:
+        exchange.put(BTC, f"{exchange.now - timedelta(minutes=1):%FT%R}:30", "8")
+        update(table, client=client, provisional=True, look_back=timedelta(0))
+        failing[0] = True
+
+    def restore() -> None:
+        exchange.samples[BTC] = original
+        failing[0] = False
+
+    steps = [*minutes(2), (timedelta(0), change), (timedelta(minutes=1), nothing), (timedelta(0), restore), *minutes(3)]
+    rows = run_watch(exchange, steps, watch)
+    start, end = rows[0].ts, from_micros(Table(table).coverage.end_of(("1m", BTC)) or 0)
+    history = client.open_interest(BTC, interval="1m", start=start, end=end)
+    assert Table(table).series(BTC, "1m", start, end) == history
+    assert len(history) > 4

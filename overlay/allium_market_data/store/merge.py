@@ -187,9 +187,8 @@ def merge_rows(table: Table, results: Sequence[FetchedRows], known: KnownRows | 
             kinds += [change.kind for change in changes]
             commit.add(result, [change for change in changes if change.kind != "vanished"], coverage)
         _write(table, commit, max((result.fetched_at for result in results), default=0))
-        known.others = others
         for result, rows in zip(results, stored, strict=True):
-            known.keep(result.task.key, result.rows, result.provisional, rows)
+            known.keep(others, result.task.key, result.rows, result.provisional, rows)
         counts: dict[str, Any] = {
             name: kinds.count(name) for name in ("added", "settled", "restated", "dropped", "vanished", "late")
         }
