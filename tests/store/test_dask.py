@@ -16,8 +16,6 @@ from typing import Any
 import dask.config
 import pytest
 from distributed import Client, LocalCluster, as_completed
-from hypothesis import given
-from hypothesis import strategies as st
 
 from allium_market_data import MarketData, RetryPolicy
 from allium_market_data.errors import (
@@ -29,18 +27,14 @@ from allium_market_data.errors import (
     StoreError,
     UsageError,
 )
-from allium_market_data.model.intervals import DAY
 from allium_market_data.model.times import micros
 from allium_market_data.store import Progress, Table, backfill, update
 from allium_market_data.store.backfill import plan_backfill
-from allium_market_data.store.coverage import CommitNote, Coverage, SeriesKey
+from allium_market_data.store.coverage import Coverage
 from allium_market_data.store.dask import cluster as dask_cluster
 from allium_market_data.store.dask import driver
-from allium_market_data.store.dask.driver import windows_to_forget
 from allium_market_data.store.dask.rate_limiter import MAX_CATCH_UP
 from allium_market_data.store.dask.worker import GroupResult, worker_problem
-from allium_market_data.store.plan import Task
-from allium_market_data.store.spans import Spans, union
 from allium_market_data.validation import to_instant
 from allium_market_data.version import VERSION
 from support.exchange import BTC, ETH, KEY, Exchange
@@ -175,24 +169,6 @@ def test_the_update_after_a_failed_month_fills_it(
     assert update(table, client=client).failures == ()
     for market in MARKETS:
         assert final_values(table, market) == filled.values(SPAN[0], "2026-05-15", market)
-
-
-TASKS = [Task(("1h", market), (day * DAY, (day + 1) * DAY)) for day in range(6) for market in MARKETS]
-
-
-@given(done=st.sets(st.sampled_from(TASKS)), failed=st.sets(st.sampled_from([task.key for task in TASKS])))
-def test_what_stays_complete_of_a_failed_series_has_no_hole(done: set[Task], failed: set[SeriesKey]) -> None:
-    windows: dict[SeriesKey, Spans] = {
-        key: union(task.span for task in done if task.key == key) for key in {task.key for task in done}
-    }
-    forgotten = windows_to_forget(TASKS, done, failed)
-    after = Coverage().add(CommitNote(windows)).add(CommitNote(forgotten=forgotten))
-    assert forgotten.keys() <= failed
-    for key in failed:
-        first = next((day for day in range(6) if Task(key, (day * DAY, (day + 1) * DAY)) not in done), 6)
-        assert after.complete.get(key, ()) == union([(0, first * DAY)])
-    for key in windows.keys() - failed:
-        assert after.complete[key] == windows[key]
 
 
 @pytest.mark.parametrize("spent", [40, 35])

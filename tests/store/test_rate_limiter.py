@@ -1,4 +1,4 @@
-"""The rate limiter of a cluster, under a virtual clock."""
+"""The rate limiter of a cluster under a virtual clock, and the plans of its driver."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from allium_market_data.model.intervals import DAY
 from allium_market_data.model.times import micros
-from allium_market_data.store.dask.driver import tasks_within_budget
+from allium_market_data.store.coverage import CommitNote, Coverage, SeriesKey
+from allium_market_data.store.dask.driver import tasks_within_budget, windows_to_forget
 from allium_market_data.store.dask.rate_limiter import GRANTED, MAX_CATCH_UP, OVER, SPENT, RateLimiter
 from allium_market_data.store.plan import Task
+from allium_market_data.store.spans import Spans, union
+from allium_market_data.store.update import plan_update
 from allium_market_data.validation import to_instant
+from support.exchange import BTC, ETH
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
@@ -170,3 +175,24 @@ def test_a_budget_pays_for_the_first_whole_tasks(days: list[int], budget: int | 
     assert chosen == tasks[: len(chosen)]
     assert budget is None or sum(costs[: len(chosen)]) <= budget
     assert len(chosen) == len(tasks) or (budget is not None and sum(costs[: len(chosen) + 1]) > budget)
+
+
+TASKS = [Task(("1h", market), (day * DAY, (day + 1) * DAY)) for day in range(6) for market in (BTC, ETH)]
+
+
+@given(done=st.sets(st.sampled_from(TASKS)), failed=st.sets(st.sampled_from([task.key for task in TASKS[:2]])))
+def test_an_update_continues_at_the_first_missing_window(done: set[Task], failed: set[SeriesKey]) -> None:
+    windows: dict[SeriesKey, Spans] = {
+        key: union(task.span for task in done if task.key == key) for key in {task.key for task in done}
+    }
+    forgotten = windows_to_forget(TASKS, done, failed)
+    after = Coverage().add(CommitNote(windows)).add(CommitNote(forgotten=forgotten))
+    assert forgotten.keys() <= failed
+    for key in failed:
+        first = next((day for day in range(6) if Task(key, (day * DAY, (day + 1) * DAY)) not in done), 6)
+        assert after.complete.get(key, ()) == union([(0, first * DAY)])
+        if key in after.keys:
+            planned = plan_update(after, 6 * DAY, 0, False, frozenset({key[1]}))
+            assert union(task.span for task in planned) == union([(first * DAY, 6 * DAY)])
+    for key in windows.keys() - failed:
+        assert after.complete[key] == windows[key]
