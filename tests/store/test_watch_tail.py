@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -10,15 +10,54 @@ from typing import Any
 
 import pytest
 from deltalake import DeltaTable
+from hypothesis import given
+from hypothesis import strategies as st
 
 from allium_market_data import MarketData, OpenInterest
 from allium_market_data.errors import ServerError, StoreError
 from allium_market_data.model.intervals import HOUR, MINUTE, Interval
 from allium_market_data.model.times import from_micros, micros
 from allium_market_data.store import Table, UpdateResult, Watch, backfill, update
+from allium_market_data.store.merge import RowsByTime, find_changes
 from allium_market_data.validation import to_instant
 from support.exchange import BTC, ETH, Exchange
 from support.tables import all_rows, final_values, restatements
+
+Fetched = Mapping[int, tuple[int, bool]]
+"""A value and whether it is provisional, by minute."""
+
+FETCHED = st.dictionaries(st.integers(0, 5), st.tuples(st.integers(0, 2), st.booleans()))
+
+
+@given(fetched=FETCHED, stored=FETCHED, open_labels=st.sets(st.integers(0, 5)))
+def test_a_change_of_an_open_row_is_no_restatement(fetched: Fetched, stored: Fetched, open_labels: set[int]) -> None:
+    at = from_micros(0)
+
+    def by_time(rows: Fetched) -> RowsByTime:
+        return {
+            from_micros(minute * MINUTE): {
+                "ts": from_micros(minute * MINUTE),
+                "oi_base": value,
+                "provisional": flag,
+                "fetched_at": at,
+            }
+            for minute, (value, flag) in rows.items()
+        }
+
+    labels = {minute * MINUTE for minute in open_labels}
+    changes = list(find_changes(by_time(fetched), by_time(stored), at, (), ("oi_base",), labels))
+    kinds = {micros((change.new or change.old or {"ts": at})["ts"]) // MINUTE: change.kind for change in changes}
+    for minute in {*fetched, *stored}:
+        old, new = stored.get(minute), fetched.get(minute)
+        is_open = old is not None and (old[1] or minute in open_labels)
+        if old is None:
+            assert kinds[minute] == "added"
+        elif new is None:
+            assert kinds[minute] == ("dropped" if is_open else "vanished")
+        elif is_open:
+            assert kinds.get(minute) == ("settled" if old[0] != new[0] or (old[1] and not new[1]) else None)
+        else:
+            assert kinds.get(minute) == ("restated" if old[0] != new[0] and not new[1] else None)
 
 
 class ScriptEndError(Exception):

@@ -35,7 +35,8 @@ SeriesKey: TypeAlias = tuple[Interval, str]
 class CommitNote:
     """What one commit changes: windows that it completes, provisional rows, and the time of its fetch.
 
-    ``provisional`` has the labels of all provisional rows of a series, and replaces the earlier labels of that series.
+    ``provisional`` has the labels of all rows of a series that may still change: those marked as provisional, and the newest
+    row of a watch until a later one confirms it. It replaces the earlier labels of that series.
     ``forgotten`` has windows that are no longer complete, although rows may be there; completing them again ends that.
     ``retired`` has markets that updates leave out, or with ``False`` no longer leave out.
     ``first`` has where the rows of a series begin, by a search; earlier windows were not requested, and are not complete.

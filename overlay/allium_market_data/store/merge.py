@@ -58,7 +58,7 @@ class UpdateResult:
 class FetchedRows:
     """All rows of a task as they are on the server, in the columns of the table.
 
-    Buckets before ``closed_until`` have ended; ``provisional`` are the labels of rows of buckets that have not.
+    Buckets before ``closed_until`` have ended; ``provisional`` are the labels of rows that may still change.
     """
 
     task: Task
