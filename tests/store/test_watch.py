@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from allium_market_data import MarketData, OpenInterest
-from allium_market_data.errors import NotFoundError, StoreError, UsageError
+from allium_market_data.errors import NotFoundError, PermissionDeniedError, StoreError, UsageError
 from allium_market_data.model.intervals import MINUTE
 from allium_market_data.model.times import micros
 from allium_market_data.store import Table, Watch, backfill
 from allium_market_data.validation import to_instant
 from support.exchange import BTC, ETH, Exchange
+from support.failing import fail
 from support.tables import all_rows, final_values
 
 
@@ -173,6 +174,22 @@ def test_a_market_that_vanishes_is_dropped(live: Exchange, client: MarketData) -
     [warning] = warnings
     assert BTC in warning
     assert "no longer followed" in warning
+
+
+def test_a_market_that_the_server_refuses_is_dropped(live: Exchange, client: MarketData) -> None:
+    warnings: list[str] = []
+    fail(live, [BTC], 422)
+    watch = watched(live, client, [BTC, ETH], warn=warnings.append)
+    assert times(list(islice(watch.rows(), 5))) == minutes("10:18", 5)
+    [warning] = warnings
+    assert BTC in warning
+    assert "no longer followed" in warning
+
+
+def test_a_refused_key_ends_a_watch_of_many_markets(live: Exchange, client: MarketData) -> None:
+    fail(live, [BTC], 403)
+    with pytest.raises(PermissionDeniedError):
+        list(watched(live, client, [BTC, ETH]).rows())
 
 
 def test_a_watch_without_markets_left_ends(live: Exchange, client: MarketData) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from ..client.fetch import between
 from ..client.loop_client import LoopClient
 from ..client.sync_client import MarketData, run_on_loop
-from ..errors import AlliumError, NotFoundError, RateLimitedError, ServerError, TransportError
+from ..errors import AlliumError, RateLimitedError, RefusedError, ServerError, TransportError
 from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import WIDTHS, Interval, floor
 from ..model.rows import OpenInterest
@@ -21,6 +21,7 @@ from ..series.generic import Series
 from ..validation import check_choice, check_market
 from .compaction import limit_files
 from .coverage import SeriesKey
+from .failures import is_of_market
 from .fetch import check_clock, fetch_confirmed, read_clock
 from .known_rows import KnownRows
 from .log_cleanup import limit_log
@@ -109,7 +110,7 @@ class Watch:
         The newest row may be a part of its bucket: if it has changed when a later row confirms it, it is yielded again.
 
         After a lost connection or an error of the server, it tries again for as long as it takes. A market that the server
-        no longer knows is dropped, and its error is raised when no market is left. Other errors are raised.
+        refuses (404, 422) is dropped, and its error is raised when no market is left. Other errors are raised.
         """
         failed = 0
         while True:
@@ -139,9 +140,9 @@ class Watch:
         return min(left, 10.0) if self.provisional else left
 
     def _handle(self, failures: Failures) -> None:
-        """Raise permanent errors, and drop markets that no longer exist."""
+        """Raise permanent errors, and drop markets that the server refuses."""
         for market, error in list(failures.items()):
-            if isinstance(error, NotFoundError):
+            if isinstance(error, RefusedError) and is_of_market(error):
                 self.markets.remove(market)
                 del failures[market]
                 self.warn(f"{error}; this market is no longer followed")
