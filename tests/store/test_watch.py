@@ -180,7 +180,7 @@ def test_a_market_that_the_server_refuses_is_dropped(live: Exchange, client: Mar
     warnings: list[str] = []
     fail(live, [BTC], 422)
     watch = watched(live, client, [BTC, ETH], warn=warnings.append)
-    assert times(list(islice(watch.rows(), 5))) == minutes("10:18", 5)
+    assert times(list(islice(watch.rows(), 5)), ETH) == minutes("10:18", 5)
     [warning] = warnings
     assert BTC in warning
     assert "no longer followed" in warning
