@@ -328,9 +328,11 @@ def test_help_of_each_command_is_short_for_h_and_lists_choices(command: str) -> 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
 def test_completion_can_be_shown_for_each_shell(shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("typer._completion_shared._get_shell_name", lambda: shell)
+    monkeypatch.setattr("typer.completion._get_shell_name", lambda: shell)
     script = CliRunner().invoke(cli.app, ["--show-completion"], prog_name="allium-md")
-    assert (script.exit_code, "_ALLIUM_MD_COMPLETE" in script.stdout) == (0, True)
+    assert script.exit_code == 0
+    assert "_ALLIUM_MD_COMPLETE" in script.stdout
+    assert f"complete_{shell}" in script.stdout
 
 
 @pytest.mark.parametrize(
