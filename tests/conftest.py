@@ -21,6 +21,18 @@ from support.serving import Sandbox
 pytest_plugins = ["support.speed"]
 budget.register()
 
+SETTINGS = {
+    "PYTHONUNBUFFERED",
+    "COLUMNS",
+    "LINES",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "TTY_COMPATIBLE",
+}
+"""Variables of the environment that change what a command prints."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record", action="store_true", help="record tests/cassettes again")
@@ -65,9 +77,9 @@ def _guarded(connect: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remove the key, the URL and other settings of the environment."""
+    """Remove the key, the URL and other settings of the environment, those of a terminal too."""
     for name in list(os.environ):
-        if name.startswith("ALLIUM_") or name.lower().endswith("_proxy") or name == "PYTHONUNBUFFERED":
+        if name.startswith("ALLIUM_") or name.lower().endswith("_proxy") or name in SETTINGS:
             monkeypatch.delenv(name)
 
 

@@ -29,7 +29,13 @@ def filled(exchange: Exchange) -> Exchange:
     return exchange
 
 
-def test_backfill_prints_plan_progress_and_result(filled: Exchange, table: Path) -> None:
+@pytest.mark.parametrize("environment", [{}, {"FORCE_COLOR": "1"}, {"COLUMNS": "20"}], ids=str)
+def test_backfill_prints_plan_progress_and_result(
+    filled: Exchange, table: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    """Standard error is a file here, so there is no progress bar, whatever CI services set."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
     result = run(*backfill_words(table))
     assert (result.exit_code, result.stdout) == (0, "")
     plan, done = result.stderr.splitlines()

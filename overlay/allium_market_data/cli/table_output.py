@@ -44,11 +44,11 @@ def progress(requests: int) -> Iterator[Callable[[Progress], None]]:
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():  # rich takes FORCE_COLOR for a terminal
         yield ProgressLog()
         return
-    bar = Bar(TextColumn("fetching"), BarColumn(), TextColumn("{task.fields[text]}"), console=console, transient=True)
+    columns = TextColumn("fetching"), BarColumn(), TextColumn("{task.fields[text]}")
+    bar = Bar(*columns, console=Console(stderr=True), transient=True)
     task = bar.add_task("", total=requests, text="")
 
     def report(progress: Progress) -> None:
@@ -86,5 +86,5 @@ def show_status(statuses: Sequence[SeriesStatus]) -> None:
         counts = (f"{status.missing:,}", f"{status.provisional:,}")
         table.add_row(escape(clean(status.key[1])), status.key[0], f"{status.rows:,}", *dates, gaps, *counts)
     console = Console()
-    console.width = max(console.width, 120 if not console.is_terminal else 0)
+    console.width = max(console.width, 0 if sys.stdout.isatty() else 120)
     console.print(table)
