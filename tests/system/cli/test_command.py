@@ -19,13 +19,14 @@ from support.serving import MARKET, Sandbox, http, served
 SPAN = ["--interval", "1h", "--start", "2026-03-01", "--end", "2026-03-03"]
 LONG = ["--interval", "1m", "--start", "2026-03-01", "--end", "2026-03-09"]
 HEADER = "market_id,ts,oi_base,oi_quote_usd,provisional"
+TERMINAL = {"COLUMNS": "100", "TERM": "xterm"}
 MAIN = [sys.executable, "-W", "error", "-c", "from allium_market_data.cli.main import main; main()"]
 
 
 @pytest.fixture
 def env(sandbox: Sandbox) -> dict[str, str]:
     """Environment variables for a process that uses the sandbox."""
-    return {**os.environ, "ALLIUM_API_KEY": sandbox.key, "ALLIUM_BASE_URL": sandbox.url, "COLUMNS": "100"}
+    return {**os.environ, "ALLIUM_API_KEY": sandbox.key, "ALLIUM_BASE_URL": sandbox.url, **TERMINAL}
 
 
 def test_retries_print_nothing_on_standard_error() -> None:

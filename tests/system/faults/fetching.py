@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from allium_market_data import AsyncMarketData, MarketData, OpenInterest, RetryPolicy
 from allium_market_data.cli import main as cli
 from allium_market_data.cli import output as console
+from allium_market_data.cli.options import Connection
 from allium_market_data.model.intervals import HOUR
 from allium_market_data.model.times import from_micros, micros
 from allium_market_data.sandbox import Reading, Samples, SandboxEndpoint
@@ -100,8 +101,9 @@ def by_command(
     """``allium-md open-interest``: its exit status, its standard error, and the rows of its file, if there is one."""
 
     @contextmanager
-    def connect(base_url: str, timeout: float, concurrency: int, *others: object) -> Iterator[MarketData]:
-        with MarketData(None, base_url, timeout=timeout, max_concurrency=concurrency, retry=QUICK) as client:
+    def connect(connection: Connection) -> Iterator[MarketData]:
+        limits: dict[str, Any] = {"timeout": connection.timeout, "max_concurrency": connection.concurrency}
+        with MarketData(None, connection.base_url, **limits, retry=QUICK) as client:
             yield client
 
     patch.setattr(console, "connect", connect)  # with a policy that does not pause for long
