@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import ipaddress
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,6 +21,10 @@ from support.serving import Sandbox
 
 pytest_plugins = ["support.speed"]
 budget.register()
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell lets what it runs in the background ignore Ctrl-C. The programs that tests start and interrupt would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SETTINGS = {
     "PYTHONUNBUFFERED",

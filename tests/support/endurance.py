@@ -70,8 +70,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=12, help="runs of the first group; half as many of the second")
     parser.add_argument("--busy", type=int, default=2, help="busy processes beside every second run")
+    parser.add_argument("--group", choices=GROUPS, help="only this group")
     options = parser.parse_args()
-    groups = ["tests"] * options.runs + ["tests_system"] * (options.runs // 2)
+    groups = [*["tests"] * options.runs, *["tests_system"] * (options.runs // 2)]
+    groups = [group for group in groups if options.group in (None, group)]
     print("| run | group | busy processes | seconds | tests | failures |\n|---|---|---|---|---|---|", flush=True)
     failures = 0
     for number, group in enumerate(groups, 1):
