@@ -227,7 +227,7 @@ def test_a_numpy_datetime_is_the_same_instant(moment: int, unit: str) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (np.datetime64("NaT"), "start is not a time"),
+        (np.datetime64("NaT", "s"), "start is not a time"),
         (np.datetime64("NaT", "ns"), "start is not a time"),
         (np.datetime64(1, "ns"), "start is finer than a microsecond"),
         (np.datetime64(-1_500, "ns"), "start is finer than a microsecond"),
