@@ -20,6 +20,8 @@ LOCK = "requirements.lock"
 PRISM = "@stoplight/prism-cli@5"
 PYTHON = ("overlay", "tests", "noxfile.py", ".github/scripts")
 WORKERS = ("-n", "2", "--dist", "loadgroup")
+KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
+"""The tests start many Python processes, which would compile every module again without bytecode files."""
 LIBRARY = [f"tests/{name}" for name in ("model", "client", "series", "formats", "store", "sandbox", "codegen", "cli")]
 
 
@@ -50,7 +52,7 @@ def tests_system(session: nox.Session) -> None:
 def endurance(session: nox.Session) -> None:
     """Both groups of tests, again and again, half of the runs beside busy processes: `-- --runs N --busy N`."""
     _install(session, "dev", extras="[all]")
-    session.run("python", "tests/support/endurance.py", *session.posargs, env={"PYTHONDONTWRITEBYTECODE": ""})
+    session.run("python", "tests/support/endurance.py", *session.posargs, env=KEEP_BYTECODE)
 
 
 @nox.session
@@ -85,8 +87,8 @@ def _types(session: nox.Session) -> None:
 
 
 def _pytest(session: nox.Session, *arguments: str) -> None:
-    """Run pytest. The tests start many Python processes, which would compile every module again without bytecode files."""
-    session.run("pytest", *WORKERS, *arguments, *session.posargs, env={"PYTHONDONTWRITEBYTECODE": ""})
+    """Run pytest on two workers."""
+    session.run("pytest", *WORKERS, *arguments, *session.posargs, env=KEEP_BYTECODE)
 
 
 @nox.session

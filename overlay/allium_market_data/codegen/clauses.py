@@ -24,6 +24,8 @@ PROSE, INFO = "prose", "info"
 _FILLER: Final = re.compile(r"[>.,;()]|\bso\b")
 """What may stand between two quotes."""
 
+_KEYS: Final = {"clause": ("id", "stands", "quote"), "not_normative": ("stands", "quote")}
+
 _COMPONENT: Final = re.compile(r"</?(Warning|Note)>")
 
 
@@ -61,19 +63,24 @@ class Published:
 
 def read_entries(text: str, *, where: str = CLAUSES) -> tuple[Entry, ...]:
     """The entries of the file, in order. Raises `SpecError` if it is not TOML, or an entry lacks a key."""
-    return (*read_clauses(text, where=where), *_entries(text, "not_normative", ("stands", "quote"), where))
+    raw = _parsed(text, where)
+    return (*_entries(raw, "clause", where), *_entries(raw, "not_normative", where))
 
 
 def read_clauses(text: str, *, where: str = CLAUSES) -> tuple[Entry, ...]:
     """The clauses of the file, in order. Raises as `read_entries` does."""
-    return tuple(_entries(text, "clause", ("id", "stands", "quote"), where))
+    return tuple(_entries(_parsed(text, where), "clause", where))
 
 
-def _entries(text: str, kind: str, keys: tuple[str, ...], where: str) -> Iterator[Entry]:
+def _parsed(text: str, where: str) -> dict[str, Any]:
     try:
-        tables = tomllib.loads(text).get(kind, [])
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise SpecError(where, f"cannot be read: {problem}") from None
+
+
+def _entries(raw: dict[str, Any], kind: str, where: str) -> Iterator[Entry]:
+    tables, keys = raw.get(kind, []), _KEYS[kind]
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise SpecError(where, f"`{kind}` must be a list of tables")
     for table in tables:
