@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from starlette.types import ASGIApp
 from ..errors import SandboxError
 
 LOOPBACK: Final = "127.0.0.1"
+_TURNS_TO_ACCEPT: Final = 3
+"""Turns of an event loop until uvicorn knows of a connection that the loop accepts. It would leave that connection open."""
 
 
 def serve(app: ASGIApp, host: str = LOOPBACK, port: int = 0, on_start: Callable[[str], object] | None = None) -> None:
@@ -49,10 +52,24 @@ def running(app: ASGIApp, host: str = LOOPBACK, port: int = 0) -> Iterator[str]:
             thread.join()
 
 
+class _Server(uvicorn.Server):
+    """Closes every connection that it has accepted, whatever it does when the server stops."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for _ in range(_TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
+        await super().shutdown(sockets)
+        for connection in self.server_state.connections.copy():  # those that outlast the time for it
+            connection.transport.abort()
+        await asyncio.sleep(0)  # for the sockets to be closed
+
+
 def _server(app: ASGIApp) -> uvicorn.Server:
     # Logging is left alone: it belongs to the program that runs this.
     quiet: dict[str, Any] = {"log_config": None, "access_log": False, "lifespan": "off"}
-    return uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=1, **quiet))
+    return _Server(uvicorn.Config(app, timeout_graceful_shutdown=1, **quiet))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,8 +23,6 @@ class Exchange:
     endpoint: SandboxEndpoint
     other_origin: str
     """Base URL of a server that has another origin and gives correct responses."""
-    stopping: asyncio.Event
-    """Set when the server stops."""
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
@@ -47,13 +46,9 @@ class Exchange:
         await self.writer.drain()
 
     async def pause(self, seconds: float | None = None) -> None:
-        """Wait, without an end if ``seconds`` is None. Raises `OSError` when the client disconnects or the server stops."""
-        events = [asyncio.ensure_future(self.reader.read(1)), asyncio.ensure_future(self.stopping.wait())]
-        done, pending = await asyncio.wait(events, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        for event in pending:
-            event.cancel()
-        await asyncio.gather(*events, return_exceptions=True)
-        if done:
+        """Wait, without an end if ``seconds`` is None. Raises `OSError` when the connection ends."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.reader.read(1), seconds)
             raise ConnectionAbortedError
 
     async def close(self) -> None:

@@ -11,7 +11,7 @@ from ...errors import SandboxError
 from .exchange import Exchange
 
 Handler: TypeAlias = Callable[[Exchange], Awaitable[None]]
-"""Handles one request, wrongly."""
+"""Handles one request, wrongly. It ends soon after the connection is closed: `Exchange.pause` does, a sleep does not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,9 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
 from urllib.parse import unquote
 
 from allium_market_data_wire.contract import KEY_HEADER, Operation
@@ -19,10 +18,9 @@ from ..endpoint import HEALTH, HEALTH_PATH, SandboxEndpoint, SandboxRequest
 from ..query import parameters_of
 from ..request_log import access_line
 from ..server import LOOPBACK, listening, url_of
+from .acceptor import accepting
 from .exchange import Exchange
 from .fault import Fault, check_sequence, fault_for
-
-_MAX_HEAD: Final = 2**16
 
 
 @dataclass(slots=True)
@@ -50,7 +48,6 @@ class FaultyServer:
     other_origin_requests: list[ServedRequest] = field(default_factory=list)
     crashes: list[BaseException] = field(default_factory=list)
     """Errors of this server that no fault intended."""
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
     access_log: Callable[[str], object] | None = None
     """Called with a line for each request that has ended."""
 
@@ -70,26 +67,33 @@ class FaultyServer:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_other_origin: bool) -> None:
         """Answer the requests of one connection until it is closed."""
-        with closing(writer), suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            while not writer.is_closing():
-                request, method, target = _parse_head(await reader.readuntil(b"\r\n\r\n"), self.endpoint.operation)
-                exchange = Exchange(request, self.endpoint, self.other_origin, self.stopping, reader, writer)
-                if target == HEALTH_PATH:
-                    await exchange.send(HEALTH)  # no fault: a health check must not use them up
-                    continue
-                log = self.other_origin_requests if is_other_origin else self.requests
-                fault = None if is_other_origin else fault_for(self.faults, len(log))
-                has_key, name = request.api_key is not None, fault.name if fault else None
-                served = ServedRequest(method, target, has_key, name, time.monotonic())
-                log.append(served)
-                try:
-                    if fault and fault.handler:
-                        await fault.handler(exchange)
-                    else:
-                        await exchange.send(exchange.correct_response())
-                finally:
-                    served.ended = time.monotonic()
-                    self._log(served, served.ended - served.began)
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                while not writer.is_closing():
+                    await self._answer(reader, writer, is_other_origin)
+        except Exception as crash:  # noqa: BLE001 - the test that reads them decides
+            self.crashes.append(crash)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_other_origin: bool) -> None:
+        """Read a request and answer it, rightly or wrongly."""
+        request, method, target = _parse_head(await reader.readuntil(b"\r\n\r\n"), self.endpoint.operation)
+        exchange = Exchange(request, self.endpoint, self.other_origin, reader, writer)
+        if target == HEALTH_PATH:
+            await exchange.send(HEALTH)  # no fault: a health check must not use them up
+            return
+        log = self.other_origin_requests if is_other_origin else self.requests
+        fault = None if is_other_origin else fault_for(self.faults, len(log))
+        has_key, name = request.api_key is not None, fault.name if fault else None
+        served = ServedRequest(method, target, has_key, name, time.monotonic())
+        log.append(served)
+        try:
+            if fault and fault.handler:
+                await fault.handler(exchange)
+            else:
+                await exchange.send(exchange.correct_response())
+        finally:
+            served.ended = time.monotonic()
+            self._log(served, served.ended - served.began)
 
     def _log(self, served: ServedRequest, seconds: float) -> None:
         if self.access_log is not None:
@@ -126,39 +130,14 @@ async def _serving(
     """Serve on this loop during the block."""
     server = FaultyServer(endpoint, check_sequence(faults))
     refuses_connections = any(fault.handler is None for fault in server.faults)
-    connections: set[asyncio.Task[None]] = set()
-
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_other_origin: bool = False) -> None:
-        task = asyncio.create_task(server.serve(reader, writer, is_other_origin=is_other_origin))
-        connections.add(task)
-        task.add_done_callback(partial(disconnected, writer=writer))
-
-    def disconnected(task: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
-        connections.discard(task)
-        if task.cancelled():
-            writer.transport.abort()  # nobody waits for what is still unsent
-        elif crash := task.exception():
-            server.crashes.append(crash)
-
     main_socket = _refusing(host, port) if refuses_connections else listening(host, port)
     with main_socket as main, listening(LOOPBACK, 0) as other:
         server.url, server.other_origin = url_of(main), url_of(other)
-        tcp_servers = [
-            await asyncio.start_server(partial(connected, is_other_origin=True), sock=other, limit=_MAX_HEAD)
-        ]
-        if not refuses_connections:
-            tcp_servers.append(await asyncio.start_server(connected, sock=main, limit=_MAX_HEAD))
-        try:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(accepting(other, partial(server.serve, is_other_origin=True)))
+            if not refuses_connections:
+                await stack.enter_async_context(accepting(main, partial(server.serve, is_other_origin=False)))
             yield server
-        finally:
-            server.stopping.set()
-            for tcp_server in tcp_servers:
-                tcp_server.close()
-            await asyncio.sleep(0)  # for a connection that is just being accepted
-            for task in connections:
-                task.cancel()
-            await asyncio.gather(*connections, return_exceptions=True)
-            await asyncio.sleep(0)  # for the sockets to be closed
 
 
 @contextmanager
