@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -27,7 +27,7 @@ from ..failures import Failures, Scope
 from ..fetch import Budget, budget_error
 from ..plan import Task, group_tasks
 from ..runner import REPORT_SECONDS, Progress, ProgressCallback
-from ..spans import Spans, union
+from ..spans import Spans, overlaps, subtract, union
 from ..table import Table
 from . import cluster
 from .cluster import address_of, call_limiter, check_workers, count_threads, one_line, scheduler_errors
@@ -74,8 +74,7 @@ def run_on_cluster(
     try:
         progress = collector.run(job, list(group_tasks(affordable, group_rows)))
     finally:
-        if forgotten := windows_to_forget(affordable, collector.done, collector.failures.by_series):
-            table.retry(lambda: table.write_note(CommitNote(forgotten=forgotten)))
+        _forget_later_windows(table, affordable, collector)
     if left := [
         task for task in affordable if task not in collector.done and task.key not in collector.failures.by_series
     ]:
@@ -212,17 +211,29 @@ class Collector:
         self.report(self.progress)
 
 
-def windows_to_forget(tasks: list[Task], done: set[Task], failed: Collection[SeriesKey]) -> dict[SeriesKey, Spans]:
-    """The windows from the first one on that a failed series is missing, if a later one is done.
+def _forget_later_windows(table: Table, tasks: list[Task], collector: Collector) -> None:
+    complete = table.refresh().complete
+    if forgotten := windows_to_forget(tasks, collector.done, collector.failures.by_series, complete):
+        table.retry(lambda: table.write_note(CommitNote(forgotten=forgotten)))
+
+
+def windows_to_forget(
+    tasks: list[Task], done: set[Task], failed: Collection[SeriesKey], complete: Mapping[SeriesKey, Spans]
+) -> dict[SeriesKey, Spans]:
+    """The windows from the first missing one on, if a later one is complete, of each series that failed or that the server
+    could not complete.
 
     The workers commit in any order, and an update continues at the end of the complete windows of a series.
     """
+    behind = {task.key for task in done if subtract(task.span, complete.get(task.key, ()))}
     forgotten: dict[SeriesKey, Spans] = {}
-    for key in failed:
-        of_series = [task for task in tasks if task.key == key]
-        first = min((task.span[0] for task in of_series if task not in done), default=None)
-        if first is not None and any(task.span[0] > first for task in of_series if task in done):
-            forgotten[key] = union(task.span for task in of_series if task.span[0] >= first)
+    for key in behind.union(failed):
+        windows, planned = complete.get(key, ()), [task.span for task in tasks if task.key == key]
+        missing = [part for span in planned for part in subtract(span, windows)]
+        first = min((start for start, _ in missing), default=None)
+        if first is not None:
+            rest = union((max(first, start), end) for start, end in planned if first < end)
+            forgotten |= {key: rest} if any(overlaps(windows, span) for span in rest) else {}
     return forgotten
 
 
