@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import deltalake
 import pytest
 from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.table import TableMerger
 
 from allium_market_data import MarketData
 from allium_market_data.errors import StoreError
-from allium_market_data.store import Table, backfill, compact, object_store
+from allium_market_data.store import backfill, compact, merge, object_store, update
 from allium_market_data.store.coverage import COMMIT_ID_KEY
+from allium_market_data.store.log import CoverageLog
 from allium_market_data.store.object_store import MAX_ROUNDS, prove_put_if_absent
 from support.commands import SPAN
 from support.exchange import BTC, Exchange
+from support.tables import final_values
 
 SEEN = DeltaError("A Delta Lake table already exists at that location.")
 REFUSED = CommitFailedError("Failed to commit transaction: 0")
@@ -71,13 +75,41 @@ def test_a_commit_that_was_replaced_is_an_error(
     exchange.fill(BTC, "2026-05-01", "2026-05-06")
     for end in ("2026-05-02", "2026-05-03"):
         backfill(BTC, "1h", SPAN[0], end, table, client=client)
-    confirm = Table.confirm
+    find = CoverageLog._find
 
-    def replace_and_confirm(self: Table, properties: Any) -> None:
+    def replace_and_find(self: CoverageLog, commit_id: str) -> bool:
         replace_newest_commit(table)
-        confirm(self, properties)
+        return find(self, commit_id)
 
-    monkeypatch.setattr(Table, "confirm", replace_and_confirm)
+    monkeypatch.setattr(CoverageLog, "_find", replace_and_find)
     arguments = (table,) if work is compact else (BTC, "1h", *SPAN, table)
     with pytest.raises(StoreError, match="was replaced by another writer's"):
         work(*arguments)
+
+
+def test_a_commit_that_the_store_wrote_but_refused_is_counted(
+    exchange: Exchange, client: MarketData, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def then_refuse(place: Any, name: str) -> None:
+        write = getattr(place, name)
+
+        def write_and_refuse(*arguments: Any, **options: Any) -> None:
+            write(*arguments, **options)
+            raise REFUSED
+
+        monkeypatch.setattr(place, name, write_and_refuse)
+
+    exchange.fill(BTC, "2026-05-01", "2026-05-25")
+    then_refuse(deltalake, "write_deltalake")
+    for start, end in (("2026-05-01", "2026-05-05"), ("2026-05-05", "2026-05-19")):
+        filled = backfill(BTC, "1h", start, end, table, client=client)
+        assert filled.rows == len(exchange.values(start, end))
+    assert update(table, client=client).added == len(exchange.values("2026-05-19", "2026-05-20T10:00"))
+    merged = compact(table)
+    assert (merged.before, merged.after) == (3, 1)
+
+    monkeypatch.setattr(merge, "_write_restatements", lambda *_: None)
+    then_refuse(TableMerger, "execute")
+    exchange.put(BTC, "2026-05-19T05:00", "7")
+    assert update(table, client=client).restated == 1
+    assert final_values(table, BTC) == exchange.values("2026-05-01", "2026-05-20T10:00")

@@ -1,6 +1,7 @@
 """A process with an S3 server, moto, some of whose buckets misbehave. ``support.object_store`` starts it.
 
-``forgetful-...`` ignores ``If-None-Match``; ``locked-...`` refuses every key. A write can be held: the line ``BUCKET NUMBER`` on
+``forgetful-...`` ignores ``If-None-Match``; ``locked-...`` refuses every key; ``hasty-...`` answers 500 to a commit that it has
+written. A write can be held: the line ``BUCKET NUMBER`` on
 standard input chooses the NUMBER-th next write to a bucket, the proof of the store (``_probe``) not counted. When it arrives, its
 path is printed, and it waits for the line ``apply`` or ``drop``; then ``released`` is printed. It ends with its input.
 """
@@ -49,6 +50,12 @@ class Buckets:
         if bucket.startswith("locked-") and "HTTP_AUTHORIZATION" in environ:
             start_response("403 Forbidden", [("Content-Type", "application/xml")])
             return [REFUSED % environ["HTTP_AUTHORIZATION"].partition("Credential=")[2].partition("/")[0].encode()]
+        if (
+            bucket.startswith("hasty-")
+            and environ["REQUEST_METHOD"] == "PUT"
+            and "/_delta_log/" in environ["PATH_INFO"]
+        ):
+            return self._answer(environ, lambda status, headers: start_response(status.replace("200", "500"), headers))
         if self._is_held(bucket, environ["REQUEST_METHOD"], environ["PATH_INFO"]):
             return self._hold(environ, start_response)
         return self._answer(environ, start_response)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from os import PathLike
@@ -139,28 +140,29 @@ def _compact(
         def attempt(group: list[SmallFiles] = group) -> tuple[int, int]:
             months = [((interval, month.market_id), month.month) for month in group for interval in month.intervals]
             commit_properties = properties(CommitNote(), months)
-            counts = _rewrite(open_table(), group, commit_properties)
-            if commit_properties is not None:
-                store.confirm(commit_properties)
-            return counts
+            committing = nullcontext() if commit_properties is None else store.committing(commit_properties)
+            return _rewrite(open_table(), group, commit_properties, committing)
 
         removed, added = store.retry(attempt)
         before, after = before + removed, after + added
     return before, after
 
 
-def _rewrite(delta: DeltaTable, group: Sequence[SmallFiles], properties: Any) -> tuple[int, int]:
+def _rewrite(
+    delta: DeltaTable, group: Sequence[SmallFiles], properties: Any, committing: AbstractContextManager[None]
+) -> tuple[int, int]:
     """Replace the files of each partition of the group by one. Returns the numbers of files removed and added."""
     month, markets = group[0].month, [member.market_id for member in group]
     with data_errors(delta.table_uri):
         rows = open_dataset(delta, markets, [month]).to_table()
     before = len(delta.file_uris())
-    require("deltalake", "store").write_deltalake(
-        delta,
-        rows.sort_by([(name, "ascending") for name in ("interval", "market_id", "ts")]),
-        mode="overwrite",
-        predicate=sql_in("month", [month]) + " AND " + sql_in("market_id", markets),
-        commit_properties=properties,
-    )
+    with committing:
+        require("deltalake", "store").write_deltalake(
+            delta,
+            rows.sort_by([(name, "ascending") for name in ("interval", "market_id", "ts")]),
+            mode="overwrite",
+            predicate=sql_in("month", [month]) + " AND " + sql_in("market_id", markets),
+            commit_properties=properties,
+        )
     removed = sum(member.files for member in group)
     return removed, len(delta.file_uris()) - before + removed

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
+from ..optional import require
 from .coverage import COMMIT_ID_KEY, SNAPSHOT_EVERY, Coverage, find_snapshot, replay
 from .foreign import describe_forgotten, foreign_note, is_foreign
 
@@ -31,16 +33,32 @@ class CoverageLog:
     others: int = 0
     """The number of commits after the first refresh that this object did not confirm: those of other writers."""
 
-    def confirm(self, commit_id: str) -> None:
-        """Load the commits since the last refresh. Raises ``StoreError`` if none of them has this identifier."""
+    @contextmanager
+    def committing(self, commit_id: str) -> Iterator[None]:
+        """Commit in the block; then it is read back. Raises ``StoreError`` if another writer has replaced it.
+
+        A store that has written a commit, but answered with an error, refuses the engine's next try. The engine raises that
+        as a conflict, although the commit has succeeded.
+        """
+        try:
+            yield
+        except require("deltalake.exceptions", "store").CommitFailedError:
+            if not self._find(commit_id):
+                raise
+        else:
+            if not self._find(commit_id):
+                raise StoreError(
+                    f"a commit to {self.uri} was replaced by another writer's: the store does not protect concurrent "
+                    "commits, and rows are missing that earlier runs reported; use another store (store/README.md names "
+                    "some), and fetch the table again there"
+                )
+
+    def _find(self, commit_id: str) -> bool:
+        """Load the commits since the last refresh. True if one of them has this identifier, and so is by this object."""
         self.refresh()
-        if not any(commit.get(COMMIT_ID_KEY) == commit_id for commit in self.newest):
-            raise StoreError(
-                f"a commit to {self.uri} was replaced by another writer's: the store does not protect concurrent commits, "
-                "and rows are missing that earlier runs reported; use another store (store/README.md names some), and "
-                "fetch the table again there"
-            )
-        self.others -= 1
+        is_found = any(commit.get(COMMIT_ID_KEY) == commit_id for commit in self.newest)
+        self.others -= is_found
+        return is_found
 
     def refresh(self) -> Coverage:
         """Load the commits of other writers.

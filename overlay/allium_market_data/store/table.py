@@ -103,10 +103,9 @@ class Table:
         """Turn errors of the engine and the operating system into a ``StoreError`` of one line."""
         return storage_errors(self.uri, self.storage_options)
 
-    def confirm(self, properties: Any) -> None:
-        """Read a commit back. Raises ``StoreError`` if another writer has replaced it."""
-        with self.storage_errors():
-            self.log.confirm(properties.custom_metadata[COMMIT_ID_KEY])
+    def committing(self, properties: Any) -> AbstractContextManager[None]:
+        """Commit in the block; see ``CoverageLog.committing``."""
+        return self.log.committing(properties.custom_metadata[COMMIT_ID_KEY])
 
     def commit(self, batches: Sequence[Batch]) -> int:
         """Commit batches of a backfill, except what is complete already. Returns the number of rows written."""
@@ -183,10 +182,11 @@ class Table:
             )
             merger = self.delta.merge(source, f"{SAME_KEY} AND {partitions}", "s", "t", commit_properties=properties)
             merger = merger.when_matched_delete("s.deleted").when_matched_update(values)
-            merger.when_not_matched_insert(values, "NOT s.deleted").execute()
+            with self.committing(properties):
+                merger.when_not_matched_insert(values, "NOT s.deleted").execute()
         else:
-            deltalake.write_deltalake(self.delta, rows, mode="append", commit_properties=properties)
-        self.confirm(properties)
+            with self.committing(properties):
+                deltalake.write_deltalake(self.delta, rows, mode="append", commit_properties=properties)
         return len(rows)
 
     def write_note(self, note: CommitNote, *, with_snapshot: bool = False) -> None:

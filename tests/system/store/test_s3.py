@@ -77,6 +77,16 @@ def test_two_writers_lose_no_row(filled: Exchange, client: MarketData, s3: Objec
         assert final_values(table, market) == filled.values(SPAN[0], "2026-05-20T10:00", market)
 
 
+def test_a_commit_that_the_store_wrote_with_an_error_is_counted(
+    filled: Exchange, client: MarketData, s3: ObjectStore
+) -> None:
+    table = s3.table("hasty")
+    done = backfill([BTC, ETH], "1h", *SPAN, table, client=client)
+    assert done.rows == sum(len(final_values(table, market)) for market in (BTC, ETH)) > 0
+    filled.put(BTC, "2026-05-19T05:00", "7")
+    assert update(table, client=client).added == 2 * len(filled.labels(SPAN[1], "2026-05-20T10:00"))
+
+
 def test_a_store_that_ignores_if_none_match_is_refused(filled: Exchange, client: MarketData, s3: ObjectStore) -> None:
     table = s3.table("forgetful")
     result = run(*BACKFILL, "--table", table)
