@@ -20,7 +20,7 @@ from allium_market_data.cli.table_checks import parse_age
 from allium_market_data.cli.table_log import ProgressLog
 from allium_market_data.errors import UsageError
 from allium_market_data.model.times import micros
-from allium_market_data.store import Progress
+from allium_market_data.store import Progress, forget
 from support.commands import BACKFILL, SPAN, run
 from support.exchange import BTC, ETH, Exchange
 
@@ -176,6 +176,8 @@ def test_check_files_names_a_missing_file(filled: Exchange, table: Path) -> None
     file.unlink()
     (problem,) = read("status", "--table", table, "--check-files", status=15)["files"]
     assert (problem["market"], problem["month"], problem["path"].endswith(file.name)) == (BTC, "2026-05", True)
+    forget(table, BTC, "2026-05-02", "2026-05-03")
+    assert read("status", "--table", table, "--check-files", status=14)["files"] == [problem], "its rows are read"
 
 
 def test_keys_in_a_uri_are_not_printed_in_the_object(filled: Exchange) -> None:

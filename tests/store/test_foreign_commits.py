@@ -6,12 +6,16 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from allium_market_data import MarketData
 from allium_market_data.errors import StoreError, UsageError
-from allium_market_data.store import Table, backfill, check_files, compact, forget, retire, status, update
+from allium_market_data.model.endpoint import OPEN_INTEREST
+from allium_market_data.store import Table, backfill, check_files, compact, forget, retire, schema, status, update
+from allium_market_data.store.coverage import CommitNote
+from allium_market_data.store.spans import month_span
 from support.exchange import BTC, ETH, Exchange
 from support.tables import all_rows, final_values, restatements
 
@@ -48,7 +52,12 @@ def restore(table: Path) -> None:
     DeltaTable(table).restore(0)
 
 
-@pytest.mark.parametrize("work", [delete_rows, lose_file, restore])
+def double_rows(table: Path) -> None:
+    rows = [row for row in all_rows(table) if (row["market_id"], row["month"]) == (BTC, "2026-04")]
+    write_deltalake(table, pa.Table.from_pylist(rows[::2], schema.rows_schema(OPEN_INTEREST)), mode="append")
+
+
+@pytest.mark.parametrize("work", [delete_rows, lose_file, restore, double_rows])
 def test_months_that_another_tool_touched_are_fetched_again(
     filled: Exchange, client: MarketData, table: Path, work: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -89,6 +98,43 @@ def test_an_update_after_a_restore_fetches_everything_again(filled: Exchange, cl
     assert not restatements(table)
 
 
+def test_values_that_another_tool_changed_are_no_restatements(
+    filled: Exchange, client: MarketData, table: Path
+) -> None:
+    """The month of the tool's change is the newest, so an update fetches it, and not only a backfill."""
+    DeltaTable(table).update({"oi_base": "cast(1 as decimal(38, 18))"}, predicate="month = '2026-05'")
+    filled.remove(BTC, "2026-05-03T05:00")
+    result = update(table, client=client)
+    assert (result.restated, result.vanished, result.dropped) == (0, 0, 1)
+    for market in (BTC, ETH):
+        assert final_values(table, market) == filled.values(*SPAN, market)
+    assert not restatements(table)
+
+
+def test_two_compactions_of_another_tool_that_double_rows_are_noticed(
+    filled: Exchange, client: MarketData, table: Path
+) -> None:
+    filled.wait(hours=2)
+    update(table, client=client)
+    both = DeltaTable(table), DeltaTable(table)
+    for delta in both:
+        delta.optimize.compact()
+    with pytest.raises(StoreError, match="is not complete"):
+        Table(table).series(BTC, "1h", "2026-05-01", SPAN[1])
+    assert Table(table).series(BTC, "1h", *APRIL), "a month without small files stays complete"
+    update(table, client=client)
+    assert final_values(table) == filled.values(SPAN[0], "2026-05-20T12:00")
+
+
+def test_rows_that_are_there_twice_are_an_error(filled: Exchange, table: Path) -> None:
+    """Such as those of a tool that was not noticed by an earlier release."""
+    double_rows(table)
+    store = Table(table)
+    store.write_note(CommitNote({("1h", BTC): (month_span("2026-04"),)}))
+    with pytest.raises(StoreError, match=r"occurs twice.*allium-md forget.*allium-md backfill"):
+        Table(table).series(BTC, "1h", *APRIL)
+
+
 def test_compaction_and_vacuum_of_other_tools_are_harmless(filled: Exchange, client: MarketData, table: Path) -> None:
     filled.wait(hours=2)
     update(table, client=client)
@@ -103,7 +149,7 @@ def test_forgotten_windows_are_fetched_again_once(filled: Exchange, client: Mark
     filled.remove(BTC, "2026-04-03T05:00")
     [(key, [span])] = forget(table, BTC, *APRIL).items()
     assert key == ("1h", BTC)
-    assert len(status(table)[0].gaps) == 1
+    assert [(series.missing, len(series.gaps)) for series in status(table)] == [(0, 1), (0, 0)]
     assert (span[1] - span[0]) == 30 * 24 * 3_600_000_000
     rows = len(all_rows(table))
     done = backfill([BTC, ETH], "1h", *SPAN, table, client=client)

@@ -19,6 +19,7 @@ from allium_market_data.model.intervals import HOUR, MINUTE, Interval
 from allium_market_data.model.times import from_micros, micros
 from allium_market_data.store import Table, UpdateResult, Watch, backfill, update
 from allium_market_data.store.merge import RowsByTime, find_changes
+from allium_market_data.store.spans import union
 from allium_market_data.validation import to_instant
 from support.exchange import BTC, ETH, Exchange
 from support.tables import all_rows, final_values, restatements
@@ -29,8 +30,10 @@ Fetched = Mapping[int, tuple[int, bool]]
 FETCHED = st.dictionaries(st.integers(0, 5), st.tuples(st.integers(0, 2), st.booleans()))
 
 
-@given(fetched=FETCHED, stored=FETCHED, open_labels=st.sets(st.integers(0, 5)))
-def test_a_change_of_an_open_row_is_no_restatement(fetched: Fetched, stored: Fetched, open_labels: set[int]) -> None:
+@given(fetched=FETCHED, stored=FETCHED, open_labels=st.sets(st.integers(0, 5)), taken_out=st.sets(st.integers(0, 5)))
+def test_a_change_of_an_open_row_is_no_restatement(
+    fetched: Fetched, stored: Fetched, open_labels: set[int], taken_out: set[int]
+) -> None:
     at = from_micros(0)
 
     def by_time(rows: Fetched) -> RowsByTime:
@@ -45,11 +48,12 @@ def test_a_change_of_an_open_row_is_no_restatement(fetched: Fetched, stored: Fet
         }
 
     labels = {minute * MINUTE for minute in open_labels}
-    changes = list(find_changes(by_time(fetched), by_time(stored), at, (), ("oi_base",), labels))
+    forgotten = union((minute * MINUTE, (minute + 1) * MINUTE) for minute in taken_out)
+    changes = list(find_changes(by_time(fetched), by_time(stored), at, (), ("oi_base",), labels, forgotten))
     kinds = {micros((change.new or change.old or {"ts": at})["ts"]) // MINUTE: change.kind for change in changes}
     for minute in {*fetched, *stored}:
         old, new = stored.get(minute), fetched.get(minute)
-        is_open = old is not None and (old[1] or minute in open_labels)
+        is_open = old is not None and (old[1] or minute in open_labels | taken_out)
         if old is None:
             assert kinds[minute] == "added"
         elif new is None:

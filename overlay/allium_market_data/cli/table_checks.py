@@ -55,16 +55,18 @@ def status(
         if plot is not None:
             check_file(plot, overwrite=overwrite)
         store = Table(table, storage_options=options.storage_options(storage_option))
+        files = _check_files(store) if check_files else {}
+        fields.update(files)
         statuses, now = run(store), _now()
-        fields.update(status_fields(statuses, now))
+        fields.update(status_fields(statuses, now) | files)
         if not json:
             show_status(statuses)
         _warn_of_small_files(store)
         if plot is not None:
             plot_status(statuses, plot, overwrite=overwrite)
             log(f"chart: {plot}")
-        if check_files:
-            _check_files(store, table, fields)
+        if problems := files.get("files"):
+            raise CheckError(f"{table}: {len(problems):,} data files are missing or damaged")
         active = [status for status in statuses if not status.retired]
         check(table, active, None if seconds is None else now - int(seconds * 1_000_000), fail_on_gaps)
 
@@ -78,18 +80,16 @@ def _warn_of_small_files(store: Table) -> None:
         log(f"{months}: run allium-md compact", "WARNING")
 
 
-def _check_files(store: Table, table: str, fields: dict[str, Any]) -> None:
-    """Read every data file. Raises ``CheckError`` if one is missing or damaged."""
+def _check_files(store: Table) -> dict[str, Any]:
+    """Read every data file. Logs those that are missing or damaged, and returns the field of the JSON object with them."""
     from ..store import check_files
     from .table_json import file_fields
     from .table_log import log
 
     problems = check_files(store)
-    fields.update(file_fields(problems))
     for problem in problems:
         log(str(problem), "ERROR")
-    if problems:
-        raise CheckError(f"{table}: {len(problems):,} data files are missing or damaged")
+    return file_fields(problems)
 
 
 def _now() -> int:

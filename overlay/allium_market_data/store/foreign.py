@@ -6,16 +6,30 @@ any more, and a backfill fetches them again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, cast
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from ..model.intervals import Interval
 from ..optional import require
 from .coverage import METADATA_KEY, CommitNote, SeriesKey
 from .spans import Span, Spans, month_span, union
 
-HARMLESS: Final = frozenset({"CREATE TABLE", "OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES"})
+HARMLESS: Final = frozenset({"CREATE TABLE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES"})
 """Operations that leave the rows as they are."""
+
+COMPACTION: Final = "OPTIMIZE"
+"""It should leave the rows as they are, but two at once double them in delta-rs 1.6."""
+
+
+Partition: TypeAlias = tuple[str, ...]
+"""The interval, the market and the month of a file."""
+
+
+class _File(NamedTuple):
+    path: str
+    rows: int | None
+    partition: Partition
 
 
 def is_foreign(commit: Mapping[str, Any]) -> bool:
@@ -23,14 +37,26 @@ def is_foreign(commit: Mapping[str, Any]) -> bool:
     return METADATA_KEY not in commit and commit["version"] > 0 and commit.get("operation") not in HARMLESS
 
 
-def foreign_note(uri: str, version: int, storage_options: Mapping[str, str] | None) -> CommitNote:
-    """The months in which the commit of this version added or removed files, as forgotten windows."""
+def foreign_note(uri: str, commit: Mapping[str, Any], storage_options: Mapping[str, str] | None) -> CommitNote:
+    """The months whose files the commit added or removed, as forgotten windows; after a compaction, those with other counts."""
+    version = commit["version"]
     before, after = (_files(uri, at, storage_options) for at in (version - 1, version))
+    if commit.get("operation") == COMPACTION:
+        old, new = _row_counts(before), _row_counts(after)
+        touched = {partition for partition in {**old, **new} if old[partition] != new[partition]}
+    else:
+        touched = {file.partition for file in before ^ after}
     spans: dict[SeriesKey, list[Span]] = {}
-    touched = {partition for path, partition in {**before, **after}.items() if (path in before) != (path in after)}
     for interval, market, month in touched:
         spans.setdefault((cast("Interval", interval), market), []).append(month_span(month))
     return CommitNote(forgotten={key: union(parts) for key, parts in spans.items()})
+
+
+def _row_counts(files: Iterable[_File]) -> Counter[Partition]:
+    counts = Counter[Partition]()
+    for file in files:
+        counts[file.partition] += file.rows or 0
+    return counts
 
 
 def describe_forgotten(uri: str, version: int, operation: str, forgotten: Mapping[SeriesKey, Spans]) -> str:
@@ -43,11 +69,11 @@ def describe_forgotten(uri: str, version: int, operation: str, forgotten: Mappin
     )
 
 
-def _files(uri: str, version: int, storage_options: Mapping[str, str] | None) -> dict[str, tuple[str, str, str]]:
+def _files(uri: str, version: int, storage_options: Mapping[str, str] | None) -> set[_File]:
     delta = require("deltalake", "store").DeltaTable(
         uri, version=version, storage_options=dict(storage_options) if storage_options else None
     )
     actions = delta.get_add_actions(flatten=True)
-    names = ("path", "partition.interval", "partition.market_id", "partition.month")
+    names = ("path", "num_records", "partition.interval", "partition.market_id", "partition.month")
     columns = [actions.column(name).to_pylist() for name in names]
-    return {path: (interval, market, month) for path, interval, market, month in zip(*columns, strict=True)}
+    return {_File(path, rows, tuple(partition)) for path, rows, *partition in zip(*columns, strict=True)}

@@ -104,7 +104,7 @@ class CoverageLog:
         """The coverage after more commits. Months that other tools touch are not complete any more."""
         for commit in commits:
             if is_foreign(commit):
-                note = foreign_note(self.uri, commit["version"], self.storage_options)
+                note = foreign_note(self.uri, commit, self.storage_options)
                 if note.forgotten:
                     logger.warning(describe_forgotten(self.uri, commit["version"], commit["operation"], note.forgotten))
                 coverage = coverage.add(note)

@@ -30,9 +30,10 @@ RowsByTime: TypeAlias = Mapping[datetime, Row]
 class UpdateResult:
     """The rows that an update wrote, by kind.
 
-    ``added`` are new, ``settled`` were provisional, ``restated`` were final and have another value now. ``late`` came into a
-    complete window: the server had no row of that bucket before. ``dropped`` counts provisional rows that the server no
-    longer has; they are deleted. ``vanished`` counts such final rows; they stay.
+    ``added`` are new, ``settled`` were provisional or in a window that had been taken out, ``restated`` were final and have
+    another value now. ``late`` came into a complete window: the server had no row of that bucket before. ``dropped`` counts
+    rows, provisional or in a window that had been taken out, that the server no longer has; they are deleted. ``vanished``
+    counts final ones; they stay.
     ``failures`` are the series that failed, each with its error; everything of the others is done.
     """
 
@@ -112,14 +113,16 @@ def find_changes(
     complete: Spans,
     columns: Sequence[str],
     open_labels: Collection[int] = (),
+    forgotten: Spans = (),
 ) -> Iterator[Change]:
     """The change of each row that differs. A row that another process fetched later stays as it is.
 
-    A stored row is open if it is marked as provisional or has one of ``open_labels``: then a change is no restatement.
+    A stored row is open if it is marked as provisional, has one of ``open_labels``, or lies in a window that was taken out,
+    where another tool may have changed it: then a change is no restatement.
     """
 
     def is_open(ts: datetime, old: Row) -> bool:
-        return old["provisional"] or micros(ts) in open_labels
+        return old["provisional"] or micros(ts) in open_labels or contains(forgotten, micros(ts))
 
     def differ(old: Row, new: Row) -> bool:
         return any(old[name] != new[name] for name in columns)
@@ -177,13 +180,15 @@ def merge_rows(table: Table, results: Sequence[FetchedRows], known: KnownRows | 
     results, known = [result for result in results if result.task.buckets], known or KnownRows()
 
     def attempt() -> UpdateResult:
+        table.delete_duplicates([(result.task.key, result.task.span) for result in results])
         coverage, commit, kinds, others = table.coverage, _Commit(), list[str](), table.log.others
         stored, columns = _stored_rows(table, results, known), table.endpoint.columns
         for result, rows in zip(results, stored, strict=True):
             complete = coverage.complete.get(result.task.key, ())
             pair = differing_rows(result.rows, rows, columns)
             labels = coverage.provisional.get(result.task.key, ())
-            changes = list(find_changes(*pair, from_micros(result.fetched_at), complete, columns, labels))
+            taken_out = coverage.forgotten.get(result.task.key, ())
+            changes = list(find_changes(*pair, from_micros(result.fetched_at), complete, columns, labels, taken_out))
             kinds += [change.kind for change in changes]
             commit.add(result, [change for change in changes if change.kind != "vanished"], coverage)
         _write(table, commit, max((result.fetched_at for result in results), default=0))

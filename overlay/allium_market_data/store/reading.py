@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
-from ..errors import StoreError
+from ..errors import StoreError, UsageError
 from ..model.endpoint import Endpoint
 from ..model.intervals import WIDTHS, ceil
 from ..model.times import from_micros, micros, to_iso
@@ -80,20 +80,31 @@ def check_complete(uri: str, coverage: Coverage, key: SeriesKey, span: Span) -> 
         raise StoreError(f"{uri} is not complete: {key[1]} {key[0]} is missing {start} to {end}{more}; {hint}")
 
 
-def to_series(endpoint: Endpoint, rows: pa.Table, key: SeriesKey, start: datetime, end: datetime) -> OpenInterestSeries:
-    """The series of ``rows``, which are all rows of a complete span. For another endpoint it is a ``Series``."""
+def to_series(
+    uri: str, endpoint: Endpoint, rows: pa.Table, key: SeriesKey, start: datetime, end: datetime
+) -> OpenInterestSeries:
+    """The series of ``rows``, which are all rows of a complete span. For another endpoint it is a ``Series``.
+
+    Raises ``StoreError`` for rows that only another tool can have written, such as two of one bucket.
+    """
     interval, market = key
     specifications = sorted(set(rows["specification"].to_pylist()))
     metadata = {"specification": specifications[0]} if len(specifications) == 1 else {}
     closed = ceil(micros(end), WIDTHS[interval])
     fetched = max([closed, *(micros(moment) for moment in rows["fetched_at"].to_pylist())])
-    series = series_class(endpoint).from_frame(
-        rows.replace_schema_metadata(metadata),
-        market_id=market,
-        interval=interval,
-        start=start,
-        end=end,
-        fetched=from_micros(fetched),
-        endpoint=endpoint,
-    )
+    try:
+        series = series_class(endpoint).from_frame(
+            rows.replace_schema_metadata(metadata),
+            market_id=market,
+            interval=interval,
+            start=start,
+            end=end,
+            fetched=from_micros(fetched),
+            endpoint=endpoint,
+        )
+    except UsageError as error:
+        raise StoreError(
+            f"the rows of {market} {interval} in {uri} were damaged by another tool: {error}; take the window out of the "
+            "complete ones with allium-md forget, and fetch it again with allium-md backfill"
+        ) from error
     return cast("OpenInterestSeries", series)

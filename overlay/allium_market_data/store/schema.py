@@ -8,7 +8,8 @@ that it should read; so only ``ts`` and ``provisional`` have statistics.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -94,6 +95,27 @@ def rows_table(series: Series[Any], fetched_at: int) -> pa.Table:
         rows = rows.append_column(name, pa.repeat(value, len(columns)))
     target = rows_schema(series.endpoint)
     return rows.select(target.names).cast(target)
+
+
+def merge_source(rows: pa.Table, deletions: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """The rows to write, then the keys of rows to delete, distinguished by a column ``deleted``."""
+    pa = require("pyarrow", "store")
+    keys = [{name: row[name] for name in (*PARTITIONS, "ts")} for row in deletions]
+    parts = rows, pa.Table.from_pylist(keys, rows.schema)
+    return pa.concat_tables(
+        [
+            part.append_column("deleted", pa.repeat(is_deleted, len(part)))
+            for part, is_deleted in zip(parts, (False, True), strict=True)
+        ]
+    )
+
+
+def duplicate_keys(rows: pa.Table) -> Iterator[dict[str, Any]]:
+    """The key of each bucket of a series that has several rows."""
+    names = (*PARTITIONS, "ts")
+    for key, count in Counter(zip(*(rows[name].to_pylist() for name in names), strict=True)).items():
+        if count > 1:
+            yield dict(zip(names, key, strict=True))
 
 
 def _precision_error(market_id: str, name: str, labels: Sequence[datetime], values: Sequence[str]) -> PrecisionError:

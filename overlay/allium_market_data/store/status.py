@@ -1,14 +1,14 @@
-"""What a table holds: rows, complete windows and gaps of each series, from the table's log alone."""
+"""What a table holds: rows, complete windows and gaps of each series, from the table's log."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 
 from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import WIDTHS
-from .coverage import SeriesKey
+from ..model.times import micros
+from .coverage import Coverage, SeriesKey
 from .spans import Spans, month_of, split_by_month, subtract, total_length
 from .table import Table
 
@@ -17,7 +17,7 @@ from .table import Table
 class SeriesStatus:
     """The rows and complete windows of one series. ``months`` has (month, rows, buckets of complete windows) each.
 
-    A retired market is left out of updates.
+    A retired market is left out of updates. ``forgotten`` counts the rows, not provisional, in windows that were taken out.
     """
 
     key: SeriesKey
@@ -26,6 +26,7 @@ class SeriesStatus:
     complete: Spans
     months: tuple[tuple[str, int, int], ...]
     retired: bool = False
+    forgotten: int = 0
 
     @property
     def gaps(self) -> Spans:
@@ -35,7 +36,7 @@ class SeriesStatus:
     @property
     def missing(self) -> int:
         """The number of buckets in complete windows for which the server has no row."""
-        return total_length(self.complete) // WIDTHS[self.key[0]] - (self.rows - self.provisional)
+        return total_length(self.complete) // WIDTHS[self.key[0]] - self.rows + self.provisional + self.forgotten
 
 
 def status(
@@ -44,7 +45,10 @@ def status(
     endpoint: Endpoint = OPEN_INTEREST,
     storage_options: dict[str, str] | None = None,
 ) -> list[SeriesStatus]:
-    """The status of every series, in order. Reads no rows: Delta's log counts them. Raises ``StoreError``."""
+    """The status of every series, in order. Raises ``StoreError``.
+
+    Delta's log counts the rows; only those of windows that were taken out are read.
+    """
     if not isinstance(table, Table):
         table = Table(table, endpoint=endpoint, storage_options=storage_options)
     counts: dict[SeriesKey, dict[str, int]] = {}
@@ -55,20 +59,26 @@ def status(
     for interval, market, month, rows in zip(*columns, strict=True):
         months = counts.setdefault((interval, market), {})
         months[month] = months.get(month, 0) + rows
-    complete, provisional, retired = table.coverage.complete, table.coverage.provisional, table.coverage.retired
     return [
-        _series_status(key, counts.get(key, {}), complete.get(key, ()), provisional.get(key, ()), key[1] in retired)
-        for key in sorted(set(counts) | set(complete))
+        _series_status(key, counts.get(key, {}), table.coverage, forgotten_rows(table, key))
+        for key in sorted(set(counts) | set(table.coverage.complete))
     ]
 
 
-def _series_status(
-    key: SeriesKey, counts: dict[str, int], complete: Spans, provisional: Sequence[int], retired: bool
-) -> SeriesStatus:
+def forgotten_rows(table: Table, key: SeriesKey) -> int:
+    """The number of rows, not provisional, in windows of a series that were taken out of the complete ones."""
+    spans = [(key, span) for span in table.coverage.forgotten.get(key, ())]
+    labels = {micros(ts) for rows in (table.read_rows(spans) if spans else ()) for ts in rows["ts"].to_pylist()}
+    return len(labels.difference(table.coverage.provisional.get(key, ())))
+
+
+def _series_status(key: SeriesKey, counts: dict[str, int], coverage: Coverage, forgotten: int) -> SeriesStatus:
     width, buckets = WIDTHS[key[0]], dict.fromkeys(counts, 0)
+    complete, provisional = coverage.complete.get(key, ()), coverage.provisional.get(key, ())
     for span in complete:
         for part in split_by_month(span):
             month = month_of(part[0])
             buckets[month] = buckets.get(month, 0) + total_length([part]) // width
     months = tuple((month, counts.get(month, 0), buckets[month]) for month in sorted(buckets))
-    return SeriesStatus(key, sum(counts.values()), len(provisional), complete, months, retired)
+    retired, rows = key[1] in coverage.retired, sum(counts.values())
+    return SeriesStatus(key, rows, len(provisional), complete, months, retired, forgotten)

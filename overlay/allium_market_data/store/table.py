@@ -111,6 +111,7 @@ class Table:
         """Commit batches of a backfill, except what is complete already. Returns the number of rows written."""
 
         def attempt() -> int:
+            self.delete_duplicates([(batch.key, batch.span) for batch in batches])
             remaining = list(self._remaining(batches))
             replacing = [batch for batch in remaining if self._stored_in(batch)]
             appending = [batch for batch in remaining if not self._stored_in(batch)]
@@ -131,6 +132,15 @@ class Table:
         """The labels of stored provisional rows in the batch's span."""
         labels = self.coverage.provisional.get(batch.key, ())
         return {label for label in labels if batch.span[0] <= label < batch.span[1]}
+
+    def delete_duplicates(self, requested: Iterable[tuple[SeriesKey, Span]]) -> None:
+        """Delete rows that another tool has written twice, in windows that were taken out. They are to be fetched again."""
+        forgotten = self.coverage.forgotten
+        spans = [(key, span) for key, span in requested if overlaps(forgotten.get(key, ()), span)]
+        parts = list(self.read_rows(spans)) if spans else []
+        if keys := [key for rows in parts for key in schema.duplicate_keys(rows)]:
+            months = {(key, month_of(start)) for key, (start, _) in spans}
+            self.write(CommitNote(), parts[0].slice(0, 0), merge=True, deletions=keys, months=months)
 
     def _stored_in(self, batch: Batch) -> set[int]:
         """The labels of rows that are stored in the batch's span although it is not complete."""
@@ -175,7 +185,7 @@ class Table:
         properties = self.commit_properties(note, months, with_snapshot=with_snapshot)
         deltalake = require("deltalake", "store")
         if merge and (len(rows) or deletions):
-            source = _merge_source(rows, deletions)
+            source = schema.merge_source(rows, deletions)
             values = {name: f"s.{name}" for name in rows.column_names}
             partitions = " AND ".join(
                 sql_in(f"t.{name}", source[name].unique().to_pylist()) for name in ("market_id", "month")
@@ -261,7 +271,7 @@ class Table:
         span = ceil(micros(request.start), width), ceil(micros(request.end), width)
         check_complete(self.uri, self.coverage, key, span)
         rows = next(self.read_rows([(key, span)]))
-        return to_series(self.endpoint, rows, key, request.start, request.end)
+        return to_series(self.uri, self.endpoint, rows, key, request.start, request.end)
 
     @property
     def _restatements_uri(self) -> str:
@@ -285,16 +295,3 @@ def peek_coverage(
     if not is_occupied(address) and not is_delta(address, storage_options):
         return Coverage()
     return Table(uri, endpoint=endpoint, storage_options=storage_options).coverage
-
-
-def _merge_source(rows: pa.Table, deletions: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """The rows to write, then the keys of rows to delete, distinguished by a column ``deleted``."""
-    pa = require("pyarrow", "store")
-    keys = [{name: row[name] for name in (*schema.PARTITIONS, "ts")} for row in deletions]
-    parts = rows, pa.Table.from_pylist(keys, rows.schema)
-    return pa.concat_tables(
-        [
-            part.append_column("deleted", pa.repeat(is_deleted, len(part)))
-            for part, is_deleted in zip(parts, (False, True), strict=True)
-        ]
-    )
