@@ -191,9 +191,11 @@ def test_damaged_and_missing_files_are_found(filled: Exchange, client: MarketDat
         (("1h", ETH), "2026-03"),
     ]
     assert damaged.name in str(problems[0])
+    assert all(str(problem).isprintable() for problem in problems), "without the colour codes of the engine"
     for market in (BTC, ETH):
-        with pytest.raises(StoreError, match=r"--check-files.*repair.*backfill"):
+        with pytest.raises(StoreError, match=r"--check-files.*repair.*backfill") as caught:
             Table(table).series(market, "1h", *SPAN)
+        assert str(caught.value).isprintable()
 
 
 def test_the_advice_for_a_damaged_file_repairs_the_table(filled: Exchange, client: MarketData, table: Path) -> None:

@@ -141,7 +141,7 @@ def _compact(
             months = [((interval, month.market_id), month.month) for month in group for interval in month.intervals]
             commit_properties = properties(CommitNote(), months)
             committing = nullcontext() if commit_properties is None else store.committing(commit_properties)
-            return _rewrite(open_table(), group, commit_properties, committing)
+            return _rewrite(open_table(), store.storage_options, group, commit_properties, committing)
 
         removed, added = store.retry(attempt)
         before, after = before + removed, after + added
@@ -149,11 +149,15 @@ def _compact(
 
 
 def _rewrite(
-    delta: DeltaTable, group: Sequence[SmallFiles], properties: Any, committing: AbstractContextManager[None]
+    delta: DeltaTable,
+    options: dict[str, str] | None,
+    group: Sequence[SmallFiles],
+    properties: Any,
+    committing: AbstractContextManager[None],
 ) -> tuple[int, int]:
     """Replace the files of each partition of the group by one. Returns the numbers of files removed and added."""
     month, markets = group[0].month, [member.market_id for member in group]
-    with data_errors(delta.table_uri):
+    with data_errors(delta.table_uri, options):
         rows = open_dataset(delta, markets, [month]).to_table()
     before = len(delta.file_uris())
     with committing:

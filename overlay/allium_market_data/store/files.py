@@ -10,6 +10,7 @@ from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import Interval
 from ..optional import require
 from .coverage import SeriesKey
+from .storage_error import describe
 from .table import Table
 
 
@@ -43,7 +44,8 @@ def check_files(
         try:
             fragment.to_table()
         except (require("pyarrow", "store").ArrowException, OSError) as error:
+            reason = describe(error, table.storage_options, is_local=False)[:300]
             partition = partition_keys(fragment.partition_expression)
             key = cast("Interval", partition["interval"]), partition["market_id"]
-            problems.append(FileProblem(fragment.path, key, partition["month"], " ".join(str(error).split())[:300]))
+            problems.append(FileProblem(fragment.path, key, partition["month"], reason))
     return sorted(problems, key=lambda problem: (problem.key, problem.month, problem.path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
@@ -15,6 +15,7 @@ from ..optional import require
 from ..series.series import OpenInterestSeries, series_class
 from .coverage import Coverage, SeriesKey
 from .spans import Span, subtract
+from .storage_error import describe
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,12 +31,12 @@ def open_dataset(delta: DeltaTable, markets: Sequence[str], months: Sequence[str
 
 
 @contextmanager
-def data_errors(uri: str) -> Iterator[None]:
+def data_errors(uri: str, options: Mapping[str, str] | None) -> Iterator[None]:
     """Turn an error of reading data files into a ``StoreError`` that says how to repair the table."""
     try:
         yield
     except (require("pyarrow", "store").ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = describe(error, options, is_local=False)[:300]
         raise StoreError(
             f"cannot read the rows of {uri}: {reason}; if a data file is missing or damaged, list such files with allium-md "
             "status --check-files, delete them, remove them from the log with deltalake's DeltaTable(...).repair(), and "

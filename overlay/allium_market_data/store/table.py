@@ -252,7 +252,7 @@ class Table:
         markets = sorted({market for (_, market), _ in requested})
         months = sorted({month_of(start) for _, span in requested for start, _ in split_by_month(span)})
         first, last = min(span[0] for _, span in requested), max(span[1] for _, span in requested)
-        with self.storage_errors(), data_errors(self.uri):
+        with self.storage_errors(), data_errors(self.uri, self.storage_options):
             in_time = (pc.field("ts") >= from_micros(first)) & (pc.field("ts") < from_micros(last))
             rows = open_dataset(self.delta, markets, months).to_table(filter=in_time)
         rows = rows.select(columns.names).cast(columns).sort_by("ts")
