@@ -15,7 +15,9 @@ import pytest
 
 from allium_market_data.sandbox import Reading, Samples, SandboxEndpoint, running
 from allium_market_data.sandbox.faults import Fault, running_with_faults
+from allium_market_data.sandbox.faults.acceptor import accepting
 from allium_market_data.sandbox.faults.exchange import Exchange
+from allium_market_data.sandbox.server import listening
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 BODY = b"x" * 2**24
@@ -97,4 +99,27 @@ def test_a_response_that_nobody_reads_does_not_outlast_its_server(samples: Sampl
             connection.sendall(REQUEST)
             arrived.wait()
         read_to_the_end(connection)
+    gc.collect()
+
+
+def test_a_connection_whose_task_is_cancelled_before_it_begins_is_closed() -> None:
+    """A second Ctrl-C cancels every task of the loop at once."""
+
+    async def never(*_: object) -> None:
+        raise AssertionError("unreachable")
+
+    async def serve() -> socket.socket:
+        with listening("127.0.0.1", 0) as listener:
+            client = socket.create_connection(listener.getsockname())
+            async with accepting(listener, never):
+                others = asyncio.all_tasks()
+                while not (begun := asyncio.all_tasks() - others):
+                    await asyncio.sleep(0)
+                for task in begun:
+                    task.cancel()
+                await asyncio.wait(begun)
+            return client
+
+    with asyncio.run(serve()) as client:
+        assert client.recv(1) == b""
     gc.collect()

@@ -28,7 +28,11 @@ async def accepting(listener: socket.socket, serve: Conversation) -> AsyncIterat
             connection, _ = listener.accept()
             connection.setblocking(False)
             running[connection] = loop.create_task(_talk(connection, serve))
-            running[connection].add_done_callback(lambda _: running.pop(connection))
+            running[connection].add_done_callback(lambda _: end(connection))
+
+    def end(connection: socket.socket) -> None:
+        running.pop(connection)
+        connection.close()  # a second Ctrl-C cancels tasks that have not begun
 
     listener.setblocking(False)
     loop.add_reader(listener, accept)
@@ -43,7 +47,7 @@ async def accepting(listener: socket.socket, serve: Conversation) -> AsyncIterat
 
 
 async def _talk(connection: socket.socket, serve: Conversation) -> None:
-    with connection, suppress(OSError):  # the client went away before it had everything
+    with suppress(OSError):  # the client went away before it had everything
         reader, writer = await asyncio.open_connection(sock=connection, limit=MAX_HEAD)
         try:
             await serve(reader, writer)
