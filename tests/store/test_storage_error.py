@@ -48,6 +48,17 @@ def test_a_message_never_holds_a_key(name: str, key: str, lines: list[str]) -> N
     assert REDACTED in message
 
 
+@given(words, words)
+def test_the_password_of_an_endpoint_is_not_shown(user: str, password: str) -> None:
+    error = OSError(
+        chain("Generic S3 error", f"Error performing GET http://{user}:{password}<@127.0.0.1:9/b/oi in 1ms")
+    )
+    with pytest.raises(StoreError) as caught, storage_errors(URI):
+        raise error
+    assert f"GET http://{REDACTED}@127.0.0.1:9/b/oi in 1ms" in str(caught.value)
+    assert f"{password}<" not in "".join(traceback.format_exception(caught.value))
+
+
 def test_keys_of_the_environment_are_not_shown_either(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "from-the-environment")
     with pytest.raises(StoreError) as caught, storage_errors(URI):
@@ -76,6 +87,7 @@ def test_the_xml_of_an_s3_server_becomes_its_code_and_message() -> None:
         ("builder error: URL scheme is not allowed", "AWS_ALLOW_HTTP=true"),
         ("PUT http://169.254.169.254/latest/api/token", "no keys were found"),
         ("301 Moved Permanently", "AWS_REGION"),
+        ("Received redirect without LOCATION, this normally indicates an incorrectly configured region", "AWS_REGION"),
     ],
 )
 def test_a_known_cause_comes_with_advice(cause: str, advice: str) -> None:
@@ -83,7 +95,15 @@ def test_a_known_cause_comes_with_advice(cause: str, advice: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "uri", ["s3://AKIA:SECRET@bucket/oi", "s3a://AKIA@bucket/oi/", "gs://:SECRET@bucket", "abfss://a:SECRET@account/x"]
+    "uri",
+    [
+        "s3://AKIA:SECRET@bucket/oi",
+        "s3a://AKIA@bucket/oi/",
+        "gs://:SECRET@bucket",
+        "abfss://a:SECRET@account/x",
+        "az://box/oi?sig=SECRET",
+        "https://AKIA:@bucket/oi?X-Amz-Signature=SECRET",
+    ],
 )
 def test_keys_in_a_uri_are_refused_and_not_shown(uri: str) -> None:
     with pytest.raises(UsageError, match="contains keys") as caught:
@@ -93,7 +113,16 @@ def test_keys_in_a_uri_are_refused_and_not_shown(uri: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "uri", ["oi", "/data/me@here/oi", "s3://bucket/a@b", "abfss://box@account.dfs.core/x", "file:///a@b"]
+    "uri",
+    [
+        "oi",
+        "/data/me@here/oi",
+        "s3://bucket/a@b",
+        "abfss://box@account.dfs.core/x",
+        "file:///a@b",
+        "file:///a?b",
+        "/data/oi?",
+    ],
 )
 def test_other_addresses_are_kept(uri: str) -> None:
     assert table_uri(f"{uri}/") == uri

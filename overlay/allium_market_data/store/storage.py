@@ -84,8 +84,10 @@ def table_uri(uri: str | PathLike[str]) -> str:
 
 
 def shown_uri(uri: str) -> str:
-    """The URI without the keys that it may contain."""
+    """The URI without the keys that it may contain: a user with a password, or a query, as signed addresses have."""
     scheme, separator, rest = uri.partition("://")
+    if scheme != "file" and "?" in rest:
+        return f"{shown_uri(uri.partition('?')[0])}?{REDACTED}"
     user, at, _ = rest.partition("/")[0].rpartition("@")
     if at and (":" in user or not scheme.startswith("abfs")):  # abfs://CONTAINER@ACCOUNT has no keys
         return f"{scheme}{separator}{REDACTED}@{rest.removeprefix(f'{user}@')}"
@@ -154,7 +156,7 @@ def storage_errors(uri: str, options: Mapping[str, str] | None = None) -> Iterat
         yield
     except (problems.DeltaError, OSError) as error:
         reason = describe(error, options, is_local=_local_path(uri) is not None)
-        shows_keys = any(secret in str(error) for secret in secrets(options))
+        shows_keys = REDACTED in reason or any(secret in str(error) for secret in secrets(options))
         raise StoreError(f"cannot use the table {uri}: {reason} (earlier commits are intact)") from (
             None if shows_keys else error
         )

@@ -15,6 +15,7 @@ _SECRET_NAME: Final = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|SAS|CREDENTIAL", re
 _STORE_VARIABLE: Final = re.compile(r"(AWS|AZURE|GOOGLE)_")
 _CAUSE: Final = re.compile(r"\s*(?:\x1b\[\d*m)?↳(?:\x1b\[\d*m)?\s*")
 """Begins each cause of a chain. The engine has split the original text at every colon, so a colon joins it again."""
+_URL_PASSWORD: Final = re.compile(r"(?<=://)[^\s/@]*:[^\s/@]*(?=@)")
 _ERROR_DOCUMENT: Final = re.compile(r"(?:<\?xml[^>]*>)?\s*<Error\b.*?</Error>", re.DOTALL)
 
 _ADVICE: Final = (
@@ -29,7 +30,7 @@ _ADVICE: Final = (
         "check the keys, and that they allow the actions listed in store/README.md",
     ),
     (
-        "PermanentRedirect|AuthorizationHeaderMalformed|301 Moved",
+        "PermanentRedirect|AuthorizationHeaderMalformed|301 Moved|incorrectly configured region",
         "set AWS_REGION to the region of the bucket",
     ),
 )
@@ -46,7 +47,7 @@ def describe(error: Exception, options: Mapping[str, str] | None, *, is_local: b
     text = _ERROR_DOCUMENT.sub(_code_and_message, text)
     line = " ".join(clean(_CAUSE.sub(": ", text)).split())
     advice = next((f"; {advice}" for pattern, advice in _ADVICE if re.search(pattern, line)), "")
-    return redact(line, secrets(options)) + advice
+    return _URL_PASSWORD.sub(REDACTED, redact(line, secrets(options))) + advice
 
 
 def _code_and_message(document: re.Match[str]) -> str:
