@@ -20,7 +20,7 @@ from allium_market_data.cli.table_checks import parse_age
 from allium_market_data.cli.table_log import ProgressLog
 from allium_market_data.errors import UsageError
 from allium_market_data.model.times import micros
-from allium_market_data.store import Progress, forget
+from allium_market_data.store import Progress, Table, forget
 from support.commands import BACKFILL, SPAN, run
 from support.exchange import BTC, ETH, Exchange
 
@@ -96,6 +96,23 @@ def test_a_failed_command_prints_its_object_too(filled: Exchange, table: Path, m
 
 async def no_sleep(_: float) -> None:
     """Retry at once."""
+
+
+def test_requests_count_if_the_table_cannot_be_written(
+    filled: Exchange, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read(BACKFILL, "--table", table)
+    before = filled.request_count
+
+    def refuse(*_: Any, **__: Any) -> int:
+        raise errors.StoreError("no space")
+
+    monkeypatch.setattr(Table, "write", refuse)
+    for command in (["backfill", ETH, *BACKFILL[2:], "--table"], ["update", "--table"]):
+        failed = read(command, table, status=14)
+        assert failed["requests"] == filled.request_count - before > 0
+        assert failed["rows"] == failed["windows"]["done"] == 0
+        before = filled.request_count
 
 
 def test_a_market_that_fails_is_listed_and_the_others_are_done(filled: Exchange, table: Path) -> None:

@@ -28,7 +28,8 @@ def json_report(is_wanted: bool, command: str, table: str, fields: dict[str, Any
     try:
         yield fields
     except (Exception, KeyboardInterrupt) as error:
-        status, message = table_status(error), in_options(str(error)) or type(error).__name__
+        status = table_status(error)
+        message = in_options(str(error)) or str(status)
         raise
     finally:
         if is_wanted:

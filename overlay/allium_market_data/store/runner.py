@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ..client.loop_client import LoopClient
 from ..client.sync_client import MarketData, run_on_loop
-from ..errors import AlliumError, FetchError, UsageError
+from ..errors import AlliumError, FetchError, StoreError, UsageError
 from .coverage import SeriesKey
 from .failures import Failures, MarketFailure, Scope
 from .fetch import Budget, budget_error
@@ -226,7 +226,11 @@ class Runner(Generic[Result]):
         results, tasks = self.results, self.fetched
         self.results, self.fetched = [], []
         self.committed = time.monotonic()
-        await asyncio.to_thread(self._write, results, tasks)
+        try:
+            await asyncio.to_thread(self._write, results, tasks)
+        except StoreError:
+            self._report()  # the requests were sent
+            raise
         self._report()
 
     def _write(self, results: list[Result], tasks: list[Task]) -> None:
