@@ -62,6 +62,9 @@ def test_months_that_another_tool_touched_are_fetched_again(
     filled: Exchange, client: MarketData, table: Path, work: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     work(table)
+    assert [(series.key[1], series.missing) for series in status(table)] == [(BTC, 0), (ETH, 0)], (
+        "none known to be missing"
+    )
     with (
         caplog.at_level(logging.WARNING, "allium_market_data"),
         pytest.raises(StoreError, match=r"taken out|never fetched"),

@@ -7,9 +7,8 @@ from os import PathLike
 
 from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import WIDTHS
-from ..model.times import micros
 from .coverage import Coverage, SeriesKey
-from .spans import Spans, month_of, split_by_month, subtract, total_length
+from .spans import Spans, contains, month_of, split_by_month, subtract, total_length
 from .table import Table
 
 
@@ -17,7 +16,7 @@ from .table import Table
 class SeriesStatus:
     """The rows and complete windows of one series. ``months`` has (month, rows, buckets of complete windows) each.
 
-    A retired market is left out of updates. ``forgotten`` counts the rows, not provisional, in windows that were taken out.
+    A retired market is left out of updates. ``outside`` counts the rows outside the complete windows.
     """
 
     key: SeriesKey
@@ -26,7 +25,7 @@ class SeriesStatus:
     complete: Spans
     months: tuple[tuple[str, int, int], ...]
     retired: bool = False
-    forgotten: int = 0
+    outside: int = 0
 
     @property
     def gaps(self) -> Spans:
@@ -36,7 +35,7 @@ class SeriesStatus:
     @property
     def missing(self) -> int:
         """The number of buckets in complete windows for which the server has no row."""
-        return total_length(self.complete) // WIDTHS[self.key[0]] - self.rows + self.provisional + self.forgotten
+        return total_length(self.complete) // WIDTHS[self.key[0]] - (self.rows - self.outside)
 
 
 def status(
@@ -60,19 +59,20 @@ def status(
         months = counts.setdefault((interval, market), {})
         months[month] = months.get(month, 0) + rows
     return [
-        _series_status(key, counts.get(key, {}), table.coverage, forgotten_rows(table, key))
-        for key in sorted(set(counts) | set(table.coverage.complete))
+        _series_status(key, counts.get(key, {}), table.coverage, rows_outside(table, key))
+        for key in sorted(table.coverage.keys | set(counts))
     ]
 
 
-def forgotten_rows(table: Table, key: SeriesKey) -> int:
-    """The number of rows, not provisional, in windows of a series that were taken out of the complete ones."""
-    spans = [(key, span) for span in table.coverage.forgotten.get(key, ())]
-    labels = {micros(ts) for rows in (table.read_rows(spans) if spans else ()) for ts in rows["ts"].to_pylist()}
-    return len(labels.difference(table.coverage.provisional.get(key, ())))
+def rows_outside(table: Table, key: SeriesKey) -> int:
+    """The number of rows outside the complete windows: provisional ones, and those in windows that were taken out."""
+    forgotten = table.coverage.forgotten.get(key, ())
+    spans = [(key, span) for span in forgotten]
+    taken_out = sum(map(len, table.read_rows(spans))) if spans else 0
+    return taken_out + sum(not contains(forgotten, label) for label in table.coverage.provisional.get(key, ()))
 
 
-def _series_status(key: SeriesKey, counts: dict[str, int], coverage: Coverage, forgotten: int) -> SeriesStatus:
+def _series_status(key: SeriesKey, counts: dict[str, int], coverage: Coverage, outside: int) -> SeriesStatus:
     width, buckets = WIDTHS[key[0]], dict.fromkeys(counts, 0)
     complete, provisional = coverage.complete.get(key, ()), coverage.provisional.get(key, ())
     for span in complete:
@@ -81,4 +81,4 @@ def _series_status(key: SeriesKey, counts: dict[str, int], coverage: Coverage, f
             buckets[month] = buckets.get(month, 0) + total_length([part]) // width
     months = tuple((month, counts.get(month, 0), buckets[month]) for month in sorted(buckets))
     retired, rows = key[1] in coverage.retired, sum(counts.values())
-    return SeriesStatus(key, rows, len(provisional), complete, months, retired, forgotten)
+    return SeriesStatus(key, rows, len(provisional), complete, months, retired, outside)
