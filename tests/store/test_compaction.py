@@ -108,6 +108,7 @@ def test_vacuum_deletes_only_old_unused_files(hourly: Exchange, table: Path) -> 
     for kept in (table / "_restatements").rglob("*.*"):
         os.utime(kept, (long_ago, long_ago))
     before, restated = all_rows(table), restatements(table)
+    assert compact(table, vacuum=timedelta.max).deleted == 0
     assert compact(table, vacuum=timedelta(days=2)).deleted == 1
     assert (old.exists(), young.exists()) == (False, True)
     assert (all_rows(table), restatements(table)) == (before, restated)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import deltalake
 import pytest
 from deltalake import DeltaTable
 
 from allium_market_data import MarketData
 from allium_market_data.errors import StoreError
+from allium_market_data.model.endpoint import OPEN_INTEREST
 from allium_market_data.model.intervals import DAY
-from allium_market_data.store import Coverage, Table, backfill
-from allium_market_data.store.coverage import SNAPSHOT_EVERY, CommitNote
+from allium_market_data.store import Coverage, Table, backfill, schema
+from allium_market_data.store.coverage import METADATA_KEY, SNAPSHOT_EVERY, CommitNote
 from allium_market_data.store.log import CoverageLog
 from support.exchange import BTC, Exchange
 
@@ -53,6 +55,23 @@ def test_commits_that_land_during_a_read_are_counted_once(table: Path, known: bo
     last = first + others
     assert log.refresh() == Coverage({("1d", BTC): ((DAYS[0][0], DAYS[last - 1][1]),)}, {}, last - 1)
     assert log.refresh() == Table(table).coverage == writer.refresh()
+
+
+@pytest.mark.parametrize(
+    "note", ["{", '{"complete": []}', '{"complete": [["1h"]], "provisional": [], "fetched_at": 0}']
+)
+def test_a_note_that_cannot_be_read_is_an_error(table: Path, note: str) -> None:
+    writer = Table(table, create=True)
+    deltalake.write_deltalake(
+        writer.delta,
+        schema.rows_schema(OPEN_INTEREST).empty_table(),
+        mode="append",
+        commit_properties=deltalake.CommitProperties(custom_metadata={METADATA_KEY: note}),
+    )
+    with pytest.raises(StoreError, match=r"complete windows in the log of .* cannot be read"):
+        Table(table)
+    with pytest.raises(StoreError, match="cannot be read"):
+        writer.refresh()
 
 
 def test_opening_a_table_of_many_commits_reads_few(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:

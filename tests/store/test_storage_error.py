@@ -28,13 +28,15 @@ def chain(*lines: str) -> str:
 @given(causes)
 def test_a_message_holds_every_cause_in_order(lines: list[str]) -> None:
     assert describe(OSError(chain(*lines)), None, is_local=False).startswith(": ".join(lines))
+    frames = "   0: <unknown>\n   1: start_thread\n             at ./nptl/pthread_create.c:442:8\n  10: clone3\n"
+    assert "thread" not in describe(OSError(chain(*lines) + frames), None, is_local=False), "a backtrace"
 
 
 @given(causes, st.text(min_size=1))
 def test_a_message_is_one_printable_line(lines: list[str], noise: str) -> None:
-    message = describe(OSError(chain(*lines, noise)), None, is_local=False)
-    assert message.isprintable()
-    assert "\x1b" not in message
+    for is_local in (False, True):
+        message = describe(OSError(chain(*lines, noise, "Not a directory (os error 20)")), None, is_local=is_local)
+        assert message.isprintable()
 
 
 @given(

@@ -87,7 +87,8 @@ class CoverageLog:
         limit = SNAPSHOT_EVERY + 10
         while True:
             commits = self.delta.history(limit)
-            snapshot = find_snapshot(commit for commit in commits if commit["version"] <= version)
+            with self._note_errors():
+                snapshot = find_snapshot(commit for commit in commits if commit["version"] <= version)
             if snapshot is not None or len(commits) < limit:
                 since, coverage = snapshot or (-1, Coverage())
                 later = [commit for commit in commits if since < commit["version"] <= version][::-1]
@@ -100,6 +101,17 @@ class CoverageLog:
                 return self._replay(coverage, later)
             limit *= 4
 
+    @contextmanager
+    def _note_errors(self) -> Iterator[None]:
+        """Turn errors of reading the notes of commits into a ``StoreError``."""
+        try:
+            yield
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"the complete windows in the log of {self.uri} cannot be read: another release wrote them, or they are "
+                "damaged; use a matching release, or another folder"
+            ) from error
+
     def _replay(self, coverage: Coverage, commits: Iterable[dict[str, Any]]) -> Coverage:
         """The coverage after more commits. Months that other tools touch are not complete any more."""
         for commit in commits:
@@ -109,7 +121,8 @@ class CoverageLog:
                     logger.warning(describe_forgotten(self.uri, commit["version"], commit["operation"], note.forgotten))
                 coverage = coverage.add(note)
             else:
-                coverage = replay(coverage, [commit])
+                with self._note_errors():
+                    coverage = replay(coverage, [commit])
         return coverage
 
     def _read_commits(self, after: int, version: int) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from ..errors import StoreError
+from ..model.times import from_micros
 from ..optional import require
 from .coverage import CommitNote
 from .table import Table
@@ -28,6 +29,8 @@ COMMITS_PER_CLEANING = 100
 
 ALL_CHECKPOINTS_AGE = timedelta(days=1)
 """Younger checkpoints are all kept. Each lists every file of the table and those replaced in the last day."""
+
+_EPOCH = from_micros(0)
 
 _VERSIONED = re.compile(r"(\d{20})\.(json|checkpoint\..*parquet)")
 
@@ -68,13 +71,14 @@ def files_to_delete(files: list[LogFile], newest: int, before: datetime, now: da
 def clean_log(store: Table, age: timedelta) -> int:
     """Delete the log files of versions that are older than ``age``. Returns their number. Raises ``StoreError``."""
     now = datetime.now(UTC)
-    if not files_to_delete(_log_files(store), store.delta.version(), now - age, now):
+    before = now - min(age, now - _EPOCH)
+    if not files_to_delete(_log_files(store), store.delta.version(), before, now):
         return 0
     store.retry(lambda: store.write_note(CommitNote(), with_snapshot=True))
     with store.storage_errors():
         store.delta.create_checkpoint()
         handler = _handler(store)
-        files = files_to_delete(_log_files(store), store.delta.version(), now - age, now)
+        files = files_to_delete(_log_files(store), store.delta.version(), before, now)
         for file in files:
             with suppress(FileNotFoundError):  # another process cleans too
                 handler.delete_file(f"_delta_log/{file.name}")

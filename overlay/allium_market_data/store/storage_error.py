@@ -16,6 +16,8 @@ _STORE_VARIABLE: Final = re.compile(r"(AWS|AZURE|GOOGLE)_")
 _CAUSE: Final = re.compile(r"\s*(?:\x1b\[\d*m)?↳(?:\x1b\[\d*m)?\s*")
 """Begins each cause of a chain. The engine has split the original text at every colon, so a colon joins it again."""
 _URL_PASSWORD: Final = re.compile(r"(?<=://)[^\s/@]*:[^\s/@]*(?=@)")
+_BACKTRACE: Final = re.compile(r"\s+0: +(?:0x[0-9a-f]+ - )?\S.*\n\s+1: +(?s:.*)")
+"""Printed where RUST_BACKTRACE is set."""
 _ERROR_DOCUMENT: Final = re.compile(r"(?:<\?xml[^>]*>)?\s*<Error\b.*?</Error>", re.DOTALL)
 
 _ADVICE: Final = (
@@ -39,13 +41,13 @@ _ADVICE: Final = (
 
 def describe(error: Exception, options: Mapping[str, str] | None, *, is_local: bool) -> str:
     """The causes of an error, outermost first, as one line. ``options`` are the storage options, whose keys are removed."""
-    text = str(error)
+    text = _CAUSE.sub(": ", _BACKTRACE.sub("", str(error)))
     if isinstance(error, OSError) and error.strerror:
         text = error.strerror
-    elif is_local and (cause := re.search(r"([A-Z][^:()]*) \(os error \d+\)", " ".join(text.split()))):
+    elif is_local and (cause := re.search(r"([A-Z][^:()]*) \(os error \d+\)", " ".join(clean(text).split()))):
         return cause[1]  # at the end of a long chain that says no more
     text = _ERROR_DOCUMENT.sub(_code_and_message, text)
-    line = " ".join(clean(_CAUSE.sub(": ", text)).split())
+    line = " ".join(clean(text).split())
     advice = next((f"; {advice}" for pattern, advice in _ADVICE if re.search(pattern, line)), "")
     return _URL_PASSWORD.sub(REDACTED, redact(line, secrets(options))) + advice
 
