@@ -93,11 +93,6 @@ def _read_address(file: Path, started: Cluster) -> str:
     raise RuntimeError(f"no scheduler: {started.logs()}")
 
 
-def count_tasks(dask_scheduler: Any) -> int:
-    """The number of tasks on a scheduler; for ``run_on_scheduler``."""
-    return len(dask_scheduler.tasks)
-
-
 def serialize_tasks(dask_scheduler: Any) -> bytes:
     """Every task of a scheduler in the form in which it is sent to a worker; for ``run_on_scheduler``."""
     return b"\n".join(cloudpickle.dumps((name, task.run_spec)) for name, task in dask_scheduler.tasks.items())

@@ -83,10 +83,8 @@ def test_the_command_leaves_no_file(served_samples: Samples, tmp_path: Path, fau
 
 def test_the_command_leaves_no_file_while_it_writes(served_samples: Samples, tmp_path: Path) -> None:
     words = ("open-interest", MARKET, *SPAN, "--timeout", "3600", "-o", str(tmp_path / "rows.parquet"))
-    with (
-        running_with_faults(honest(served_samples), [FAULTS["slow"]]) as server,
-        started(server.url, MAIN, *words) as process,
-    ):
+    fault = replace(FAULTS["stalled"], after=20, times=None)  # the command cannot end before the interrupt
+    with running_with_faults(honest(served_samples), [fault]) as server, started(server.url, MAIN, *words) as process:
         until(lambda: any(path.stat().st_size > 100_000 for path in tmp_path.iterdir()), process)
         assert interrupted(process)[0] == 130
     assert list(tmp_path.iterdir()) == []
