@@ -138,6 +138,26 @@ def test_rows_that_are_there_twice_are_an_error(filled: Exchange, table: Path) -
         Table(table).series(BTC, "1h", *APRIL)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"month": None}, {"month": "2026-13"}, {"market_id": None}, {"market_id": ""}, {"interval": "7m"}],
+    ids=str,
+)
+def test_rows_of_no_series_are_left_alone(
+    filled: Exchange, client: MarketData, table: Path, wrong: dict[str, str | None]
+) -> None:
+    row = {**all_rows(table)[0], **wrong}
+    for _ in range(3):
+        write_deltalake(table, pa.Table.from_pylist([row], schema.rows_schema(OPEN_INTEREST)), mode="append")
+    before = DeltaTable(table).to_pyarrow_table().num_rows
+    filled.wait(hours=1)
+    assert update(table, client=client).added == 2
+    compact(table)
+    assert [(series.key[1], series.missing) for series in status(table)] == [(BTC, 0), (ETH, 0)]
+    assert len(Table(table).series(BTC, "1h", *SPAN)) == len(filled.values(*SPAN))
+    assert DeltaTable(table).to_pyarrow_table().num_rows == before + 2
+
+
 def test_compaction_and_vacuum_of_other_tools_are_harmless(filled: Exchange, client: MarketData, table: Path) -> None:
     filled.wait(hours=2)
     update(table, client=client)

@@ -20,6 +20,7 @@ from ..optional import require
 from .coverage import CommitNote
 from .log_cleanup import clean_log
 from .reading import data_errors, open_dataset, sql_in
+from .schema import is_partition
 from .table import Table
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ def find_small_files(delta: DeltaTable, more_than: int = 1) -> list[SmallFiles]:
     names = ("partition.month", "partition.market_id", "partition.interval", "size_bytes", "num_records")
     files: dict[tuple[str, str], list[tuple[str, int, int]]] = defaultdict(list)
     for month, market, *file in zip(*(actions.column(name).to_pylist() for name in names), strict=True):
-        files[month, market].append((file[0], file[1], file[2]))
+        if is_partition(file[0], market, month):
+            files[month, market].append((file[0], file[1], file[2]))
     months = []
     for (month, market), of_month in sorted(files.items()):
         small = Counter(interval for interval, size, _ in of_month if size < SMALL_FILE_BYTES)

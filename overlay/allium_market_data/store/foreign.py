@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, cast
 from ..model.intervals import Interval
 from ..optional import require
 from .coverage import METADATA_KEY, CommitNote, SeriesKey
+from .schema import is_partition
 from .spans import Span, Spans, month_span, union
 
 HARMLESS: Final = frozenset({"CREATE TABLE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES"})
@@ -76,4 +77,8 @@ def _files(uri: str, version: int, storage_options: Mapping[str, str] | None) ->
     actions = delta.get_add_actions(flatten=True)
     names = ("path", "num_records", "partition.interval", "partition.market_id", "partition.month")
     columns = [actions.column(name).to_pylist() for name in names]
-    return {_File(path, rows, tuple(partition)) for path, rows, *partition in zip(*columns, strict=True)}
+    return {
+        _File(path, rows, tuple(partition))
+        for path, rows, *partition in zip(*columns, strict=True)
+        if is_partition(*partition)
+    }

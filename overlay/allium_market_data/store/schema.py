@@ -8,6 +8,7 @@ that it should read; so only ``ts`` and ``provisional`` have statistics.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -17,6 +18,7 @@ from ..errors import PrecisionError
 from ..formats.arrow import RowSchema, text_table
 from ..formats.decimal_width import DEFAULT_WIDTH, DecimalWidth, decimal_width
 from ..model.endpoint import Endpoint
+from ..model.intervals import WIDTHS
 from ..model.times import to_iso
 from ..optional import require
 from ..series.generic import Series
@@ -43,6 +45,11 @@ CONFIGURATION: Final = {
 def table_name(endpoint: Endpoint) -> str:
     """The name of the table of an endpoint, without the schema version."""
     return f"allium-md {endpoint.name.replace('_', ' ')}, schema"
+
+
+def is_partition(interval: object, market: object, month: object) -> bool:
+    """True for the values of a partition that this package may have written; another tool can write any, null too."""
+    return interval in WIDTHS and bool(market) and re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", str(month)) is not None
 
 
 def rows_schema(endpoint: Endpoint) -> pa.Schema:

@@ -8,6 +8,7 @@ from os import PathLike
 from ..model.endpoint import OPEN_INTEREST, Endpoint
 from ..model.intervals import WIDTHS
 from .coverage import Coverage, SeriesKey
+from .schema import is_partition
 from .spans import Spans, contains, month_of, split_by_month, subtract, total_length
 from .table import Table
 
@@ -56,8 +57,9 @@ def status(
         names = ("partition.interval", "partition.market_id", "partition.month", "num_records")
         columns = [actions.column(name).to_pylist() for name in names]
     for interval, market, month, rows in zip(*columns, strict=True):
-        months = counts.setdefault((interval, market), {})
-        months[month] = months.get(month, 0) + rows
+        if is_partition(interval, market, month):
+            months = counts.setdefault((interval, market), {})
+            months[month] = months.get(month, 0) + rows
     return [
         _series_status(key, counts.get(key, {}), table.coverage, rows_outside(table, key))
         for key in sorted(table.coverage.keys | set(counts))
