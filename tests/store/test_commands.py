@@ -61,7 +61,8 @@ def test_a_large_plan_needs_confirmation(filled: Exchange, table: Path) -> None:
     assert result.stderr.splitlines()[-1] == message
     assert (filled.request_count, table.exists()) == (0, False)
     last = run(*words, "--max-requests", "3").stderr.splitlines()[-1]
-    assert last.startswith("allium-md: the budget of 3 requests")
+    needs = rf"{BTC} 1h 2006-05-01T00:00:00Z to 2006-06-01T00:00:00Z alone needs 5; allow more"
+    assert last == f"allium-md: the budget of 3 requests (--max-requests) is too small: {needs}"
 
 
 @pytest.mark.parametrize(("answer", "status"), [("n\n", 1), ("y\n", 0)])

@@ -51,8 +51,12 @@ class Budget:
         self.spent += 1
 
 
-def budget_error(limit: int) -> BudgetError:
-    """The error of a run whose budget is used up."""
+def budget_error(limit: int, task: Task | None = None) -> BudgetError:
+    """The error of a run whose budget is used up, or too small for ``task`` alone."""
+    if task is not None and task.requests > limit:
+        return BudgetError(
+            f"the budget of {limit:,} requests (max_requests) is too small: {task} alone needs {task.requests:,}; allow more"
+        )
     return BudgetError(
         f"the budget of {limit:,} requests (max_requests) is used up; complete windows are committed, "
         "and the same call resumes"

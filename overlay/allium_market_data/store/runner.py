@@ -157,7 +157,7 @@ class Runner(Generic[Result]):
                 self._drop_from(task)
                 continue
             if not self.budget.has_room(task.requests):
-                self.failure = budget_error(self.budget.limit or 0)
+                self.failure = budget_error(self.budget.limit or 0, task)
                 return
             self.budget.reserved += task.requests
             self.running[asyncio.create_task(self.fetch(task))] = task

@@ -80,7 +80,7 @@ def run_on_cluster(
     ]:
         raise StoreError(f"the cluster did not do {len(left):,} windows, such as {left[0]}: the same call resumes")
     if budget.limit is not None and len(affordable) < len(tasks):
-        raise budget_error(budget.limit)
+        raise budget_error(budget.limit, tasks[len(affordable)])
     return progress
 
 
