@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -162,9 +163,20 @@ def test_a_retired_market_is_not_too_old(filled: Exchange, table: Path) -> None:
     read("status", "--table", table, "--max-age", "1h", status=15)
     assert run("retire", BTC, "--table", table).exit_code == 0
     assert read("status", "--table", table, "--max-age", "1h")["series"][0]["retired"] is True
+    assert "(retired)" in run("status", "--table", table).stdout
     assert read("update", "--table", table)["rows"] == 0
     assert run("retire", BTC, "--table", table, "--undo").exit_code == 0
     assert read("update", "--table", table)["rows"] > 0
+
+
+def test_commands_warn_of_commits_of_another_tool(filled: Exchange, table: Path) -> None:
+    read(BACKFILL, "--table", table)
+    DeltaTable(table).delete(f"market_id = '{BTC}'")
+    plot = ["plot", BTC, "-i", "1h", "--start", SPAN[0], "--end", SPAN[1], "--output", str(table.parent / "oi.png")]
+    for words in (["status"], plot, ["update"]):
+        [warned] = [line for line in run(*words, "--table", table).stderr.splitlines() if " WARNING " in line]
+        assert re.match(r"\d{4}-\S+Z WARNING ", warned)
+        assert "written by another tool" in warned
 
 
 def test_forgotten_windows_are_fetched_again(filled: Exchange, table: Path) -> None:

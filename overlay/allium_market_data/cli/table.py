@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -262,13 +263,28 @@ def read_series(
 ) -> dict[str, OpenInterestSeries]:
     """The series of each market, read from a table. Raises ``StoreError`` if they are not complete there."""
     from ..store import Table
+    from .table_log import store_warnings
 
-    store = Table(table, storage_options=options.storage_options(storage_option))
-    return {market: store.series(market, interval, start, end) for market in markets}
+    with store_warnings():
+        store = Table(table, storage_options=options.storage_options(storage_option))
+        return {market: store.series(market, interval, start, end) for market in markets}
+
+
+def _with_warnings(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command log the warnings of its table."""
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        from .table_log import store_warnings
+
+        with store_warnings():
+            command(**values)
+
+    return run
 
 
 def register(app: typer.Typer, failures: Callable[[Callable[[BaseException], ExitStatus]], Any]) -> None:
     """Add the commands to ``app``; ``failures`` turns their exceptions into messages and exit statuses."""
     checks = (table_checks.status, table_checks.verify)
     for command in (backfill, update, *checks, watch, compact, table_markets.retire, table_markets.forget):
-        app.command(command.__name__)(failures(table_status)(command))
+        app.command(command.__name__)(failures(table_status)(_with_warnings(command)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from ..model.times import to_iso
@@ -18,6 +20,31 @@ def log(message: str, level: str = "INFO") -> None:
     """Print a line on standard error, with the time and the level unless it is a terminal."""
     prefix = "" if sys.stderr.isatty() else f"{to_iso(datetime.now(UTC).replace(microsecond=0))} {level} "
     print(prefix + clean(message), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def store_warnings() -> Iterator[None]:
+    """Log the warnings of the table in the block, such as those of another tool's commits, each once."""
+    logger, handler = logging.getLogger("allium_market_data.store"), _Warnings()
+    logger.addHandler(handler)
+    logger.propagate = False  # --verbose would print them again
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = True
+
+
+class _Warnings(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.logged: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if message not in self.logged:  # a command may open its table twice
+            self.logged.add(message)
+            log(message, record.levelname)
 
 
 class ProgressLog:

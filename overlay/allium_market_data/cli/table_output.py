@@ -84,7 +84,8 @@ def show_status(statuses: Sequence[SeriesStatus]) -> None:
         gaps = f"{len(status.gaps)}, {from_micros(status.gaps[0][0]):%Y-%m-%d}" if status.gaps else "0"
         dates = [f"{from_micros(end):%Y-%m-%d %H:%M}" for end in ends] or ["none", "none"]
         counts = (f"{status.missing:,}", f"{status.provisional:,}")
-        table.add_row(escape(clean(status.key[1])), status.key[0], f"{status.rows:,}", *dates, gaps, *counts)
+        market = f"{status.key[1]} (retired)" if status.retired else status.key[1]
+        table.add_row(escape(clean(market)), status.key[0], f"{status.rows:,}", *dates, gaps, *counts)
     console = Console()
     console.width = max(console.width, 0 if sys.stdout.isatty() else 120)
     console.print(table)

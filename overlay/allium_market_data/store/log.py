@@ -16,7 +16,7 @@ from .foreign import describe_forgotten, foreign_note, is_foreign
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-logger = logging.getLogger("allium_market_data")
+logger = logging.getLogger("allium_market_data.store")
 
 
 @dataclass

@@ -19,7 +19,7 @@ from ..optional import require
 from .coverage import CommitNote
 from .table import Table
 
-logger = logging.getLogger("allium_market_data")
+logger = logging.getLogger("allium_market_data.store")
 
 LOG_AGE = timedelta(days=30)
 """Updates and watches keep the log of versions that are younger. Delta's own default is the same."""
