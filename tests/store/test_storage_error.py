@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allium_market_data.errors import StoreError, UsageError
+from allium_market_data.errors import NoTableError, StoreError, UsageError
 from allium_market_data.store import Table
 from allium_market_data.store.storage import storage_errors, table_uri
 from allium_market_data.store.storage_error import REDACTED, describe
+from allium_market_data.store.table import peek_coverage
 
 URI = "s3://bucket/oi"
 
@@ -66,6 +67,20 @@ def test_keys_of_the_environment_are_not_shown_either(monkeypatch: pytest.Monkey
     with pytest.raises(StoreError) as caught, storage_errors(URI):
         raise OSError("signed with from-the-environment")
     assert "from-the-environment" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "aws_token"])
+def test_a_key_with_a_line_end_is_refused_before_it_is_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = f"^{name} contains a line end or another control character: remove it$"
+    with pytest.raises(UsageError, match=message):
+        Table(URI, storage_options={name: "from a file with\r"})
+    with pytest.raises(UsageError, match=message):
+        peek_coverage(URI, {name: "from a file with\n"})
+    monkeypatch.setenv(name.upper(), "from a file with\r")
+    with pytest.raises(UsageError, match=f"(?i){message}"):
+        Table(URI, create=True)
+    with pytest.raises(NoTableError):
+        Table("a-folder-that-is-not-there")
 
 
 S3_ERROR = (

@@ -17,7 +17,7 @@ from ..errors import NoTableError, StoreError, UsageError
 from ..optional import require
 from . import schema
 from .object_store import prove_put_if_absent
-from .storage_error import REDACTED, describe, secrets
+from .storage_error import REDACTED, check_keys, describe, secrets
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,6 +35,7 @@ def open_delta(
     With ``create``, it is created if there is none. Raises ``StoreError``.
     """
     deltalake, problems = require("deltalake", "store"), require("deltalake.exceptions", "store")
+    _check_keys(uri, options)
     versioned_name = f"{name} {schema.VERSION}"
     if (folder := _local_path(uri)) and folder.exists() and not folder.is_dir():
         raise StoreError(f"{uri} is not {_title(name)} but a file: name a folder")
@@ -96,8 +97,14 @@ def shown_uri(uri: str) -> str:
 
 def check_conditional_writes(uri: str, options: Mapping[str, str] | None) -> None:
     """Raise ``StoreError`` if this is an object store that does not refuse the second of two conflicting writes."""
+    _check_keys(uri, options)
     if _local_path(uri) is None:
         prove_put_if_absent(uri, options)
+
+
+def _check_keys(uri: str, options: Mapping[str, str] | None) -> None:
+    if _local_path(uri) is None:
+        check_keys(options)
 
 
 def _local_path(uri: str) -> Path | None:
@@ -109,6 +116,7 @@ def _local_path(uri: str) -> Path | None:
 
 def is_delta(uri: str, options: Mapping[str, str] | None) -> bool:
     """True if there is any Delta table at the URI."""
+    _check_keys(uri, options)
     with storage_errors(uri, options):
         return bool(require("deltalake", "store").DeltaTable.is_deltatable(uri, options))
 

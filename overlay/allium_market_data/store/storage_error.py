@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from ..errors import UsageError
 from ..sanitize import clean
 
 REDACTED: Final = "***"
 
 _SECRET_NAME: Final = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|SAS|CREDENTIAL", re.IGNORECASE)
+_HEADER_NAME: Final = re.compile(r"(ACCESS_KEY|ACCESS_KEY_ID|TOKEN)$", re.IGNORECASE)
 _STORE_VARIABLE: Final = re.compile(r"(AWS|AZURE|GOOGLE)_")
 _CAUSE: Final = re.compile(r"\s*(?:\x1b\[\d*m)?↳(?:\x1b\[\d*m)?\s*")
 """Begins each cause of a chain. The engine has split the original text at every colon, so a colon joins it again."""
@@ -58,12 +60,24 @@ def _code_and_message(document: re.Match[str]) -> str:
     return ": ".join(part[1] for part in parts if part)
 
 
+def check_keys(options: Mapping[str, str] | None) -> None:
+    """Raise ``UsageError`` for a key that no header can hold, as one from a file with Windows line ends: the engine panics."""
+    for name, value in _settings(options):
+        if _HEADER_NAME.search(name) and any(character < " " for character in value):
+            raise UsageError(f"{name} contains a line end or another control character: remove it")
+
+
 def secrets(options: Mapping[str, str] | None) -> Iterator[str]:
     """The keys and tokens among storage options, and among the variables that the engine reads from the environment."""
-    variables = {name: value for name, value in os.environ.items() if _STORE_VARIABLE.match(name)}
-    for name, value in (*variables.items(), *(options or {}).items()):
+    for name, value in _settings(options):
         if _SECRET_NAME.search(name) and len(value) > 3:
             yield value
+
+
+def _settings(options: Mapping[str, str] | None) -> Iterator[tuple[str, str]]:
+    """The name and the value of each variable of the environment that the engine reads, and of each storage option."""
+    yield from ((name, value) for name, value in os.environ.items() if _STORE_VARIABLE.match(name))
+    yield from (options or {}).items()
 
 
 def redact(text: str, values: Iterable[str]) -> str:
