@@ -38,6 +38,9 @@ SETTINGS = {
 }
 """Variables of the environment that change what a command prints."""
 
+PREFIXES = ("ALLIUM_", "SSL_CERT_", "AWS_", "AZURE_", "GOOGLE_")
+"""How the names of variables begin that change to what a command connects, and with which keys."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record", action="store_true", help="record tests/cassettes again")
@@ -82,9 +85,9 @@ def _guarded(connect: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remove the key, the URL and other settings of the environment, those of a terminal too."""
+    """Remove the key, the URL and other settings of the environment, those of a terminal and of object stores too."""
     for name in list(os.environ):
-        if name.startswith("ALLIUM_") or name.lower().endswith("_proxy") or name in SETTINGS:
+        if name.startswith(PREFIXES) or name.lower().endswith("_proxy") or name in SETTINGS:
             monkeypatch.delenv(name)
 
 
