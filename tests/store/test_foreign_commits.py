@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -139,7 +140,13 @@ def test_rows_that_are_there_twice_are_an_error(filled: Exchange, table: Path) -
 
 
 def test_rows_of_no_series_are_left_alone(filled: Exchange, client: MarketData, table: Path) -> None:
-    wrong = [{"month": None}, {"month": "2026-13"}, {"market_id": None}, {"market_id": ""}, {"interval": "7m"}]
+    wrong: list[dict[str, Any]] = [
+        {"month": None},
+        {"month": "2026-13"},
+        {"market_id": None},
+        {"market_id": ""},
+        {"interval": "7m"},
+    ]
     rows = [{**all_rows(table)[0], **values} for values in wrong]
     for _ in range(3):
         write_deltalake(table, pa.Table.from_pylist(rows, schema.rows_schema(OPEN_INTEREST)), mode="append")
