@@ -48,12 +48,31 @@ def running(app: ASGIApp, host: str = LOOPBACK, port: int = 0) -> Iterator[str]:
             # The socket listens already: a client that connects before the server runs waits for it.
             yield base_url
         finally:
-            server.should_exit = True
+            server.stop()
             thread.join()
 
 
 class _Server(uvicorn.Server):
-    """Closes every connection that it has accepted, whatever it does when the server stops."""
+    """Stops at once, and closes every connection that it has accepted, whatever it does then."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+    stopped: asyncio.Event
+
+    def stop(self) -> None:
+        """Stop it, from another thread. uvicorn alone would look 10 times a second whether it should."""
+        self.should_exit = True
+        if self.loop is not None:
+            with suppress(RuntimeError):  # it has ended
+                self.loop.call_soon_threadsafe(self.stopped.set)
+
+    async def main_loop(self) -> None:
+        self.stopped = asyncio.Event()
+        self.loop = asyncio.get_running_loop()
+        ends = [asyncio.ensure_future(super().main_loop()), asyncio.ensure_future(self.stopped.wait())]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
+        await asyncio.gather(*ends, return_exceptions=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
@@ -66,7 +85,7 @@ class _Server(uvicorn.Server):
         await asyncio.sleep(0)  # for the sockets to be closed
 
 
-def _server(app: ASGIApp) -> uvicorn.Server:
+def _server(app: ASGIApp) -> _Server:
     # Logging is left alone: it belongs to the program that runs this.
     quiet: dict[str, Any] = {"log_config": None, "access_log": False, "lifespan": "off"}
     return _Server(uvicorn.Config(app, timeout_graceful_shutdown=1, **quiet))
