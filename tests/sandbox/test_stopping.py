@@ -75,7 +75,7 @@ def test_connections_that_arrive_while_a_server_stops_are_closed(
         gate.wait()
 
     def open_and_join(thread: threading.Thread, timeout: float | None = None) -> None:
-        time.sleep(0.2)  # the server was told to stop: that has reached its loop by now, or the test tests less
+        time.sleep(0.2)  # time for the order to stop to reach the loop; without it the test passes, but misses the race
         gate.set()
         join(thread, timeout)
 
