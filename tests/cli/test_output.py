@@ -169,6 +169,6 @@ def test_failed_fetch_leaves_no_file(tmp_path: Path) -> None:
 def test_plan_is_counted_and_listed(capsys: pytest.CaptureFixture[str]) -> None:
     output.show_plan(PLAN)
     assert capsys.readouterr().out == (
-        "1 requests for 120 buckets of 1m, 2026-05-01T00:00:00Z to 2026-05-01T02:00:00Z\n"
+        "1 request for 120 buckets of 1m, 2026-05-01T00:00:00Z to 2026-05-01T02:00:00Z\n"
         "     1  2026-04-30T23:59:00Z to 2026-05-01T02:00:00Z\n"
     )

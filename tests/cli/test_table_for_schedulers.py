@@ -234,7 +234,7 @@ def test_fail_on_gaps_names_series_with_gaps(filled: Exchange, table: Path) -> N
     read("status", "--table", table, "--fail-on-gaps")
     run("backfill", BTC, "-i", "1h", "--start", "2026-05-08", "--end", "2026-05-09", "--table", table)
     content = read("status", "--table", table, "--fail-on-gaps", status=15)
-    assert f"{BTC} 1h has 1 gaps, the first at 2026-05-05T00:00:00Z" in content["error"]
+    assert f"{BTC} 1h has 1 gap, the first at 2026-05-05T00:00:00Z" in content["error"]
     assert content["series"][0]["gaps"] == [["2026-05-05T00:00:00Z", "2026-05-08T00:00:00Z"]]
     read("status", "--table", table)
 

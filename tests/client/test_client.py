@@ -441,7 +441,7 @@ def test_a_row_cap_of_one_is_an_error_that_names_market_and_window() -> None:
         async with client_of(handler) as client:
             await client.open_interest(MARKET, interval="1h", start="2026-01-01", end="2026-01-03")
 
-    with pytest.raises(IncompleteError, match="caps responses at 1 rows, too few to tell a gap") as caught:
+    with pytest.raises(IncompleteError, match="caps responses at 1 row, too few to tell a gap") as caught:
         virtual_time.run(main())
     assert caught.value.market_id == MARKET
     assert caught.value.window is not None

@@ -252,7 +252,8 @@ class TestObject:
             "...",
             *(f"2026-05-01T16:{minute}:00Z" for minute in range(37, 40)),
         ]
-        assert "no gaps" in lines[0]
+        assert "1,000 rows, no gaps" in lines[0]
+        assert "1 row, 1 gap of 1 bucket" in repr(series([1], 0, 2))
         assert len(repr(series([], market_id="a\nb")).splitlines()) == 1
         assert "1" * 37 + "..." in repr(series(columns([0], ["1" * 500])))
 

@@ -11,6 +11,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from ..counts import counted
 from ..errors import UsageError
 from ..formats.files import FORMATS, write, write_text
 from ..model.endpoint import OPEN_INTEREST
@@ -142,7 +143,7 @@ def deliver(
         return
     if output is not None:
         rows = write(columns, output, format, **options, overwrite=overwrite)
-        print(f"{output}: {rows:,} rows", file=sys.stderr)
+        print(f"{output}: {counted(rows, 'row')}", file=sys.stderr)
         return
     with TemporaryDirectory(prefix="allium-md-") as folder:  # types may widen with later rows: the file is made first
         file = Path(folder, format)
@@ -194,7 +195,8 @@ def show_rows(rows: Iterator[OpenInterest]) -> None:
 def show_plan(plan: Plan) -> None:
     """Print a plan: the number of requests, and the window of each."""
     print(
-        f"{len(plan):,} requests for {plan.buckets:,} buckets of {plan.interval}, {to_iso(plan.start)} to {to_iso(plan.end)}"
+        f"{counted(len(plan), 'request')} for {counted(plan.buckets, 'bucket')} of {plan.interval}, "
+        f"{to_iso(plan.start)} to {to_iso(plan.end)}"
     )
     for index, window in enumerate(plan):
         print(f"{index + 1:>6}  {window}")

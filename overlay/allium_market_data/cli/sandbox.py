@@ -9,6 +9,7 @@ from pathlib import Path
 
 from allium_market_data_wire.contract import KEY_HEADER
 
+from ..counts import counted
 from ..errors import SandboxError
 from ..sandbox import DEFAULT_API_KEY, DEFAULT_SEED, Samples, create_app, reading_named, serve
 from ..sandbox.endpoint import SandboxEndpoint
@@ -73,7 +74,7 @@ def _banner(samples: Samples, options: Options) -> Iterator[str]:
         yield f"simulated faults: {', '.join(options.faults)}"
     for file in samples.files:
         skipped = f", {file.skipped:,} of them bad and skipped; the first: {file.first_problem}" if file.skipped else ""
-        yield f"{file.path}: {file.rows:,} rows{skipped}"
+        yield f"{file.path}: {counted(file.rows, 'row')}{skipped}"
     yield "markets:"
     for source in samples.sources:
         yield f"  {source.market_id:<24} {source.kind:<10} {source.note}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..counts import counted
 from ..errors import AlliumError, UsageError
 from . import options, table_checks, table_markets
 from .exit_status import ExitStatus, PartlyError, table_status
@@ -92,7 +93,7 @@ def _fill(
     )
     with _progress(confirm(planned.tasks, limits["max_requests"], yes), fields, progress_fields) as report:
         done = run(*call, client=client, progress=report, planned=planned, **limits)
-    log(f"{table}: {done.rows:,} rows in {done.requests:,} requests, {done.seconds:.1f} s")
+    log(f"{table}: {counted(done.rows, 'row')} in {counted(done.requests, 'request')}, {done.seconds:.1f} s")
     return done.failures
 
 
@@ -225,7 +226,9 @@ def compact(
 
     age = None if vacuum is None else _days(vacuum, "--vacuum")
     result = run(table, vacuum=age, storage_options=options.storage_options(storage_option))
-    log(f"{table}: {result.before:,} files became {result.after:,}, {result.deleted:,} old files deleted")
+    log(
+        f"{table}: {counted(result.before, 'file')} became {result.after:,}, {counted(result.deleted, 'old file')} deleted"
+    )
 
 
 @options.with_connection

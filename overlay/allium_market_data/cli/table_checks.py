@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..counts import counted
 from ..errors import UsageError
 from ..model.times import from_micros, micros, to_iso
 from . import options
@@ -114,7 +115,9 @@ def check(table: str, statuses: Sequence[SeriesStatus], oldest: int | None, fail
             problems.append(f"{status.key[1]} {status.key[0]} is too old ({ended})")
         if fail_on_gaps and status.gaps:
             first = to_iso(from_micros(status.gaps[0][0]))
-            problems.append(f"{status.key[1]} {status.key[0]} has {len(status.gaps):,} gaps, the first at {first}")
+            problems.append(
+                f"{status.key[1]} {status.key[0]} has {counted(len(status.gaps), 'gap')}, the first at {first}"
+            )
     if problems:
         more = f"; and {len(problems) - NAMED_SERIES:,} more" if problems[NAMED_SERIES:] else ""
         raise CheckError(f"{table}: {'; '.join(problems[:NAMED_SERIES])}{more}")
@@ -144,6 +147,7 @@ def verify(
         if not json:
             for line in result.differences:
                 print(line)
-        log(f"{result.windows} windows, {result.rows:,} rows, {len(result.differences):,} differences")
+        differences = counted(len(result.differences), "difference")
+        log(f"{counted(result.windows, 'window')}, {counted(result.rows, 'row')}, {differences}")
         if result.differences:
             raise CheckError(f"{table} differs from the server: fetch again with allium-md update --look-back DAYS")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from ..counts import counted
 from ..model.times import to_iso
 from ..sanitize import clean
 from ..store.runner import Progress
@@ -66,7 +67,8 @@ def describe(progress: Progress) -> str:
     rate = progress.requests / progress.seconds if progress.seconds else 0.0
     left = "" if progress.seconds_left is None else f", {_clock(progress.seconds_left)} left"
     return (
-        f"{progress.done:,} of {progress.tasks:,} windows, {progress.rows:,} rows, {progress.requests:,} requests, "
+        f"{progress.done:,} of {counted(progress.tasks, 'window')}, {counted(progress.rows, 'row')}, "
+        f"{counted(progress.requests, 'request')}, "
         f"{rate:.1f} requests/s{left}"
     )
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import typer
 
+from ..counts import counted
 from ..errors import AlliumError, UsageError
 from ..model.times import from_micros
 from ..sanitize import clean
@@ -24,7 +25,7 @@ LARGE_PLAN = 1_000
 def confirm(tasks: Sequence[Task], max_requests: int | None, yes: bool) -> int:
     """Print the size of a plan, and ask before a large one. Returns its requests. Raises if it is not confirmed."""
     requests, buckets = sum(task.requests for task in tasks), sum(task.buckets for task in tasks)
-    log(f"{len(tasks):,} windows, {requests:,} requests, {buckets:,} buckets to fetch")
+    log(f"{counted(len(tasks), 'window')}, {counted(requests, 'request')}, {counted(buckets, 'bucket')} to fetch")
     if min(requests, max_requests or requests) > LARGE_PLAN and not yes:
         if not _is_interactive():
             raise UsageError(f"this plan needs more than {LARGE_PLAN:,} requests; pass --yes to run it")
@@ -61,9 +62,9 @@ def progress(requests: int) -> Iterator[Callable[[Progress], None]]:
 def show_update(table: str, result: UpdateResult) -> None:
     """Print what an update wrote."""
     log(
-        f"{table}: {result.added:,} rows added, {result.settled:,} provisional rows settled and {result.dropped:,} "
-        f"dropped, {result.late:,} late, {result.restated:,} restated, {result.vanished:,} no longer on the server (kept), "
-        f"{result.requests:,} requests"
+        f"{table}: {counted(result.added, 'row')} added, {counted(result.settled, 'provisional row')} settled and "
+        f"{result.dropped:,} dropped, {result.late:,} late, {result.restated:,} restated, "
+        f"{result.vanished:,} no longer on the server (kept), {counted(result.requests, 'request')}"
     )
     if result.restated:
         log(f"restatements: {table.rstrip('/')}/_restatements")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..counts import counted
 from ..errors import ErrorContext, IncompleteError
 from ..model.rows import Columns
 from ..model.timestamps import count_before
@@ -108,7 +109,8 @@ class FetchLoop:
             page = await self._fetch_page(Window(start, start, window.end - shift - edge))
             if between(page.rows, window.first, window.end):
                 raise IncompleteError(
-                    f"the server caps responses at {self.max_rows} rows, too few to tell a gap in the data from truncation",
+                    f"the server caps responses at {counted(self.max_rows, 'row')}, "
+                    "too few to tell a gap in the data from truncation",
                     ErrorContext(window=window),
                 )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from ..counts import counted
 from ..errors import DeadlineExceededError, ErrorContext, FetchError, IncompleteError, UsageError
 from ..model.endpoint import Endpoint
 from ..model.provenance import Provenance
@@ -149,7 +150,8 @@ class SeriesFetch(Generic[S]):
                 self._report(0 if part is None else len(part))
                 return part
         raise DeadlineExceededError(
-            f"the deadline passed after {self.requests} requests; rows are complete up to {to_iso(self.complete_until)}",
+            f"the deadline passed after {counted(self.requests, 'request')}; "
+            f"rows are complete up to {to_iso(self.complete_until)}",
             ErrorContext(self.market_id, Window(self.complete_until, self.complete_until, self.plan.stop_bucket)),
         )
 

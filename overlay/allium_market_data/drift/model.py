@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from ..codegen.canonical import canonical
+from ..counts import counted
 
 
 class Level(enum.IntEnum):
@@ -162,7 +163,7 @@ def grouped(changes: Iterable[Change]) -> list[Change]:
 def _as_one(group: list[Change]) -> Change:
     names = tuple(sorted({name for each in group for name in each.operations}))
     part = group[0].where.partition(": ")[2]
-    where = f"{len(names)} operations{f': {part}' if part else ''}"
+    where = f"{counted(len(names), 'operation')}{f': {part}' if part else ''}"
     return replace(
         group[0],
         operations=names,

@@ -11,6 +11,7 @@ from functools import reduce
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, NoReturn, TypeAlias, get_args
 
+from ..counts import counted
 from ..errors import IncompleteError, SpanWarning, UsageError
 from ..formats.arrow import Decimals, Tabular, typed
 from ..model.endpoint import Endpoint
@@ -95,7 +96,7 @@ class Aligned(Displayed, Tabular):
 
     def _title(self) -> str:
         span = f"{to_iso(self.start)} to {to_iso(self.end)}"
-        return f"Aligned {len(self)} markets {self.interval} {span}: {len(self.ts)} buckets"
+        return f"Aligned {counted(len(self), 'market')} {self.interval} {span}: {counted(len(self.ts), 'bucket')}"
 
     def _headings(self) -> Sequence[str]:
         more = ["..."] if len(self) > SHOWN else []
@@ -190,7 +191,7 @@ def _check_complete(aligned: Aligned) -> None:
     market = incomplete[0]
     first = to_iso(aligned.ts[aligned.columns[market].values[0].index(None)])
     raise IncompleteError(
-        f"no total: {market} has no row in {missing[market]} of {len(aligned.ts)} buckets, the first at {first} "
+        f"no total: {market} has no row in {missing[market]} of {counted(len(aligned.ts), 'bucket')}, the first at {first} "
         f'({len(incomplete)} of {len(missing)} markets are incomplete); missing="skip" sums the rows that exist'
     )
 

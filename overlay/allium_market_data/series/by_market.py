@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Generic, TypeVar
 
+from ..counts import counted
 from ..errors import FetchError
 
 T = TypeVar("T")
@@ -26,7 +27,7 @@ class ByMarket(dict[str, T], Generic[T]):
         lines = [f"  {market!r}: {repr(value).splitlines()[0]}" for market, value in self.items()]
         lines += [f"  {market!r}: {error!r:.200}" for market, error in self.errors.items()]
         failed = f", {len(self.errors)} failed" if self.errors else ""
-        return "\n".join([f"<{len(self)} markets{failed}>", *lines])
+        return "\n".join([f"<{counted(len(self), 'market')}{failed}>", *lines])
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(repr(self))}</pre>"

@@ -14,6 +14,7 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
 
+from ..counts import counted
 from ..formats.arrow import Decimals, Tabular, typed
 from ..model.endpoint import Endpoint
 from ..model.intervals import WIDTHS, Interval, ceil
@@ -96,7 +97,7 @@ class DenseSeries(Displayed, Tabular):
     def _title(self) -> str:
         empty = self.columns.values[0].count(None)
         filled = self.columns.filled.count(True)
-        return f"DenseSeries {self.market_id!r} {self.interval}: {len(self)} rows, {filled} filled, {empty} empty"
+        return f"DenseSeries {self.market_id!r} {self.interval}: {counted(len(self), 'row')}, {filled} filled, {empty} empty"
 
     def _headings(self) -> Sequence[str]:
         return ("ts", *self.endpoint.columns, "", "")

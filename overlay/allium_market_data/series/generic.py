@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, Self, SupportsIndex, TypeVar, overload
 
+from ..counts import counted
 from ..errors import UsageError
 from ..formats.arrow import Decimals, RowSchema, Tabular, source_metadata, to_table
 from ..formats.files import Format, Path, write
@@ -111,9 +112,9 @@ class Series(Displayed, SeriesBase, Tabular, Generic[RecordT]):
     def _title(self) -> str:
         gaps, provisional = self.gaps(), self.columns.provisional.count(True)
         missing = sum(gap.buckets for gap in gaps)
-        gap_text = f"{len(gaps)} gaps of {missing} buckets" if gaps else "no gaps"
+        gap_text = f"{counted(len(gaps), 'gap')} of {counted(missing, 'bucket')}" if gaps else "no gaps"
         return (
-            f"{type(self).__name__} {self.market_id!r} {self.interval} {self._span}: {len(self)} rows, {gap_text}, "
+            f"{type(self).__name__} {self.market_id!r} {self.interval} {self._span}: {counted(len(self), 'row')}, {gap_text}, "
             f"{provisional} provisional"
         )
 

@@ -12,6 +12,7 @@ from typing import Any
 from ..client.fetch import between
 from ..client.loop_client import LoopClient
 from ..client.sync_client import MarketData
+from ..counts import counted
 from ..errors import BudgetError, StoreError, UsageError
 from ..model.intervals import DAY, WIDTHS, Interval, floor
 from ..model.times import from_micros, micros, to_iso
@@ -55,10 +56,11 @@ def budget_error(limit: int, task: Task | None = None) -> BudgetError:
     """The error of a run whose budget is used up, or too small for ``task`` alone."""
     if task is not None and task.requests > limit:
         return BudgetError(
-            f"the budget of {limit:,} requests (max_requests) is too small: {task} alone needs {task.requests:,}; allow more"
+            f"the budget of {counted(limit, 'request')} (max_requests) is too small: "
+            f"{task} alone needs {task.requests:,}; allow more"
         )
     return BudgetError(
-        f"the budget of {limit:,} requests (max_requests) is used up; complete windows are committed, "
+        f"the budget of {counted(limit, 'request')} (max_requests) is used up; complete windows are committed, "
         "and the same call resumes"
     )
 

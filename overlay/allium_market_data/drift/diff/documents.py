@@ -65,7 +65,7 @@ def _findings(
 
 def _unfinished(left: list[Operation]) -> Finding:
     names = sorted(operation.name for operation in left)
-    sentence = f"The time ended before everything was compared; {len(names)} operations were not: {', '.join(names)}."
+    sentence = f"The time ended before everything was compared; these were not: {', '.join(names)}."
     path = ("unfinished", *names)
     return finding(Level.LOOK, "unfinished", path, "the document", sentence, (names, names), ("", ""), Location())
 

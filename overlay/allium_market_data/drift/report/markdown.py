@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from ...counts import counted
 from ..model import Change, Effect, Names
 from ..result import Behaviour, CheckResult, Sightings
 from .escape import fenced, value
@@ -65,7 +66,7 @@ def _change(change: Change, sightings: Sightings | None) -> Iterator[str]:
     if change.clauses:
         yield f"- Clauses: {escaped(', '.join(change.clauses))}"
     if sightings:
-        seen = f"first {sightings.first}, last {sightings.last}, in {sightings.runs} runs"
+        seen = f"first {sightings.first}, last {sightings.last}, in {counted(sightings.runs, 'run')}"
         yield f"- Seen: {escaped(seen)}"
     yield f"- Fingerprint: {escaped(change.fingerprint)}"
     if change.accepted:

@@ -21,6 +21,7 @@ from distributed.scheduler import KilledWorker
 from ...client.loop_client import LoopClient
 from ...client.settings import Settings
 from ...client.sync_client import MarketData, run_on_loop
+from ...counts import counted
 from ...errors import AlliumError, StoreError, UsageError
 from ..coverage import CommitNote, SeriesKey
 from ..failures import Failures, Scope
@@ -78,7 +79,9 @@ def run_on_cluster(
     if left := [
         task for task in affordable if task not in collector.done and task.key not in collector.failures.by_series
     ]:
-        raise StoreError(f"the cluster did not do {len(left):,} windows, such as {left[0]}: the same call resumes")
+        raise StoreError(
+            f"the cluster did not do {counted(len(left), 'window')}, such as {left[0]}: the same call resumes"
+        )
     if budget.limit is not None and len(affordable) < len(tasks):
         raise budget_error(budget.limit, tasks[len(affordable)])
     return progress
