@@ -155,6 +155,7 @@ def run_schemathesis(job: Job) -> frozenset[str]:
         with running(app) as base_url:
             options = ["--url", base_url, "--header", f"{KEY_HEADER}: {DEFAULT_API_KEY}", "--no-color", "--no-shrink"]
             options += ["--continue-on-failure", f"--max-examples={EXAMPLES}", f"--seed={job.seed}"]
+            options += ["--generation-database=none"]  # runs are independent of each other
             run = subprocess.run(
                 [command, "run", str(DOCUMENT), *options],
                 capture_output=True,

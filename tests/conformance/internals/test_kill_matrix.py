@@ -39,10 +39,20 @@ def test_a_style_that_fails_is_a_false_alarm() -> None:
 
 
 def test_what_schemathesis_reports_for_the_correct_server_does_not_count() -> None:
-    status = frozenset({"Undocumented status code 422"})
-    matrix = Matrix(mutants={"mean": Outcome(1, {}, 1.0)}, schemathesis={"mean": status}, baseline=status)
+    reported = frozenset({"Server error"})
+    matrix = Matrix(mutants={"mean": Outcome(1, {}, 1.0)}, schemathesis={"mean": reported}, baseline=reported)
     assert not matrix.schemathesis_failures("mean")
     assert "| not found |" in markdown(matrix)
+
+
+def test_a_refusal_that_only_a_run_against_a_mutant_met_does_not_count(tmp_path: Path) -> None:
+    """Whether schemathesis asks for an unknown market is chance: one run met a 404, and the three of the baseline did not."""
+    journal = RunJournal(tmp_path / "journal")
+    journal.add("baseline 1", frozenset({"Schema-valid request rejected"}))
+    journal.add("schemathesis mean", frozenset({"Undocumented status code 404", "Undocumented status code 500"}))
+    matrix = matrix_of(journal, ["baseline 1", "schemathesis mean"])
+    assert matrix.schemathesis_failures("mean") == {"Undocumented status code 500"}
+    assert "Schema-valid request rejected" in matrix.baseline
 
 
 def test_the_journal_keeps_finished_runs_but_not_those_that_broke_off(tmp_path: Path) -> None:
