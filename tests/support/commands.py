@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from typer.testing import CliRunner, Result
@@ -23,7 +24,7 @@ def assert_failed(result: Result, *parts: str, status: int = 14) -> None:
     assert result.exit_code == status, (result.output, result.exception)
     assert result.stdout == ""
     *before, last = result.stderr.splitlines()
-    assert all("window" in line for line in before), result.stderr
+    assert all(re.search(r"\d windows?, ", line) for line in before), result.stderr
     assert last.startswith("allium-md: ")
     assert "Traceback" not in result.stderr
     for part in parts:

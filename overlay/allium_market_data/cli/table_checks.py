@@ -67,7 +67,7 @@ def status(
             plot_status(statuses, plot, overwrite=overwrite)
             log(f"chart: {plot}")
         if problems := files.get("files"):
-            raise CheckError(f"{table}: {len(problems):,} data files are missing or damaged")
+            raise CheckError(f"{table}: {counted(len(problems), 'data file')} missing or damaged")
         active = [status for status in statuses if not status.retired]
         check(table, active, None if seconds is None else now - int(seconds * 1_000_000), fail_on_gaps)
 
@@ -77,8 +77,8 @@ def _warn_of_small_files(store: Table) -> None:
     from .table_log import log
 
     if crowded := find_small_files(store.delta, CROWDED_FILES):
-        months = f"{len(crowded):,} months of markets have more than {CROWDED_FILES} small files"
-        log(f"{months}: run allium-md compact", "WARNING")
+        months = counted(len(crowded), "month")
+        log(f"{months} of markets with more than {CROWDED_FILES} small files: run allium-md compact", "WARNING")
 
 
 def _check_files(store: Table) -> dict[str, Any]:

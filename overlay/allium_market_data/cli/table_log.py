@@ -68,8 +68,7 @@ def describe(progress: Progress) -> str:
     left = "" if progress.seconds_left is None else f", {_clock(progress.seconds_left)} left"
     return (
         f"{progress.done:,} of {counted(progress.tasks, 'window')}, {counted(progress.rows, 'row')}, "
-        f"{counted(progress.requests, 'request')}, "
-        f"{rate:.1f} requests/s{left}"
+        f"{counted(progress.requests, 'request')}, {rate:.1f} requests/s{left}"
     )
 
 

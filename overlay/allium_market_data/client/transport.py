@@ -18,7 +18,6 @@ from urllib.parse import unquote, urlencode
 from allium_market_data_wire import contract
 from allium_market_data_wire.contract import KEY_HEADER
 
-from ..counts import counted
 from ..errors import (
     BODY_KEPT,
     CertificateError,
@@ -176,9 +175,7 @@ class Transport:
     def _after_attempts(self, error: FetchError, ticket: Ticket, attempts: int) -> FetchError:
         """The error, with the attempts and the seconds that they took, unless another request's error ended this one."""
         if attempts > 1 and not ticket.is_ended_by_other:
-            error.with_message(
-                f"{error.message} ({counted(attempts, 'attempt')} in {monotonic() - ticket.began:.1f} s)"
-            )
+            error.with_message(f"{error.message} ({attempts} attempts in {monotonic() - ticket.began:.1f} s)")
         return error
 
     async def _send_once(

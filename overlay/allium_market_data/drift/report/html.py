@@ -18,6 +18,7 @@ from difflib import SequenceMatcher
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
+from ...counts import counted
 from ..model import Change, Level
 from ..result import CheckResult, Sightings
 
@@ -175,7 +176,7 @@ def _template() -> Template:
         keep_trailing_newline=True,
         finalize=_visible,
     )
-    filters: Mapping[str, Any] = {"minute": _time, "sides": lambda pair: sides(*pair)}
+    filters: Mapping[str, Any] = {"minute": _time, "counted": counted, "sides": lambda pair: sides(*pair)}
     environment.filters.update(filters)
     return environment.from_string(_asset("page.html"))
 
